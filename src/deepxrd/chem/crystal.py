@@ -1,0 +1,130 @@
+"""A crystal as plain arrays: what sources yield and the XRD engines read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem.elements import SYMBOLS
+from deepxrd.chem.formula import Formula, formula_from_atomic_numbers
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_MIN_VOLUME_PER_ATOM = 0.5  # Å^3; the densest known solids hold about 5 Å^3 an atom
+_MIN_DISTANCE = 0.3  # Å; H2, the shortest bond there is, has 0.74
+
+
+@dataclass(frozen=True, eq=False)
+class Crystal:
+    """Lattice, sites and occupancies. A site shared by several elements stands once for each of them.
+
+    Attributes:
+        lattice: rows are the cell vectors, ``(3, 3)`` float64, Å.
+        atomic_numbers: ``(n_sites,)`` int64.
+        frac_coords: ``(n_sites, 3)`` float64, in units of the cell vectors.
+        occupancies: ``(n_sites,)`` float64 in (0, 1].
+    """
+
+    lattice: NDArray[np.float64]
+    atomic_numbers: NDArray[np.int64]
+    frac_coords: NDArray[np.float64]
+    occupancies: NDArray[np.float64]
+
+    @property
+    def volume(self) -> float:
+        """Volume of the cell, Å^3."""
+        return float(abs(np.linalg.det(self.lattice)))
+
+    @property
+    def formula(self) -> Formula:
+        """The reduced formula of the sites."""
+        numbers = self.atomic_numbers.tolist()
+        if np.all(self.occupancies == 1.0):
+            return formula_from_atomic_numbers(numbers)
+        return formula_from_atomic_numbers(numbers, self.occupancies.tolist())
+
+    def why_unusable(self) -> str | None:
+        """Why no pattern can come from this crystal, in words; None if it is sound."""
+        n_sites = len(self.atomic_numbers)
+        if n_sites == 0:
+            return "it has no sites"
+        finite = all(np.isfinite(values).all() for values in (self.lattice, self.frac_coords, self.occupancies))
+        if not finite:
+            return "its lattice, coordinates or occupancies hold values that are not finite"
+        if not ((self.atomic_numbers >= 1) & (self.atomic_numbers <= len(SYMBOLS))).all():
+            return "it holds an unknown species"
+        if not ((self.occupancies > 0) & (self.occupancies <= 1.0 + 1e-6)).all():
+            return "an occupancy is not within 0 to 1"
+        if self.volume < _MIN_VOLUME_PER_ATOM * float(self.occupancies.sum()):
+            return f"its cell of {self.volume:.3g} Å^3 is too small for {n_sites} sites"
+        if self._has_overlap():
+            return f"two full sites are closer than {_MIN_DISTANCE} Å"
+        return None
+
+    def to_pymatgen(self) -> Structure:
+        """The same crystal as a pymatgen ``Structure``; coinciding sites are merged into one shared site."""
+        from pymatgen.core import Lattice, Structure
+
+        shared: dict[tuple[float, ...], dict[str, float]] = {}
+        sites = zip(self.atomic_numbers.tolist(), self.frac_coords.tolist(), self.occupancies.tolist(), strict=True)
+        for number, coords, occupancy in sites:
+            species = shared.setdefault(tuple(coords), {})
+            symbol = SYMBOLS[number - 1]
+            species[symbol] = min(1.0, species.get(symbol, 0.0) + occupancy)
+        return Structure(Lattice(self.lattice), list(shared.values()), [list(coords) for coords in shared])
+
+    @classmethod
+    def from_pymatgen(cls, structure: Structure) -> Crystal:
+        """The arrays of a pymatgen ``Structure``; oxidation states and site properties are dropped."""
+        rows = [
+            (specie.Z, site.frac_coords, occupancy)
+            for site in structure
+            for specie, occupancy in site.species.items()
+        ]
+        return cls(
+            lattice=np.array(structure.lattice.matrix, dtype=np.float64),
+            atomic_numbers=np.array([z for z, _, _ in rows], dtype=np.int64),
+            frac_coords=np.array([xyz for _, xyz, _ in rows], dtype=np.float64).reshape(-1, 3),
+            occupancies=np.array([occupancy for _, _, occupancy in rows], dtype=np.float64),
+        )
+
+    def _has_overlap(self) -> bool:
+        """Whether two sites that are filled more than once in all lie closer than the least distance."""
+        delta = self.frac_coords[:, None] - self.frac_coords[None]
+        distance = np.linalg.norm((delta - np.round(delta)) @ self.lattice, axis=-1)
+        np.fill_diagonal(distance, np.inf)
+        filled = self.occupancies[:, None] + self.occupancies[None]
+        return bool(((distance < _MIN_DISTANCE) & (filled > 1.0 + 1e-3)).any())
+
+
+def lattice_from_parameters(
+    lengths_angstrom: NDArray[np.float64], angles_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Cell vectors from lengths and angles, for many cells at once.
+
+    The convention is that of pymatgen: c along z, a in the xz plane.
+
+    Args:
+        lengths_angstrom: a, b, c, ``(n, 3)``.
+        angles_deg: alpha, beta, gamma, ``(n, 3)``.
+
+    Returns:
+        ``(n, 3, 3)`` float64, rows are the cell vectors in Å; not a number where no such cell exists.
+    """
+    a, b, c = lengths_angstrom.T
+    alpha, beta, gamma = np.radians(angles_deg).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cos_gamma_star = (np.cos(alpha) * np.cos(beta) - np.cos(gamma)) / (np.sin(alpha) * np.sin(beta))
+        gamma_star = np.arccos(np.where(np.abs(cos_gamma_star) <= 1 + 1e-12, np.clip(cos_gamma_star, -1, 1), np.nan))
+    zero = np.zeros_like(a)
+    vector_a = np.stack([a * np.sin(beta), zero, a * np.cos(beta)], axis=1)
+    b_sin_alpha = b * np.sin(alpha)
+    vector_b = np.stack(
+        [-b_sin_alpha * np.cos(gamma_star), b_sin_alpha * np.sin(gamma_star), b * np.cos(alpha)], axis=1
+    )
+    vector_c = np.stack([zero, zero, c], axis=1)
+    return np.stack([vector_a, vector_b, vector_c], axis=1)

@@ -1,0 +1,153 @@
+"""Chemical formulas: parsing, reduction to the smallest whole numbers, and the stoichiometry's name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import gcd, lcm
+from string import ascii_uppercase
+
+from deepxrd.chem.elements import ATOMIC_NUMBERS, SYMBOLS, electronegativity
+from deepxrd.errors import FormulaError
+
+_TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<number>\d+(?:\.\d*)?|\.\d+)")
+_BRACKETS = str.maketrans("[]{}", "()()")
+# A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
+_MAX_DENOMINATOR = 1000
+_MAX_ATOMS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A composition in its smallest whole numbers, elements in order of electronegativity (as pymatgen prints them).
+
+    Attributes:
+        counts: pairs (element symbol, number of its atoms in the reduced formula).
+    """
+
+    counts: tuple[tuple[str, int], ...]
+
+    @cached_property
+    def reduced(self) -> str:
+        """The reduced formula without brackets, such as ``Fe3O2F4``; equal compositions give equal strings."""
+        return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in self.counts)
+
+    @cached_property
+    def anonymous(self) -> str:
+        """The stoichiometry, letters by ascending amount, such as ``ABC3`` for SrTiO3 (pymatgen's notation)."""
+        amounts = sorted(count for _, count in self.counts)
+        letters = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_uppercase.lower())]
+        return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(letters, amounts, strict=False))
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Element symbols, in the order of ``counts``."""
+        return tuple(symbol for symbol, _ in self.counts)
+
+    def __str__(self) -> str:
+        return self.reduced
+
+
+def parse_formula(text: str) -> Formula:
+    """Parse a chemical formula and reduce it to its smallest whole numbers.
+
+    Brackets of any kind nest, subscripts may be Unicode, decimals are read as fractions (``Li0.5CoO2`` is LiCo2O4).
+
+    Args:
+        text: the formula, for example ``SrTiO3``, ``Fe3(OF2)2`` or ``SrTiO₃``.
+
+    Raises:
+        FormulaError: the text is no formula, or names an unknown element.
+    """
+    if not isinstance(text, str) or not text.strip():
+        msg = f"empty formula {text!r}: write one such as 'SrTiO3'"
+        raise FormulaError(msg)
+    plain = unicodedata.normalize("NFKC", text).translate(_BRACKETS)
+    plain = "".join(plain.split())
+    amounts = _amounts(plain, text)
+    return formula_from_amounts(amounts, text)
+
+
+def formula_from_amounts(amounts: dict[str, Fraction] | dict[str, int], text: str = "") -> Formula:
+    """Build a reduced formula from amounts per element.
+
+    Args:
+        amounts: a positive amount per element symbol.
+        text: what to call the input in an error.
+
+    Raises:
+        FormulaError: nothing is left after dropping zero amounts, or the reduced formula is absurdly large.
+    """
+    exact = {symbol: Fraction(amount) for symbol, amount in amounts.items() if amount}
+    if not exact:
+        msg = f"formula {text!r} holds no atoms"
+        raise FormulaError(msg)
+    scale = lcm(*(amount.denominator for amount in exact.values()))
+    whole = {symbol: int(amount * scale) for symbol, amount in exact.items()}
+    divisor = gcd(*whole.values())
+    if sum(whole.values()) // divisor > _MAX_ATOMS:
+        msg = f"formula {text!r} has more than {_MAX_ATOMS} atoms in its reduced form"
+        raise FormulaError(msg)
+    order = sorted(whole, key=lambda symbol: (electronegativity(symbol), symbol))
+    return Formula(tuple((symbol, whole[symbol] // divisor) for symbol in order))
+
+
+def formula_from_atomic_numbers(atomic_numbers: list[int], occupancies: list[float] | None = None) -> Formula:
+    """Reduced formula of a list of sites, given by atomic number and, where partial, occupancy."""
+    if occupancies is None:
+        counts: dict[str, Fraction] = {SYMBOLS[z - 1]: Fraction(n) for z, n in Counter(atomic_numbers).items()}
+    else:
+        totals: dict[str, float] = {}
+        for z, occupancy in zip(atomic_numbers, occupancies, strict=True):
+            totals[SYMBOLS[z - 1]] = totals.get(SYMBOLS[z - 1], 0.0) + occupancy
+        counts = {symbol: Fraction(total).limit_denominator(_MAX_DENOMINATOR) for symbol, total in totals.items()}
+    return formula_from_amounts(counts)
+
+
+def _amounts(plain: str, text: str) -> dict[str, Fraction]:
+    """Amount per element of a formula free of blanks; ``text`` is how the user wrote it."""
+    stack: list[dict[str, Fraction]] = [{}]
+    position = 0
+    while position < len(plain):
+        match = _TOKEN.match(plain, position)
+        if match is None or match["number"]:
+            msg = f"cannot read formula {text!r} at {plain[position:]!r}: expected an element such as 'Ti' or a bracket"
+            raise FormulaError(msg)
+        position = match.end()
+        if match["open"]:
+            stack.append({})
+            continue
+        if match["close"]:
+            if len(stack) == 1:
+                msg = f"formula {text!r} closes a bracket that was never opened"
+                raise FormulaError(msg)
+            group = stack.pop()
+        else:
+            group = {_known_element(match["element"], text): Fraction(1)}
+        factor, position = _factor(plain, position)
+        for symbol, amount in group.items():
+            stack[-1][symbol] = stack[-1].get(symbol, Fraction(0)) + amount * factor
+    if len(stack) > 1:
+        msg = f"formula {text!r} opens a bracket that is never closed"
+        raise FormulaError(msg)
+    return stack[0]
+
+
+def _known_element(symbol: str, text: str) -> str:
+    if symbol not in ATOMIC_NUMBERS:
+        hint = " (write H for deuterium and tritium)" if symbol in {"D", "T"} else ""
+        msg = f"unknown element {symbol!r} in formula {text!r}{hint}"
+        raise FormulaError(msg)
+    return symbol
+
+
+def _factor(plain: str, position: int) -> tuple[Fraction, int]:
+    """The number that follows an element or a bracket, one where there is none, and where reading goes on."""
+    match = _TOKEN.match(plain, position)
+    if match is None or not match["number"]:
+        return Fraction(1), position
+    return Fraction(match["number"]).limit_denominator(_MAX_DENOMINATOR), match.end()

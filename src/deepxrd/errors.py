@@ -1,0 +1,37 @@
+"""Errors that are the user's to mend; entry points print them without a traceback and exit with code 2."""
+
+from __future__ import annotations
+
+
+class DeepXRDError(Exception):
+    """Base of all errors whose message is meant for a person: it names the offending value and the way out."""
+
+    exit_code = 2
+
+
+class FormulaError(DeepXRDError, ValueError):
+    """A formula that cannot be parsed, or does not fit the encoding."""
+
+
+class SourceError(DeepXRDError):
+    """A source of structures that is missing, empty or broken."""
+
+
+class SelectionError(DeepXRDError):
+    """A selection that leaves nothing to learn from."""
+
+
+class StoreError(DeepXRDError):
+    """A pattern store that is missing, damaged or made with other settings."""
+
+
+class CheckpointError(DeepXRDError):
+    """A checkpoint that is none, or was made with another encoding."""
+
+
+class ConfigError(DeepXRDError):
+    """A configuration that cannot be used."""
+
+
+class TrainingDivergedError(DeepXRDError):
+    """A loss that is no longer a finite number."""

@@ -1,0 +1,66 @@
+"""What every source of structures yields, and what it must be able to say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from deepxrd.chem import Crystal
+
+
+@dataclass(frozen=True, eq=False)
+class StructureRecord:
+    """One structure and where it came from.
+
+    Attributes:
+        material_id: the source's name for it, unique within the source.
+        crystal: the structure.
+        formation_energy_per_atom: eV per atom, or None where unknown.
+        ground_state: whether the source itself marks it as the one structure of its composition; None if it does not say.
+        provenance: further facts, such as the file it was read from.
+    """
+
+    material_id: str
+    crystal: Crystal
+    formation_energy_per_atom: float | None = None
+    ground_state: bool | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadFailure:
+    """One entry of a source that could not be read.
+
+    Attributes:
+        name: the file, row or id.
+        reason: why, in words.
+    """
+
+    name: str
+    reason: str
+
+
+class Source(Protocol):
+    """Where structures come from."""
+
+    @property
+    def name(self) -> str:
+        """A short name for tables and manifests."""
+
+    @property
+    def citation(self) -> str:
+        """How to cite the data; empty if there is nothing to cite."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """What the records are made from, by content hash: equal fingerprints mean equal records.
+
+        Raises:
+            SourceError: there is nothing at the configured place.
+        """
+
+    def __len__(self) -> int:
+        """How many records and failures iteration will yield."""
+
+    def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
+        """Yield the records, and a failure for each entry that cannot be read, in a fixed order."""

@@ -1,0 +1,85 @@
+"""What a powder pattern is computed for: radiation, range, grid and width."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.errors import ConfigError
+
+WAVELENGTHS_ANGSTROM: dict[str, float] = {
+    "CuKa": 1.54184,
+    "CuKa1": 1.54056,
+    "CuKa2": 1.54439,
+    "CuKb1": 1.39222,
+    "MoKa": 0.71073,
+    "MoKa1": 0.70930,
+    "MoKa2": 0.71359,
+    "CrKa": 2.29100,
+    "CrKa1": 2.28970,
+    "FeKa": 1.93735,
+    "FeKa1": 1.93604,
+    "CoKa": 1.79026,
+    "CoKa1": 1.78896,
+    "AgKa": 0.560885,
+    "AgKa1": 0.559421,
+}
+"""X-ray tubes by name; the same values as pymatgen's, for parity with the paper."""
+
+
+@dataclass(frozen=True)
+class XrdSettings:
+    """Radiation, range and smoothing of a pattern; the defaults are the paper's setting as we read it.
+
+    Attributes:
+        radiation: the name of a tube, or the wavelength in Å.
+        two_theta_min_deg: first point of the grid.
+        two_theta_max_deg: last point of the grid.
+        n_points: points of the grid, both ends included.
+        sigma_deg: standard deviation of the Gaussian that each reflection is smeared with.
+        engine: what computes the reflections.
+    """
+
+    radiation: str | float = "CuKa"
+    two_theta_min_deg: float = 0.0
+    two_theta_max_deg: float = 180.0
+    n_points: int = 1024
+    sigma_deg: float = 0.5
+    engine: str = "pymatgen"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.radiation, str) and self.radiation not in WAVELENGTHS_ANGSTROM:
+            known = ", ".join(WAVELENGTHS_ANGSTROM)
+            msg = f"unknown radiation {self.radiation!r}: name one of {known}, or give the wavelength in Å"
+            raise ConfigError(msg)
+        if not self.wavelength_angstrom > 0:
+            msg = f"a wavelength must be positive, not {self.radiation!r} Å"
+            raise ConfigError(msg)
+        if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= 180:
+            msg = f"no 2θ range: {self.two_theta_min_deg}–{self.two_theta_max_deg}°; it must lie within 0–180°"
+            raise ConfigError(msg)
+        if self.n_points < 2 or not self.sigma_deg > 0:
+            msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma_deg}°"
+            raise ConfigError(msg)
+
+    @property
+    def wavelength_angstrom(self) -> float:
+        """The wavelength, Å."""
+        return WAVELENGTHS_ANGSTROM[self.radiation] if isinstance(self.radiation, str) else float(self.radiation)
+
+    @property
+    def two_theta_deg(self) -> NDArray[np.float64]:
+        """The grid, ``(n_points,)``, degrees."""
+        return np.linspace(self.two_theta_min_deg, self.two_theta_max_deg, self.n_points)
+
+    @property
+    def step_deg(self) -> float:
+        """Distance between two points of the grid, degrees."""
+        return (self.two_theta_max_deg - self.two_theta_min_deg) / (self.n_points - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as written into checkpoints and manifests."""
+        return asdict(self)

@@ -1,1 +1,20 @@
 """From a crystal to its powder pattern, and from a pattern to its peaks."""
+
+from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
+from deepxrd.xrd.reference import reflections, simulate_pattern
+from deepxrd.xrd.settings import WAVELENGTHS_ANGSTROM, XrdSettings
+from deepxrd.xrd.smoothing import normalise, smooth_reflections
+
+__all__ = [
+    "MERGE_WITHIN_DEG",
+    "THRESHOLD",
+    "WAVELENGTHS_ANGSTROM",
+    "Peaks",
+    "XrdSettings",
+    "find_peaks",
+    "merge_peaks",
+    "normalise",
+    "reflections",
+    "simulate_pattern",
+    "smooth_reflections",
+]

@@ -20,14 +20,24 @@ WAVELENGTHS_ANGSTROM: dict[str, float] = {
     "MoKa2": 0.71359,
     "CrKa": 2.29100,
     "CrKa1": 2.28970,
+    "CrKa2": 2.29361,
     "FeKa": 1.93735,
     "FeKa1": 1.93604,
+    "FeKa2": 1.93998,
     "CoKa": 1.79026,
     "CoKa1": 1.78896,
+    "CoKa2": 1.79285,
     "AgKa": 0.560885,
     "AgKa1": 0.559421,
+    "AgKa2": 0.563813,
 }
 """X-ray tubes by name; the same values as pymatgen's, for parity with the paper."""
+
+ENGINES = ("pymatgen", "batched")
+"""What can compute the reflections: pymatgen's ``XRDCalculator``, or `deepxrd.xrd.batched`."""
+
+FORM_FACTOR_TABLES = ("pymatgen", "waasmaier_kirfel")
+"""Tables of atomic form factors: see `deepxrd.xrd.form_factors`."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,11 @@ class XrdSettings:
         two_theta_max_deg: last point of the grid.
         n_points: points of the grid, both ends included.
         sigma_deg: standard deviation of the Gaussian that each reflection is smeared with.
-        engine: what computes the reflections.
+        engine: what computes the reflections, one of `ENGINES`.
+        form_factors: the table of atomic form factors, one of `FORM_FACTOR_TABLES`.
+        debye_waller_b_angstrom2: isotropic displacement factor B of every atom, Å^2: ``f`` is multiplied by
+            ``exp(-B s^2)`` with ``s = sin(theta) / wavelength``.
+        kalpha_doublet: whether the tube shines with Kα1 and Kα2, 2 : 1, instead of their mean.
     """
 
     radiation: str | float = "CuKa"
@@ -49,6 +63,9 @@ class XrdSettings:
     n_points: int = 1024
     sigma_deg: float = 0.5
     engine: str = "pymatgen"
+    form_factors: str = "pymatgen"
+    debye_waller_b_angstrom2: float = 0.0
+    kalpha_doublet: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.radiation, str) and self.radiation not in WAVELENGTHS_ANGSTROM:
@@ -64,11 +81,37 @@ class XrdSettings:
         if self.n_points < 2 or not self.sigma_deg > 0:
             msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma_deg}°"
             raise ConfigError(msg)
+        self._check_physics()
+
+    def _check_physics(self) -> None:
+        """Raise `ConfigError` unless engine, form factors, B and doublet are known and go together."""
+        for field, value, known in (
+            ("engine", self.engine, ENGINES),
+            ("form_factors", self.form_factors, FORM_FACTOR_TABLES),
+        ):
+            if value not in known:
+                msg = f"unknown {field} {value!r}: it is one of {', '.join(known)}"
+                raise ConfigError(msg)
+        if not 0 <= self.debye_waller_b_angstrom2 < float("inf"):
+            msg = f"a displacement factor B must be zero or positive, not {self.debye_waller_b_angstrom2} Å^2"
+            raise ConfigError(msg)
+        if self.kalpha_doublet and f"{self.radiation}2" not in WAVELENGTHS_ANGSTROM:
+            tubes = ", ".join(name[:-1] for name in WAVELENGTHS_ANGSTROM if name.endswith("Ka2"))
+            msg = f"no Kα doublet is known for the radiation {self.radiation!r}: name one of {tubes}"
+            raise ConfigError(msg)
 
     @property
     def wavelength_angstrom(self) -> float:
         """The wavelength, Å."""
         return WAVELENGTHS_ANGSTROM[self.radiation] if isinstance(self.radiation, str) else float(self.radiation)
+
+    @property
+    def lines(self) -> tuple[tuple[float, float], ...]:
+        """The spectral lines: wavelength in Å, and share of the intensity."""
+        if not self.kalpha_doublet:
+            return ((self.wavelength_angstrom, 1.0),)
+        alpha1, alpha2 = (WAVELENGTHS_ANGSTROM[f"{self.radiation}{line}"] for line in (1, 2))
+        return ((alpha1, 2 / 3), (alpha2, 1 / 3))
 
     @property
     def two_theta_deg(self) -> NDArray[np.float64]:

@@ -1,0 +1,66 @@
+"""Figures. Functions return a figure and write nothing; :func:`save` writes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from deepxrd.files import atomic_path
+from deepxrd.xrd import XrdSettings
+
+TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"
+
+
+def pattern_grid(
+    per_sample: pd.DataFrame,
+    predicted: NDArray[np.float32],
+    true: NDArray[np.float32],
+    xrd: XrdSettings,
+    *,
+    score: str = "peak_f1_2deg",
+    n: int = 6,
+) -> Figure:
+    """Predicted patterns in red over true ones in blue, from the worst sample of the test set to the best.
+
+    Args:
+        per_sample: one row per sample, with ``composition`` and the score.
+        predicted: ``(n_samples, n_points)``.
+        true: the same shape.
+        xrd: settings of the patterns.
+        score: what samples are ordered by; those shown are even steps apart in that order.
+        n: how many.
+    """
+    order = np.argsort(per_sample[score].to_numpy(), kind="stable")
+    shown = order[np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int)]
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    axes = figure.subplots((len(shown) + 1) // 2, 2, sharex=True, squeeze=False)
+    for axis, row in zip(axes.ravel(), shown, strict=False):
+        two_theta = xrd.two_theta_deg
+        axis.fill_between(two_theta, true[row], color=TRUE_COLOUR, alpha=0.35, linewidth=0)
+        axis.plot(two_theta, true[row], color=TRUE_COLOUR, linewidth=0.9, label="true")
+        axis.plot(two_theta, predicted[row], color=PREDICTED_COLOUR, linewidth=0.9, label="predicted")
+        sample = per_sample.iloc[row]
+        axis.set_title(
+            f"{sample['composition']} ({sample['material_id']}): F1 at 2° {sample[score]:.2f}, "
+            f"1 − Pearson {sample['pearson_distance']:.2f}",
+            fontsize=10,
+        )
+        axis.set_xlim(two_theta[0], two_theta[-1])
+        axis.set_ylim(0, 105)
+    axes[0, 0].legend(fontsize=9, frameon=False)
+    figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)")
+    figure.supylabel("intensity (largest = 100)")
+    figure.suptitle(f"Test samples from the worst to the best by F1 of peaks ({len(order)} samples)", fontsize=12)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure atomically; the ending of the path says in which format."""
+    FigureCanvasAgg(figure)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=130)

@@ -1,0 +1,62 @@
+"""Tables for the terminal, made from the files of finished runs."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = {
+    "peak_precision_2deg": "P 2°",
+    "peak_recall_2deg": "R 2°",
+    "peak_f1_2deg": "F1 2°",
+    "peak_f1_1deg": "F1 1°",
+    "peak_f1_0.5deg": "F1 0.5°",
+    "cosine_distance": "1−cosine",
+    "pearson_distance": "1−Pearson",
+    "mse": "MSE",
+    "peak_recall_any": "R any 2°",
+}
+
+
+def reference_rows() -> dict[str, Any]:
+    """Scores of chemical substitution per data set, with where they were measured; packaged with the code."""
+    text = files("deepxrd.analysis").joinpath("reference_scores.json").read_text(encoding="utf-8")
+    rows: dict[str, Any] = json.loads(text)
+    return rows
+
+
+def score_table(metrics: dict[str, Any]) -> Table:
+    """Test scores of a run, with the baseline of chemical substitution below.
+
+    Args:
+        metrics: as in a run's ``metrics.json``.
+    """
+    table = Table(title=f"Test scores, {metrics['n_test']} samples of {metrics['data']}")
+    table.add_column("", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    table.add_row(f"{metrics['model']}, {metrics['loss']}", *_cells(metrics["test"]))
+    reference = reference_rows()
+    name = metrics["data"] if metrics["data"] in reference else "abc3"
+    table.add_row("substitution*", *_cells(reference[name]["substitution"]), style="dim")
+    note = f"* put the elements into the nearest known structure, rescale, simulate; {reference[name]['measured_on']}."
+    if name != metrics["data"]:
+        note += " Other data than this run's: for scale only."
+    table.caption = note
+    return table
+
+
+def show(table: Table) -> None:
+    """Print a table; wide enough for its columns even where the output is a file."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    console.print(table)
+
+
+def _cells(scores: dict[str, float]) -> list[str]:
+    return [f"{scores[name]:.3f}" if name in scores else "–" for name in COLUMNS]

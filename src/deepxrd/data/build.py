@@ -1,0 +1,217 @@
+"""Build a pattern store: source → selection → patterns, in parallel, in parts that survive a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from joblib import Parallel, cpu_count, delayed
+
+from deepxrd.chem import OneHotEncoding
+from deepxrd.data.selection import Selected, Selection, select
+from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, store_id
+from deepxrd.errors import SelectionError
+from deepxrd.files import atomic_path, file_hash, locked, write_json
+from deepxrd.progress import progress_bar
+from deepxrd.provenance import versions
+from deepxrd.sources import Source, StructureRecord
+from deepxrd.xrd import XrdSettings, simulate_pattern
+
+_PART_SIZE = 128  # samples per file of work: small enough that a kill loses seconds
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a store is built; none of this changes what is in it.
+
+    Attributes:
+        n_jobs: processes; -1 for one per core.
+        max_failed_share: stop if more than this share of the source cannot be read.
+    """
+
+    n_jobs: int = -1
+    max_failed_share: float = 0.05
+
+
+def ensure_store(
+    source: Source,
+    selection: Selection,
+    encoding: OneHotEncoding,
+    xrd: XrdSettings,
+    *,
+    root: Path,
+    options: BuildOptions | None = None,
+) -> PatternStore:
+    """Open the store for these inputs, building it first if it is not there.
+
+    The store's folder is named by a hash of its inputs, so a changed setting gives another store and an unchanged one
+    is reused. A build that was killed goes on where it stopped. Two processes that want the same store build it once.
+
+    Args:
+        source: where structures come from.
+        selection: which of them.
+        encoding: the box that compositions must fit in.
+        xrd: settings of the patterns.
+        root: the folder that holds all stores.
+        options: processes and tolerance for unreadable entries.
+
+    Raises:
+        SourceError: the source is missing, empty, or too much of it cannot be read.
+        SelectionError: nothing is left after the selection.
+        StoreError: a store is there but damaged.
+    """
+    options = options or BuildOptions()
+    inputs = {
+        "source": source.fingerprint(),
+        "selection": selection.to_dict(),
+        "encoding": encoding.to_dict(),
+        "xrd": xrd.to_dict(),
+        "simulated_by": versions(("pymatgen",))["pymatgen"],
+    }
+    what = selection.stoichiometry or (f"{selection.n_elements}-element" if selection.n_elements else "any")
+    path = root / f"{source.name}-{what}-{store_id(inputs)}"
+    with locked(root / f".{path.name}.lock"):
+        if not path.exists():
+            _build(source, selection, encoding, xrd, inputs, path, options)
+    return PatternStore.open(path)
+
+
+def _build(
+    source: Source,
+    selection: Selection,
+    encoding: OneHotEncoding,
+    xrd: XrdSettings,
+    inputs: dict[str, Any],
+    path: Path,
+    options: BuildOptions,
+) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as bar:
+        task = bar.add_task("Reading structures", total=len(source))
+        selected = select(
+            bar.track(source, task_id=task), selection, encoding, max_failed_share=options.max_failed_share
+        )
+        task = bar.add_task("Simulating patterns", total=len(selected.positions))
+        jobs = _parts_to_do(source, selected, partial)
+        n_jobs = cpu_count() if options.n_jobs == -1 else options.n_jobs
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        bar.advance(task, sum(pq.read_metadata(part).num_rows for part in partial.glob("part-*.parquet")))
+        for done in parallel(delayed(_simulate_part)(records, xrd, part) for records, part in jobs):
+            bar.advance(task, done)
+    counts = _assemble(partial, xrd, selected)
+    write_json(
+        partial / MANIFEST,
+        {
+            "id": store_id(inputs),
+            "inputs": inputs,
+            "counts": counts,
+            "citation": source.citation,
+            "versions": versions(("deepxrd", "pymatgen", "numpy", "pyarrow")),
+            "files": {name: file_hash(partial / name) for name in (PATTERNS, SAMPLES)},
+        },
+    )
+    for part in partial.glob("part-*.parquet"):
+        part.unlink()
+    partial.replace(path)
+
+
+def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[tuple[list[StructureRecord], Path]]:
+    """The selected records in the source's order, in fixed parts; parts that are on disk already are passed over."""
+    wanted = set(selected.positions.values())
+    n_parts, records = 0, []
+    for position, record in enumerate(source):
+        if position not in wanted or not isinstance(record, StructureRecord):
+            continue
+        records.append(record)
+        wanted.discard(position)
+        if len(records) == _PART_SIZE or not wanted:
+            part = partial / f"part-{n_parts:06d}.parquet"
+            if not part.exists():
+                yield records, part
+            n_parts, records = n_parts + 1, []
+        if not wanted:
+            return
+
+
+def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path) -> int:
+    """Simulate one part in a worker process and write it; a pattern that fails is written with its reason."""
+    rows = [_row(record, xrd) for record in records]
+    with atomic_path(part) as temporary:
+        pd.DataFrame(rows).to_parquet(temporary, index=False)
+    return len(rows)
+
+
+def _row(record: StructureRecord, xrd: XrdSettings) -> dict[str, Any]:
+    reason = None
+    try:
+        pattern = simulate_pattern(record.crystal, xrd)
+        if not pattern.any():
+            reason = "no reflection within the range"
+    except Exception as error:  # noqa: BLE001 - one odd structure must not end a long build; it is counted by name
+        pattern, reason = np.zeros(xrd.n_points, dtype=np.float32), f"{type(error).__name__}: {error}"
+    crystal, formula = record.crystal, record.crystal.formula
+    return {
+        "composition": formula.reduced,
+        "stoichiometry": formula.anonymous,
+        "material_id": record.material_id,
+        "n_sites": len(crystal.atomic_numbers),
+        "formation_energy_per_atom": record.formation_energy_per_atom,
+        "created_at": record.provenance.get("created_at"),
+        "lattice": crystal.lattice.ravel(),
+        "atomic_numbers": crystal.atomic_numbers.astype(np.int16),
+        "frac_coords": crystal.frac_coords.ravel(),
+        "occupancies": crystal.occupancies,
+        "pattern": pattern.tobytes(),
+        "failure": reason,
+    }
+
+
+_SCHEMA = pa.schema(
+    [
+        ("composition", pa.string()),
+        ("stoichiometry", pa.string()),
+        ("material_id", pa.string()),
+        ("n_sites", pa.int32()),
+        ("formation_energy_per_atom", pa.float64()),
+        ("created_at", pa.string()),
+        ("lattice", pa.list_(pa.float64())),
+        ("atomic_numbers", pa.list_(pa.int16())),
+        ("frac_coords", pa.list_(pa.float64())),
+        ("occupancies", pa.list_(pa.float64())),
+    ]
+)
+
+
+def _assemble(partial: Path, xrd: XrdSettings, selected: Selected) -> dict[str, Any]:
+    """Write the patterns and samples of all parts into one file each, a part in memory at a time."""
+    parts = sorted(partial.glob("part-*.parquet"))
+    failed: dict[str, str] = {}
+    for part in parts:
+        table = pd.read_parquet(part, columns=["material_id", "failure"]).dropna()
+        failed |= dict(zip(table["material_id"], table["failure"], strict=True))
+    n_samples = len(selected.positions) - len(failed)
+    if n_samples == 0:
+        msg = f"no pattern could be simulated; first reasons: {list(failed.items())[:5]}"
+        raise SelectionError(msg)
+    with atomic_path(partial / PATTERNS) as patterns_file, atomic_path(partial / SAMPLES) as samples_file:
+        patterns = np.lib.format.open_memmap(
+            patterns_file, mode="w+", dtype=np.float32, shape=(n_samples, xrd.n_points)
+        )
+        start = 0
+        with pq.ParquetWriter(samples_file, _SCHEMA) as writer:
+            for part in parts:
+                table = pd.read_parquet(part)
+                table = table[table["failure"].isna()]
+                stop = start + len(table)
+                patterns[start:stop] = np.frombuffer(b"".join(table["pattern"]), np.float32).reshape(-1, xrd.n_points)
+                writer.write_table(pa.Table.from_pandas(table[_SCHEMA.names], _SCHEMA, preserve_index=False))
+                start = stop
+        patterns.flush()
+    return {**selected.counts(), "simulation_failed": failed, "samples": n_samples}

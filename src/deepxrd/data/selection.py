@@ -1,0 +1,170 @@
+"""Which structures a data set holds: a stoichiometry, the box of the encoding, one structure per composition."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from deepxrd.chem import Formula, OneHotEncoding
+from deepxrd.errors import ConfigError, SelectionError, SourceError
+from deepxrd.sources import ReadFailure, StructureRecord
+
+_LETTERED_AMOUNT = re.compile(r"[A-Z][a-z]?(\d*)")
+_MAX_FAILURES_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is taken from a source.
+
+    Attributes:
+        n_elements: how many elements a composition must have; None for any number.
+        stoichiometry: such as ``ABC3``, letters in any order; None for all.
+    """
+
+    n_elements: int | None = 3
+    stoichiometry: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.stoichiometry is not None:
+            object.__setattr__(self, "stoichiometry", canonical_stoichiometry(self.stoichiometry))
+
+    def why_not(self, formula: Formula) -> str | None:
+        """Why a composition is left out, in words that do not depend on it; None if it is taken."""
+        if self.n_elements is not None and len(formula.counts) != self.n_elements:
+            return f"not {self.n_elements} elements"
+        if self.stoichiometry is not None and formula.anonymous != self.stoichiometry:
+            return f"stoichiometry is not {self.stoichiometry}"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as hashed and written into manifests."""
+        return asdict(self)
+
+
+@dataclass
+class Selected:
+    """What a selection took, and what it left out.
+
+    Attributes:
+        positions: places of the taken records in the source's order, by composition; in the order of compositions.
+        excluded: how many records were left out, by reason.
+        failures: entries that could not be read.
+        n_read: entries of the source.
+    """
+
+    positions: dict[str, int] = field(default_factory=dict)
+    excluded: Counter[str] = field(default_factory=Counter)
+    failures: list[ReadFailure] = field(default_factory=list)
+    n_read: int = 0
+
+    def counts(self) -> dict[str, Any]:
+        """Plain values for the manifest."""
+        return {
+            "entries_in_source": self.n_read,
+            "taken": len(self.positions),
+            "excluded": dict(sorted(self.excluded.items())),
+            "unreadable": len(self.failures),
+            "unreadable_first": {f.name: f.reason for f in self.failures[:_MAX_FAILURES_LISTED]},
+        }
+
+
+def canonical_stoichiometry(text: str) -> str:
+    """A stoichiometry with letters by ascending amount: ``A3BC`` and ``ABX3`` both give ``ABC3``.
+
+    Raises:
+        ConfigError: the text is no stoichiometry.
+    """
+    if not re.fullmatch(rf"({_LETTERED_AMOUNT.pattern})+", text):
+        msg = f"{text!r} is no stoichiometry; write one such as ABC3 or AB2C4"
+        raise ConfigError(msg)
+    amounts = sorted(int(amount or 1) for amount in _LETTERED_AMOUNT.findall(text))
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(letters, amounts, strict=False))
+
+
+def select(
+    records: Iterable[StructureRecord | ReadFailure],
+    selection: Selection,
+    encoding: OneHotEncoding,
+    *,
+    max_failed_share: float = 0.05,
+) -> Selected:
+    """Choose one structure per composition.
+
+    Of several structures of a composition, the one that the source marks as ground state is taken; where none is
+    marked, the lowest known formation energy; where none is known, the first id in alphabetical order.
+
+    Args:
+        records: what a source yields.
+        selection: which compositions.
+        encoding: the box they must fit in.
+        max_failed_share: the run stops if more than this share of the entries cannot be read.
+
+    Raises:
+        SourceError: the source is empty, or too much of it cannot be read.
+        SelectionError: nothing is left; the message says what there is.
+    """
+    result = Selected()
+    best: dict[str, tuple[tuple[bool, bool, float, str], int]] = {}
+    seen: Counter[str] = Counter()
+    for position, record in enumerate(records):
+        result.n_read += 1
+        if isinstance(record, ReadFailure):
+            result.failures.append(record)
+            continue
+        formula = record.crystal.formula
+        seen[formula.anonymous] += 1
+        reason = selection.why_not(formula) or _outside(encoding, formula)
+        if reason is not None:
+            result.excluded[reason] += 1
+            continue
+        rank = _rank(record)
+        known = best.get(formula.reduced)
+        if known is not None:
+            result.excluded["another structure of the composition is taken"] += 1
+        if known is None or rank < known[0]:
+            best[formula.reduced] = (rank, position)
+    _refuse_broken_source(result, max_failed_share)
+    if not best:
+        raise SelectionError(_nothing_left(selection, seen))
+    result.positions = {composition: best[composition][1] for composition in sorted(best)}
+    return result
+
+
+def _rank(record: StructureRecord) -> tuple[bool, bool, float, str]:
+    """Sort key of the structures of one composition, best first."""
+    energy = record.formation_energy_per_atom
+    return (not record.ground_state, energy is None, 0.0 if energy is None else energy, record.material_id)
+
+
+def _outside(encoding: OneHotEncoding, formula: Formula) -> str | None:
+    """The encoding's objection, in words that can be counted."""
+    if encoding.why_not(formula) is None:
+        return None
+    if all(symbol in encoding.elements for symbol in formula.elements):
+        return f"a count over {encoding.n_counts - 1}"
+    return "an element outside the encoding"
+
+
+def _refuse_broken_source(result: Selected, max_failed_share: float) -> None:
+    if result.n_read == 0:
+        msg = "the source holds no entries"
+        raise SourceError(msg)
+    failed = len(result.failures)
+    if failed > max_failed_share * result.n_read:
+        first = "; ".join(f"{f.name}: {f.reason}" for f in result.failures[:5])
+        msg = (
+            f"{failed} of {result.n_read} entries cannot be read, more than the share of {max_failed_share:g} that "
+            f"build.max_failed_share allows. First: {first}"
+        )
+        raise SourceError(msg)
+
+
+def _nothing_left(selection: Selection, seen: Counter[str]) -> str:
+    there = ", ".join(f"{name} ({n})" for name, n in seen.most_common(8)) or "nothing readable"
+    wanted = selection.stoichiometry or f"{selection.n_elements} elements"
+    return f"the source has no sample of {wanted} within the encoding; most frequent there: {there}"

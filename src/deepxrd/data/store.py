@@ -1,0 +1,110 @@
+"""A pattern store: one folder with the patterns, their samples, and a manifest that says what they were made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepxrd.chem import Crystal, OneHotEncoding
+from deepxrd.errors import StoreError
+from deepxrd.files import file_hash, value_hash
+from deepxrd.xrd import XrdSettings
+
+FORMAT = 1
+"""Raised whenever the same inputs would give other files."""
+PATTERNS, SAMPLES, MANIFEST = "patterns.npy", "samples.parquet", "manifest.json"
+STRUCTURE_COLUMNS = ("lattice", "atomic_numbers", "frac_coords", "occupancies")
+
+
+def store_id(inputs: dict[str, Any]) -> str:
+    """Name of a store: a hash of all it is made from."""
+    return value_hash({"format": FORMAT, "inputs": inputs})[:16]
+
+
+@dataclass(frozen=True)
+class PatternStore:
+    """An open store; nothing is loaded before it is asked for.
+
+    Attributes:
+        path: its folder.
+        manifest: inputs, counts, versions, file hashes, citation.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> PatternStore:
+        """Open a store and check every file against the manifest.
+
+        Raises:
+            StoreError: it is incomplete or damaged; the message names the file and the way out.
+        """
+        way_out = f"delete {path} and run the same command to build it anew"
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            expected, inputs, identity = manifest["files"], manifest["inputs"], manifest["id"]
+        except (OSError, ValueError, KeyError) as error:
+            msg = f"{path} is no pattern store ({type(error).__name__}: {error}); {way_out}"
+            raise StoreError(msg) from error
+        if store_id(inputs) != identity:
+            msg = f"the manifest of {path} was changed: its inputs no longer give its id {identity}; {way_out}"
+            raise StoreError(msg)
+        for name in (PATTERNS, SAMPLES):
+            file = path / name
+            if not file.is_file() or file_hash(file) != expected.get(name):
+                msg = f"{file} does not match the hash in its manifest; {way_out}"
+                raise StoreError(msg)
+        return cls(path, manifest)
+
+    @property
+    def id(self) -> str:
+        """The hash that names the store."""
+        return str(self.manifest["id"])
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the data itself: equal hashes mean equal samples and patterns."""
+        return value_hash(self.manifest["files"])[:16]
+
+    @cached_property
+    def patterns(self) -> NDArray[np.float32]:
+        """All patterns, ``(n_samples, n_points)`` float32 in 0 to 100, memory-mapped and read-only."""
+        mapped: NDArray[np.float32] = np.load(self.path / PATTERNS, mmap_mode="r")
+        return mapped
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row per pattern, without the structures: composition, stoichiometry, material_id and more."""
+        import pyarrow.parquet as pq
+
+        names = pq.read_schema(self.path / SAMPLES).names
+        return pd.read_parquet(self.path / SAMPLES, columns=[n for n in names if n not in STRUCTURE_COLUMNS])
+
+    def crystals(self) -> list[Crystal]:
+        """The structures behind the patterns, in the same order."""
+        table = pd.read_parquet(self.path / SAMPLES, columns=list(STRUCTURE_COLUMNS))
+        return [
+            Crystal(lattice.reshape(3, 3), numbers.astype(np.int64), coords.reshape(-1, 3), occupancies)
+            for lattice, numbers, coords, occupancies in table.itertuples(index=False)
+        ]
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """The settings of the patterns."""
+        return XrdSettings(**self.manifest["inputs"]["xrd"])
+
+    @property
+    def encoding(self) -> OneHotEncoding:
+        """The encoding whose box the compositions fit in."""
+        return OneHotEncoding.from_dict(self.manifest["inputs"]["encoding"])
+
+    def __len__(self) -> int:
+        return len(self.samples)

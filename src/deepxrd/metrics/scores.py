@@ -1,0 +1,67 @@
+"""All scores of predicted patterns at once, per pattern; and their means as a torchmetrics class."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torchmetrics
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepxrd.metrics.distances import cosine_distance, mean_squared_error, pearson_distance
+from deepxrd.metrics.peaks import TOLERANCES_DEG, peak_scores
+from deepxrd.xrd import find_peaks
+
+DISTANCES = {"cosine_distance": cosine_distance, "pearson_distance": pearson_distance, "mse": mean_squared_error}
+
+
+def score_patterns(
+    predicted: NDArray[np.float32], true: NDArray[np.float32], two_theta_deg: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Distances and peak scores of each predicted pattern.
+
+    Args:
+        predicted: ``(n, n_points)``, largest = 100.
+        true: the same shape.
+        two_theta_deg: the grid, ``(n_points,)``.
+
+    Returns:
+        Arrays ``(n,)`` by name.
+    """
+    a, b = (torch.from_numpy(np.ascontiguousarray(x)).double() for x in (predicted, true))
+    scores = {name: distance(a, b).numpy() for name, distance in DISTANCES.items()}
+    return scores | peak_scores(find_peaks(true, two_theta_deg), find_peaks(predicted, two_theta_deg))
+
+
+class PatternScores(torchmetrics.Metric):
+    """Means over samples of every score: sums and a count, so that the size of a batch does not matter.
+
+    Args:
+        two_theta_deg: the grid, ``(n_points,)``.
+    """
+
+    full_state_update = False
+    names = (
+        *DISTANCES,
+        "peak_recall_any",
+        *(f"peak_{score}_{t:g}deg" for t in TOLERANCES_DEG for score in ("precision", "recall", "f1")),
+    )
+    sums: Tensor
+    count: Tensor
+
+    def __init__(self, two_theta_deg: NDArray[np.float64]) -> None:
+        super().__init__()
+        self._two_theta_deg = two_theta_deg
+        # float32, since some accelerators have no float64; per-sample scores are written in full precision
+        self.add_state("sums", torch.zeros(len(self.names)), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, predicted: Tensor, true: Tensor) -> None:
+        """Add a batch ``(batch, n_points)``."""
+        scores = score_patterns(predicted.float().cpu().numpy(), true.float().cpu().numpy(), self._two_theta_deg)
+        self.sums += torch.tensor([scores[name].sum() for name in self.names]).to(self.sums)
+        self.count += len(true)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Mean of each score."""
+        return dict(zip(self.names, self.sums / self.count, strict=True))

@@ -1,0 +1,90 @@
+"""Structures from one Parquet table of plain arrays: the schema of the project's Materials Project snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Crystal, lattice_from_parameters
+from deepxrd.errors import SourceError
+from deepxrd.sources.base import ReadFailure, StructureRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_CELL = ("a", "b", "c", "alpha", "beta", "gamma")
+_REQUIRED = ("material_id", *_CELL, "atomic_numbers", "frac_coords")
+_OPTIONAL = ("formation_energy_per_atom", "ground_state", "created_at", "icsd")
+_ROWS_AT_ONCE = 4096
+
+
+def open_table(path: Path) -> pq.ParquetFile:
+    """Open the table and check its columns.
+
+    Raises:
+        SourceError: no Parquet file, or columns are missing.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        msg = f"cannot read {path} as Parquet: {error}"
+        raise SourceError(msg) from error
+    missing = [column for column in _REQUIRED if column not in table.schema_arrow.names]
+    if missing:
+        msg = f"{path} lacks the columns {', '.join(missing)}; needed are {', '.join(_REQUIRED)}"
+        raise SourceError(msg)
+    return table
+
+
+def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:
+    """Yield a record per row, a few thousand rows in memory at a time."""
+    with open_table(path) as table:
+        columns = [c for c in (*_REQUIRED, *_OPTIONAL) if c in table.schema_arrow.names]
+        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
+            yield from _records_of(batch)
+
+
+def _records_of(batch: pa.RecordBatch) -> Iterator[StructureRecord | ReadFailure]:
+    cell = np.stack([batch.column(c).to_numpy(zero_copy_only=False) for c in _CELL], axis=1)
+    lattices = lattice_from_parameters(cell[:, :3], cell[:, 3:])
+    ids = batch.column("material_id").to_pylist()
+    numbers = _lists(batch.column("atomic_numbers"), np.int64)
+    coords = _lists(batch.column("frac_coords"), np.float64)
+    optional = {c: batch.column(c).to_pylist() for c in _OPTIONAL if c in batch.schema.names}
+    for row, material_id in enumerate(ids):
+        facts = {c: values[row] for c, values in optional.items()}
+        yield _record(str(material_id), lattices[row], numbers[row], coords[row], facts)
+
+
+def _record(
+    material_id: str,
+    lattice: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    coords: NDArray[np.float64],
+    facts: dict[str, Any],
+) -> StructureRecord | ReadFailure:
+    if len(coords) != 3 * len(numbers):
+        return ReadFailure(material_id, f"{len(numbers)} atoms but {len(coords)} coordinates")
+    crystal = Crystal(lattice, numbers, coords.reshape(-1, 3), np.ones(len(numbers)))
+    reason = crystal.why_unusable()
+    if reason is not None:
+        return ReadFailure(material_id, reason)
+    provenance = {c: str(facts[c]) for c in ("created_at", "icsd") if facts.get(c) is not None}
+    return StructureRecord(
+        material_id, crystal, facts.get("formation_energy_per_atom"), facts.get("ground_state"), provenance
+    )
+
+
+def _lists(column: pa.ListArray, dtype: type[np.generic]) -> list[NDArray[Any]]:
+    """The rows of a list column as arrays; a null row is empty."""
+    offsets = column.offsets.to_numpy()
+    values = column.values.to_numpy(zero_copy_only=False).astype(dtype)
+    return [values[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]

@@ -1,0 +1,107 @@
+"""Trying again what failed in passing: exponential waits with jitter, and none at all for a refusal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from secrets import SystemRandom
+from typing import TypeVar
+
+from deepxrd.errors import ConfigError
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+_RANDOM = SystemRandom()  # jitter must not draw from a generator that a run has seeded
+
+
+class TransientError(Exception):
+    """A fault that may pass: a busy server, a broken connection, an answer that fails its checks.
+
+    Attributes:
+        retry_after_s: the wait that the server asked for, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(Exception):
+    """A refusal that no second try will change, such as that of a key.
+
+    Attributes:
+        status: the HTTP status, if one was given.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How often to try, and how long to wait in between.
+
+    The wait after try ``i`` (from 0) is ``min(cap_s, base_s * 2**i)``, times a random factor of 0.5 to 1 so that
+    clients that failed together do not return together; longer, up to the cap, where the server asks for it.
+
+    Attributes:
+        attempts: tries in all, at least one.
+        base_s: the first wait before jitter, seconds.
+        cap_s: the longest wait, seconds.
+        sleep: how to wait; tests pass their own.
+    """
+
+    attempts: int = 6
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.base_s < 0 or self.cap_s < 0:
+            msg = f"attempts={self.attempts} must be 1 or more, and backoff_s={self.base_s}, cap={self.cap_s} not negative"
+            raise ConfigError(msg)
+
+    def wait_s(self, attempt: int, *, retry_after_s: float | None = None) -> float:
+        """Seconds to wait after the failure of try ``attempt``, counted from 0."""
+        backoff: float = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 60)) * _RANDOM.uniform(0.5, 1.0)
+        return max(backoff, min(self.cap_s, retry_after_s or 0.0))
+
+    def run(self, call: Callable[[], _T], *, what: str) -> _T:
+        """Return what ``call`` returns, trying again on :class:`TransientError` only.
+
+        Args:
+            call: what to try.
+            what: its name in the log, such as ``page 3``.
+
+        Raises:
+            TransientError: that of the last try.
+        """
+        attempt = 0
+        while True:
+            try:
+                return call()
+            except TransientError as error:
+                attempt += 1
+                if attempt >= self.attempts:
+                    raise
+                wait_s = self.wait_s(attempt - 1, retry_after_s=error.retry_after_s)
+                _log.warning("%s: %s; try %d of %d in %.1f s", what, error, attempt + 1, self.attempts, wait_s)
+                self.sleep(wait_s)
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, given as a number or as a date; None if it cannot be read."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,55 @@
+"""``python -m deepxrd.train``: build the data, train, score."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from deepxrd.config import conf_dir, register
+from deepxrd.entry import run_hydra
+from deepxrd.errors import ConfigError
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def train(cfg: DictConfig) -> float:
+    """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
+    from deepxrd.analysis import tables
+    from deepxrd.training.run import fit_and_test
+
+    overrides = list(HydraConfig.get().overrides.task)
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.resume:
+        overrides = _resumed_overrides(Path(cfg.resume), overrides)
+        cfg = hydra.compose("train", overrides)
+    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    result = fit_and_test(plain, run_dir, overrides=overrides)
+    tables.show(tables.score_table(result.metrics))
+    print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
+    return float(result.metrics["test"]["peak_f1_2deg"])
+
+
+def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:
+    """The settings of the run to go on with, then those given now."""
+    saved = run_dir / "overrides.yaml"
+    if not saved.is_file():
+        msg = f"resume={run_dir}: no run there that could go on; it needs a file {saved.name}"
+        raise ConfigError(msg)
+    kept = [text for text in yaml.safe_load(saved.read_text(encoding="utf-8")) if not text.startswith("resume=")]
+    return [*kept, *new]
+
+
+def main() -> None:
+    """Entry point."""
+    run_hydra(train)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training: the LightningModule, its callbacks, and one experiment from configuration to scores."""

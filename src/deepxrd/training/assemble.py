@@ -1,0 +1,124 @@
+"""From a composed configuration to the objects of a run."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint, RichModelSummary, RichProgressBar
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.config import build
+from deepxrd.data import BuildOptions, Selection, Split
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.errors import ConfigError
+from deepxrd.training.callbacks import EpochSeed, RunFacts, StopOnNaN
+from deepxrd.training.module import DeepXRDModule
+from deepxrd.xrd import XrdSettings
+
+CHECKPOINTS = "checkpoints"
+CURVES = "curves"
+BEST, LAST = "best", "last"
+
+
+def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
+    """The data that a configuration asks for; nothing is built yet.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    data = cfg["data"]
+    return PatternDataModule(
+        source=build(cfg["source"], object),  # type: ignore[arg-type] - a protocol cannot be checked by class
+        selection=Selection(**data["selection"]),
+        encoding=make_encoding(data["encoding"]),
+        xrd=XrdSettings(**cfg["xrd"]),
+        split=Split(**data["split"]),
+        stores_dir=Path(cfg["paths"]["data_dir"]) / "stores",
+        batch_size=data["batch_size"],
+        eval_batch_size=data["eval_batch_size"],
+        seed=cfg.get("seed", 0),
+        build=BuildOptions(**cfg["build"]),
+    )
+
+
+def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
+    """The one-hot of a configuration; ``elements: null`` stands for the paper's 84.
+
+    Raises:
+        ConfigError: an element is unknown.
+    """
+    elements = tuple(node["elements"] or PAPER_ELEMENTS)
+    unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
+    if unknown:
+        msg = f"data.encoding.elements names unknown elements: {', '.join(map(str, unknown))}"
+        raise ConfigError(msg)
+    return OneHotEncoding(elements, int(node["n_counts"]))
+
+
+def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> DeepXRDModule:
+    """A fresh module."""
+    scheduler = cfg["scheduler"]
+    return DeepXRDModule(
+        net=cfg["model"],
+        loss=cfg["loss"],
+        optimizer=cfg["optimizer"],
+        scheduler=scheduler if scheduler and scheduler.get("_target_") else None,
+        encoding=datamodule.encoding.to_dict(),
+        xrd=datamodule.xrd.to_dict(),
+    )
+
+
+def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger:
+    """The logger, writing into the run's folder."""
+    node = cfg["logger"]
+    if node["_target_"].endswith("CSVLogger"):
+        return build(node, CSVLogger, save_dir=run_dir, name=CURVES, version="")
+    return build(node, Logger, save_dir=run_dir)
+
+
+def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict[str, Any]) -> pl.Trainer:
+    """The trainer with all callbacks.
+
+    The best checkpoint comes before the last, so that the last knows of the best when it is written.
+    """
+    settings = dict(cfg["trainer"])
+    settings["precision"] = resolve_precision(settings["precision"], settings["accelerator"])
+    folder = run_dir / CHECKPOINTS
+    keep = functools.partial(ModelCheckpoint, dirpath=folder, save_top_k=1, enable_version_counter=False)
+    callbacks: list[pl.Callback] = [
+        EpochSeed(cfg["seed"]),
+        StopOnNaN(folder / f"{LAST}.ckpt"),
+        RunFacts(facts),
+        *(build(node, pl.Callback) for node in (cfg["callbacks"] or {}).values()),
+        keep(filename=BEST, monitor="val/loss", mode="min"),
+        keep(filename=LAST, monitor=None, save_on_train_epoch_end=True),
+    ]
+    if settings["enable_progress_bar"]:
+        callbacks += [RichProgressBar(leave=False), RichModelSummary(max_depth=1)]
+    return pl.Trainer(
+        default_root_dir=run_dir,
+        logger=logger,
+        callbacks=callbacks,
+        enable_model_summary=settings["enable_progress_bar"],
+        deterministic="warn",
+        **settings,
+    )
+
+
+def resolve_precision(precision: str, accelerator: str) -> str:
+    """``auto`` is bf16-mixed where the hardware multiplies bf16 itself, else 32-true; anything else is kept."""
+    if precision != "auto":
+        return precision
+    gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
+    fast = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else _cpu_multiplies_bf16()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public name for it yet
+    return bool(probe and probe())

@@ -1,0 +1,124 @@
+"""The LightningModule: network, loss, optimizer and scores, all described by plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from deepxrd.chem import OneHotEncoding
+from deepxrd.config import build
+from deepxrd.errors import ConfigError
+from deepxrd.metrics import PatternScores
+from deepxrd.xrd import XrdSettings
+
+
+class DeepXRDModule(pl.LightningModule):
+    """Learns patterns from one-hot formulas.
+
+    All arguments are plain values and saved with the weights, so a checkpoint loads with ``weights_only=True`` and
+    without arguments.
+
+    Args:
+        net: node of the network.
+        loss: node of the loss.
+        optimizer: node of the optimizer.
+        scheduler: node of the learning-rate scheduler, stepped once per epoch; None for a constant rate.
+        encoding: of the formulas, as :meth:`OneHotEncoding.to_dict` gives it.
+        xrd: settings of the patterns, as :meth:`XrdSettings.to_dict` gives them.
+    """
+
+    def __init__(
+        self,
+        *,
+        net: dict[str, Any],
+        loss: dict[str, Any],
+        optimizer: dict[str, Any],
+        scheduler: dict[str, Any] | None,
+        encoding: dict[str, Any],
+        xrd: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoding = OneHotEncoding.from_dict(encoding)
+        self.xrd = XrdSettings(**xrd)
+        self.net = build(net, nn.Module, input_shape=self.encoding.shape)
+        if self.net.n_points != self.xrd.n_points:
+            msg = f"{net['_target_']} gives {self.net.n_points} points, but xrd.n_points is {self.xrd.n_points}"
+            raise ConfigError(msg)
+        self.net.to(memory_format=torch.channels_last)  # convolutions are faster so, on CPUs and GPUs alike
+        self.loss = build(loss, nn.Module)
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self.val_scores = PatternScores(self.xrd.two_theta_deg)
+        self.test_scores = PatternScores(self.xrd.two_theta_deg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Patterns ``(batch, n_points)`` in 0 to 100 from one-hot matrices ``(batch, 1, elements, counts)``.
+
+        Always in float32: scores must not depend on what precision was fastest to train in.
+        """
+        return to_patterns(self._raw(x))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Loss of a batch."""
+        x, true = batch
+        loss: Tensor = self.loss(self.net(x), true)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(x))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Loss and scores."""
+        x, true = batch
+        raw = self._raw(x)
+        self.log("val/loss", self.loss(raw, true), on_epoch=True, prog_bar=True, batch_size=len(x))
+        self.val_scores.update(to_patterns(raw), true)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all samples."""
+        self._log_scores("val", self.val_scores)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Loss and scores."""
+        x, true = batch
+        raw = self._raw(x)
+        self.log("test/loss", self.loss(raw, true), on_epoch=True, batch_size=len(x))
+        self.test_scores.update(to_patterns(raw), true)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the means over all samples."""
+        self._log_scores("test", self.test_scores)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Patterns of a batch."""
+        patterns: Tensor = self(batch[0])
+        return patterns
+
+    def configure_optimizers(self) -> Any:
+        """Optimizer, and the scheduler where there is one."""
+        optimizer = build(self._optimizer, torch.optim.Optimizer, params=self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        scheduler = build(self._scheduler, torch.optim.lr_scheduler.LRScheduler, optimizer=optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+    def _raw(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            raw: Tensor = self.net(x.float())
+        return raw
+
+    def _log_scores(self, part: str, scores: PatternScores) -> None:
+        self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})
+        scores.reset()
+
+
+def to_patterns(raw: Tensor) -> Tensor:
+    """Scale what a network puts out so that each pattern runs from 0 to 100: ``(batch, n_points)``.
+
+    The Pearson loss is blind to offset and scale, so both are taken from the pattern itself, as they are for true
+    patterns, whose largest value is 100 and whose least is nearly always 0.
+    """
+    raw = raw.float()
+    low, high = raw.amin(dim=-1, keepdim=True), raw.amax(dim=-1, keepdim=True)
+    return 100 * (raw - low) / (high - low).clamp_min(torch.finfo(raw.dtype).tiny)

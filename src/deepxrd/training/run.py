@@ -1,0 +1,183 @@
+"""One experiment: build the data, train, score on the test set, and leave a folder that tells it all."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+import yaml
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+
+from deepxrd.analysis import figures
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.files import atomic_path, write_json, write_text
+from deepxrd.metrics import score_patterns
+from deepxrd.provenance import run_facts
+from deepxrd.training import assemble
+from deepxrd.training.checkpoint import load_checkpoint, load_module
+from deepxrd.training.wandb_report import report
+
+CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
+METRICS, PER_SAMPLE, FIGURE = "metrics.json", "per_sample.parquet", "figures/test_patterns.png"
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run leaves.
+
+    Attributes:
+        run_dir: its folder.
+        metrics: means over the test set, and facts of the run; as in ``metrics.json``.
+        per_sample: one row per test sample; as in ``per_sample.parquet``.
+    """
+
+    run_dir: Path
+    metrics: dict[str, Any]
+    per_sample: pd.DataFrame
+
+
+def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | None = None) -> RunResult:
+    """Train and score one configuration.
+
+    If the folder holds the last checkpoint of a run with the same configuration, training goes on from there and ends
+    with the numbers of a run that was never stopped.
+
+    Args:
+        cfg: a composed and resolved configuration, plain values.
+        run_dir: where everything goes.
+        overrides: the command line's settings, kept for a resume.
+
+    Raises:
+        DeepXRDError: something the user can mend.
+    """
+    pl.seed_everything(cfg["seed"], workers=True, verbose=False)
+    datamodule = assemble.make_datamodule(cfg)
+    module = assemble.make_module(cfg, datamodule)
+    datamodule.setup()
+    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
+    facts = {"data_hash": datamodule.store.content_hash, "store_id": datamodule.store.id, "seed": cfg["seed"]}
+    resumed = _check_resume(last, run_dir, facts) if cfg.get("resume") else None
+    _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
+    _write_description(cfg, run_dir, facts, overrides or [])
+
+    logger = assemble.make_logger(cfg, run_dir)
+    if isinstance(logger, CSVLogger) and resumed:
+        _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
+    logger.log_hyperparams({"config": cfg, **facts})
+    trainer = assemble.make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
+    try:
+        with warnings.catch_warnings():
+            _quieten()
+            trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
+        return _score(trainer, datamodule, run_dir, logger, cfg, facts)
+    finally:
+        _close(logger)
+
+
+def _score(
+    trainer: pl.Trainer,
+    datamodule: PatternDataModule,
+    run_dir: Path,
+    logger: Logger,
+    cfg: dict[str, Any],
+    facts: dict[str, Any],
+) -> RunResult:
+    """Score the best checkpoint on the test set and write the results."""
+    module = load_module(run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt")
+    best = load_checkpoint(run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt")
+    with warnings.catch_warnings():
+        _quieten()
+        logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
+        predicted = torch.cat(trainer.predict(module, datamodule.test_dataloader())).numpy()  # type: ignore[arg-type]
+    dataset, store = datamodule.dataset("test"), datamodule.store
+    true = np.asarray(store.patterns[dataset.rows])
+    scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)
+    samples = store.samples.iloc[dataset.rows][["composition", "stoichiometry", "material_id", "n_sites"]]
+    per_sample = pd.concat([samples.reset_index(drop=True), pd.DataFrame(scores)], axis=1)
+    metrics: dict[str, Any] = {
+        "data": cfg["data"]["name"],
+        "model": cfg["model"]["_target_"].rpartition(".")[2],
+        "loss": cfg["loss"]["_target_"].rpartition(".")[2],
+        **facts,
+        "n_train": len(datamodule.dataset("train")),
+        "n_val": len(datamodule.dataset("val")),
+        "n_test": len(dataset),
+        "best_epoch": best["epoch"],
+        "epochs": trainer.current_epoch,
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "precision": str(trainer.precision),
+        "test_loss": logged["test/loss"],
+        "test": {name: float(values.mean()) for name, values in scores.items()},
+    }
+    figure = figures.pattern_grid(per_sample, predicted, true, datamodule.xrd)
+    figures.save(figure, run_dir / FIGURE)
+    with atomic_path(run_dir / PER_SAMPLE) as temporary:
+        per_sample.to_parquet(temporary, index=False)
+    if isinstance(logger, WandbLogger):
+        report(logger, metrics, per_sample, run_dir / FIGURE)
+    write_json(run_dir / METRICS, metrics)  # last of all: a folder with metrics is a run that is done
+    return RunResult(run_dir, metrics, per_sample)
+
+
+def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
+    if (run_dir / CONFIG).exists() and not resuming:
+        msg = f"{run_dir} already holds a run: choose another hydra.run.dir, or go on with it by resume={run_dir}"
+        raise ConfigError(msg)
+
+
+def _check_resume(last: Path, run_dir: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The last checkpoint of the run to go on with; None if it had none yet."""
+    if (run_dir / METRICS).exists():
+        msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
+        raise ConfigError(msg)
+    if not last.exists():
+        return None
+    checkpoint = load_checkpoint(last)
+    made_with = checkpoint.get("deepxrd", {}).get("data_hash")
+    if made_with != facts["data_hash"]:
+        msg = f"{last} was trained on data {made_with}, but the data are now {facts['data_hash']}; start a new run"
+        raise CheckpointError(msg)
+    return checkpoint
+
+
+def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any], overrides: list[str]) -> None:
+    write_text(run_dir / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
+    write_text(run_dir / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
+    write_json(run_dir / FACTS, {**run_facts(), **facts})
+
+
+def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> None:
+    """Keep the curves of the first part of a resumed run: Lightning's logger begins its file anew."""
+    file = run_dir / assemble.CURVES / "metrics.csv"
+    if not file.exists():
+        return
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if int(row["step"]) < upto_step]
+    logger.experiment.metrics = [{k: _number(v) for k, v in row.items() if v != ""} for row in rows]
+
+
+def _number(text: str) -> float | int:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _quieten() -> None:
+    """Hide advice of Lightning that does not hold here: batches are gathered by index, workers would slow them."""
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+
+
+def _close(logger: Logger) -> None:
+    """End a wandb run, else the next job of a sweep would write into it."""
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        wandb.finish()

@@ -1,0 +1,24 @@
+"""What a wandb dashboard shows of a run besides its curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pytorch_lightning.loggers import WandbLogger
+
+_SORTED_BY = "peak_f1_2deg"
+_ROWS = 10
+
+
+def report(logger: WandbLogger, metrics: dict[str, Any], per_sample: pd.DataFrame, figure: Path) -> None:
+    """Log the test scores as summary, the figure, and a table of the worst and the best test samples."""
+    import wandb
+
+    ordered = per_sample.sort_values(_SORTED_BY, kind="stable")
+    extremes = pd.concat([ordered.head(_ROWS), ordered.tail(_ROWS)]).drop_duplicates()
+    run = logger.experiment
+    run.summary.update({f"test/{name}": value for name, value in metrics["test"].items()})
+    run.summary.update({key: value for key, value in metrics.items() if key != "test"})
+    run.log({"test_patterns": wandb.Image(str(figure)), "worst_and_best": wandb.Table(dataframe=extremes)})

@@ -1,0 +1,51 @@
+"""From reflections to a pattern: a Gaussian at each, on an even grid, the largest value 100."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.xrd.settings import XrdSettings
+
+_CUTOFF_SIGMAS = 6.0  # beyond it a Gaussian is under 2e-8 of its height
+
+
+def smooth_reflections(
+    two_theta_deg: NDArray[np.float64], intensity: NDArray[np.float64], settings: XrdSettings
+) -> NDArray[np.float32]:
+    """Sum a Gaussian of ``settings.sigma_deg`` per reflection onto the grid and scale the largest value to 100.
+
+    The Gaussians are summed at their exact places: nothing is binned.
+
+    Args:
+        two_theta_deg: where the reflections are, ``(n_reflections,)``.
+        intensity: how strong they are, any unit, ``(n_reflections,)``.
+        settings: grid and width.
+
+    Returns:
+        The pattern, ``(n_points,)`` float32; zeros where there is no reflection.
+    """
+    step, sigma = settings.step_deg, settings.sigma_deg
+    reach = int(np.ceil(_CUTOFF_SIGMAS * sigma / step))
+    position = (np.asarray(two_theta_deg, dtype=np.float64) - settings.two_theta_min_deg) / step
+    nearest = np.rint(position).astype(np.int64)
+    index = nearest[:, None] + np.arange(-reach, reach + 1)[None]
+    distance = (index - position[:, None]) * (step / sigma)
+    weight = np.asarray(intensity)[:, None] * np.exp(-0.5 * distance**2)
+    inside = (index >= 0) & (index < settings.n_points)
+    pattern = np.bincount(index[inside], weights=weight[inside], minlength=settings.n_points)
+    return normalise(pattern[None])[0]
+
+
+def normalise(patterns: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale each pattern so that its largest value is 100; one without a positive value becomes zeros.
+
+    Args:
+        patterns: ``(n, n_points)``.
+
+    Returns:
+        ``(n, n_points)`` float32.
+    """
+    largest = patterns.max(axis=1, keepdims=True)
+    positive = largest > 0
+    return np.where(positive, 100.0 * patterns / np.where(positive, largest, 1.0), 0.0).astype(np.float32)

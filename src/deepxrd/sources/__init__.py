@@ -2,5 +2,6 @@
 
 from deepxrd.sources.base import ReadFailure, Source, StructureRecord
 from deepxrd.sources.files import FilesSource
+from deepxrd.sources.prototypes import PrototypeSource
 
-__all__ = ["FilesSource", "ReadFailure", "Source", "StructureRecord"]
+__all__ = ["FilesSource", "PrototypeSource", "ReadFailure", "Source", "StructureRecord"]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepxrd.files import atomic_path
-from deepxrd.xrd import XrdSettings
+from deepxrd.xrd import XrdSettings, find_peaks
 
 TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"
 
@@ -56,6 +56,27 @@ def pattern_grid(
     figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)")
     figure.supylabel("intensity (largest = 100)")
     figure.suptitle(f"Test samples from the worst to the best by F1 of peaks ({len(order)} samples)", fontsize=12)
+    return figure
+
+
+def predicted_pattern(formula: str, pattern: NDArray[np.float32], xrd: XrdSettings) -> Figure:
+    """One predicted pattern ``(n_points,)``, its strongest peaks marked with their angle."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axis = figure.subplots()
+    two_theta = xrd.two_theta_deg
+    axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1)
+    position, height = find_peaks(pattern[None], two_theta).of(0)
+    for i in np.argsort(-height, kind="stable")[:10]:
+        axis.annotate(
+            f"{position[i]:.1f}°", (position[i], height[i]), (0, 3), textcoords="offset points", ha="center", fontsize=8
+        )
+    axis.set(
+        xlim=(two_theta[0], two_theta[-1]),
+        ylim=(0, 112),
+        xlabel=f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)",
+        ylabel="intensity (largest = 100)",
+        title=f"{formula}: predicted pattern",
+    )
     return figure
 
 

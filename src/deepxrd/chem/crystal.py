@@ -50,15 +50,19 @@ class Crystal:
     def why_unusable(self) -> str | None:
         """Why no pattern can come from this crystal, in words; None if it is sound."""
         n_sites = len(self.atomic_numbers)
+        numbers, occupancies = self.atomic_numbers, self.occupancies
         if n_sites == 0:
             return "it has no sites"
-        finite = all(np.isfinite(values).all() for values in (self.lattice, self.frac_coords, self.occupancies))
-        if not finite:
+        if not all(np.isfinite(values).all() for values in (self.lattice, self.frac_coords, occupancies)):
             return "its lattice, coordinates or occupancies hold values that are not finite"
-        if not ((self.atomic_numbers >= 1) & (self.atomic_numbers <= len(SYMBOLS))).all():
+        if numbers.min() < 1 or numbers.max() > len(SYMBOLS):
             return "it holds an unknown species"
-        if not ((self.occupancies > 0) & (self.occupancies <= 1.0 + 1e-6)).all():
+        if occupancies.min() <= 0 or occupancies.max() > 1.0 + 1e-6:
             return "an occupancy is not within 0 to 1"
+        return self._why_not_solid()
+
+    def _why_not_solid(self) -> str | None:
+        n_sites = len(self.atomic_numbers)
         if self.volume < _MIN_VOLUME_PER_ATOM * float(self.occupancies.sum()):
             return f"its cell of {self.volume:.3g} Å^3 is too small for {n_sites} sites"
         if self._has_overlap():
@@ -81,9 +85,7 @@ class Crystal:
     def from_pymatgen(cls, structure: Structure) -> Crystal:
         """The arrays of a pymatgen ``Structure``; oxidation states and site properties are dropped."""
         rows = [
-            (specie.Z, site.frac_coords, occupancy)
-            for site in structure
-            for specie, occupancy in site.species.items()
+            (specie.Z, site.frac_coords, occupancy) for site in structure for specie, occupancy in site.species.items()
         ]
         return cls(
             lattice=np.array(structure.lattice.matrix, dtype=np.float64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 # fmt: off
@@ -32,4 +33,4 @@ def electronegativity(symbol: str) -> float:
     with warnings.catch_warnings():  # pymatgen warns about elements that have no value
         warnings.simplefilter("ignore")
         value = float(Element(symbol).X)
-    return value if value == value else float("inf")  # NaN is unequal to itself
+    return float("inf") if math.isnan(value) else value

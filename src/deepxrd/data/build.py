@@ -78,7 +78,7 @@ def ensure_store(
     path = root / f"{source.name}-{what}-{store_id(inputs)}"
     with locked(root / f".{path.name}.lock"):
         if not path.exists():
-            _build(source, selection, encoding, xrd, inputs, path, options)
+            _build(source, selection, encoding, xrd, inputs=inputs, path=path, options=options)
     return PatternStore.open(path)
 
 
@@ -87,6 +87,7 @@ def _build(
     selection: Selection,
     encoding: OneHotEncoding,
     xrd: XrdSettings,
+    *,
     inputs: dict[str, Any],
     path: Path,
     options: BuildOptions,

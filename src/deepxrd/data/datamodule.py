@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class BatchPositions(Sampler[NDArray[np.int64]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self._n // self._batch_size)
+        return math.ceil(self._n / self._batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         order = np.arange(self._n)

@@ -29,9 +29,7 @@ def cosine_distance(predicted: Tensor, true: Tensor) -> Tensor:
 def pearson_distance(predicted: Tensor, true: Tensor) -> Tensor:
     """1 − the correlation of two patterns, 0 to 2; 1 where a pattern is constant. Shapes as :func:`cosine_distance`."""
     predicted, true = _wide(predicted), _wide(true)
-    return cosine_distance(
-        predicted - predicted.mean(dim=-1, keepdim=True), true - true.mean(dim=-1, keepdim=True)
-    )
+    return cosine_distance(predicted - predicted.mean(dim=-1, keepdim=True), true - true.mean(dim=-1, keepdim=True))
 
 
 def mean_squared_error(predicted: Tensor, true: Tensor) -> Tensor:

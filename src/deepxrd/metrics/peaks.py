@@ -76,8 +76,6 @@ def _with_end(two_theta_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(two_theta_deg, ((0, 0), (0, 1)), constant_values=np.inf)
 
 
-def _ratio(
-    part: NDArray[np.int64], whole: NDArray[np.int64], *, empty: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64], *, empty: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Part over whole; where the whole is nothing, 1 if ``empty`` (nothing was there to be found), else 0."""
     return np.where(whole > 0, part / np.maximum(whole, 1), empty.astype(np.float64))

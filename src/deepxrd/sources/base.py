@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deepxrd.chem import Crystal
 
@@ -17,7 +17,7 @@ class StructureRecord:
         material_id: the source's name for it, unique within the source.
         crystal: the structure.
         formation_energy_per_atom: eV per atom, or None where unknown.
-        ground_state: whether the source itself marks it as the one structure of its composition; None if it does not say.
+        ground_state: whether the source marks it as the one structure of its composition; None if it does not say.
         provenance: further facts, such as the file it was read from.
     """
 
@@ -41,6 +41,7 @@ class ReadFailure:
     reason: str
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where structures come from."""
 

@@ -146,8 +146,11 @@ def _csv_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord
             raise SourceError(msg)
         for number, row in enumerate(reader, start=2):
             name = _first(row, _ID_COLUMNS) or f"line {number}"
-            yield str(name), lambda row=row, name=name: _record(  # type: ignore[misc]
-                str(name), Structure.from_str(row["cif"], fmt="cif"), row, {}
+            yield (
+                str(name),
+                lambda row=row, name=name: _record(  # type: ignore[misc]
+                    str(name), Structure.from_str(row["cif"], fmt="cif"), row, {}
+                ),
             )
 
 
@@ -162,7 +165,7 @@ def _from_json(line: str, number: int) -> StructureRecord:
     from pymatgen.core import Structure
 
     entry = json.loads(line)
-    structure = Structure.from_dict(entry["structure"] if "structure" in entry else entry)
+    structure = Structure.from_dict(entry.get("structure", entry))
     return _record(str(_first(entry, _ID_COLUMNS) or f"line {number}"), structure, entry, {})
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, RichModelSummary, RichProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
-from deepxrd.config import build
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import ConfigError
-from deepxrd.training.callbacks import EpochSeed, RunFacts, StopOnNaN
+from deepxrd.instantiate import build
+from deepxrd.sources import Source
+from deepxrd.training.callbacks import StepSeed, RunFacts, StopOnNaN
 from deepxrd.training.module import DeepXRDModule
 from deepxrd.xrd import XrdSettings
 
@@ -33,7 +34,7 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
     """
     data = cfg["data"]
     return PatternDataModule(
-        source=build(cfg["source"], object),  # type: ignore[arg-type] - a protocol cannot be checked by class
+        source=make_source(cfg["source"]),
         selection=Selection(**data["selection"]),
         encoding=make_encoding(data["encoding"]),
         xrd=XrdSettings(**cfg["xrd"]),
@@ -44,6 +45,19 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         seed=cfg.get("seed", 0),
         build=BuildOptions(**cfg["build"]),
     )
+
+
+def make_source(node: dict[str, Any]) -> Source:
+    """The source of structures of a configuration.
+
+    Raises:
+        ConfigError: the class it names is no source.
+    """
+    source = build(node, object)
+    if not isinstance(source, Source):
+        msg = f"{node['_target_']} is no source of structures; choose one by source=…"
+        raise ConfigError(msg)
+    return source
 
 
 def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
@@ -78,7 +92,7 @@ def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger:
     node = cfg["logger"]
     if node["_target_"].endswith("CSVLogger"):
         return build(node, CSVLogger, save_dir=run_dir, name=CURVES, version="")
-    return build(node, Logger, save_dir=run_dir)
+    return build(node, Logger, save_dir=run_dir)  # type: ignore[type-abstract]
 
 
 def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict[str, Any]) -> pl.Trainer:
@@ -91,7 +105,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     folder = run_dir / CHECKPOINTS
     keep = functools.partial(ModelCheckpoint, dirpath=folder, save_top_k=1, enable_version_counter=False)
     callbacks: list[pl.Callback] = [
-        EpochSeed(cfg["seed"]),
+        StepSeed(cfg["seed"]),
         StopOnNaN(folder / f"{LAST}.ckpt"),
         RunFacts(facts),
         *(build(node, pl.Callback) for node in (cfg["callbacks"] or {}).values()),
@@ -99,12 +113,12 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
         keep(filename=LAST, monitor=None, save_on_train_epoch_end=True),
     ]
     if settings["enable_progress_bar"]:
-        callbacks += [RichProgressBar(leave=False), RichModelSummary(max_depth=1)]
+        callbacks.append(RichProgressBar())
     return pl.Trainer(
         default_root_dir=run_dir,
         logger=logger,
         callbacks=callbacks,
-        enable_model_summary=settings["enable_progress_bar"],
+        enable_model_summary=False,  # one line by the run itself says more
         deterministic="warn",
         **settings,
     )

@@ -12,8 +12,11 @@ from torch import Tensor
 from deepxrd.errors import TrainingDivergedError
 
 
-class EpochSeed(pl.Callback):
-    """Seed the random numbers of each epoch by its number, so that a resumed run draws what an undisturbed one does.
+class StepSeed(pl.Callback):
+    """Seed the random numbers of each step by its number, so that a resumed run draws what an undisturbed one does.
+
+    Seeding each epoch is not enough: what Lightning draws between an epoch's start and its first batch differs after a
+    resume.
 
     Args:
         seed: of the run.
@@ -22,9 +25,15 @@ class EpochSeed(pl.Callback):
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
         """Seed torch on all devices."""
-        torch.manual_seed(self._seed * 1_000_003 + trainer.current_epoch)
+        torch.manual_seed((self._seed << 32) + trainer.global_step)
 
 
 class StopOnNaN(pl.Callback):

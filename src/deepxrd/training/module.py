@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from deepxrd.chem import OneHotEncoding
-from deepxrd.config import build
 from deepxrd.errors import ConfigError
+from deepxrd.instantiate import build
 from deepxrd.metrics import PatternScores
+from deepxrd.models import channels_last, to_patterns
 from deepxrd.xrd import XrdSettings
 
 
@@ -44,11 +45,10 @@ class DeepXRDModule(pl.LightningModule):
         self.save_hyperparameters()
         self.encoding = OneHotEncoding.from_dict(encoding)
         self.xrd = XrdSettings(**xrd)
-        self.net = build(net, nn.Module, input_shape=self.encoding.shape)
+        self.net = channels_last(build(net, nn.Module, input_shape=self.encoding.shape))
         if self.net.n_points != self.xrd.n_points:
             msg = f"{net['_target_']} gives {self.net.n_points} points, but xrd.n_points is {self.xrd.n_points}"
             raise ConfigError(msg)
-        self.net.to(memory_format=torch.channels_last)  # convolutions are faster so, on CPUs and GPUs alike
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
@@ -111,14 +111,3 @@ class DeepXRDModule(pl.LightningModule):
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})
         scores.reset()
-
-
-def to_patterns(raw: Tensor) -> Tensor:
-    """Scale what a network puts out so that each pattern runs from 0 to 100: ``(batch, n_points)``.
-
-    The Pearson loss is blind to offset and scale, so both are taken from the pattern itself, as they are for true
-    patterns, whose largest value is 100 and whose least is nearly always 0.
-    """
-    raw = raw.float()
-    low, high = raw.amin(dim=-1, keepdim=True), raw.amax(dim=-1, keepdim=True)
-    return 100 * (raw - low) / (high - low).clamp_min(torch.finfo(raw.dtype).tiny)

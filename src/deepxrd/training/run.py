@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,17 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from rich.console import Console
 
 from deepxrd.analysis import figures
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.files import atomic_path, write_json, write_text
 from deepxrd.metrics import score_patterns
+from deepxrd.models import load_checkpoint
 from deepxrd.provenance import run_facts
 from deepxrd.training import assemble
-from deepxrd.training.checkpoint import load_checkpoint, load_module
+from deepxrd.training.module import DeepXRDModule
 from deepxrd.training.wandb_report import report
 
 CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
@@ -64,10 +67,11 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
     datamodule.setup()
     last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
     facts = {"data_hash": datamodule.store.content_hash, "store_id": datamodule.store.id, "seed": cfg["seed"]}
-    resumed = _check_resume(last, run_dir, facts) if cfg.get("resume") else None
+    resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
     _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
     _write_description(cfg, run_dir, facts, overrides or [])
 
+    _announce(datamodule, module, cfg, run_dir)
     logger = assemble.make_logger(cfg, run_dir)
     if isinstance(logger, CSVLogger) and resumed:
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
@@ -77,7 +81,7 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
         with warnings.catch_warnings():
             _quieten()
             trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
-        return _score(trainer, datamodule, run_dir, logger, cfg, facts)
+        return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
     finally:
         _close(logger)
 
@@ -86,13 +90,14 @@ def _score(
     trainer: pl.Trainer,
     datamodule: PatternDataModule,
     run_dir: Path,
+    *,
     logger: Logger,
     cfg: dict[str, Any],
     facts: dict[str, Any],
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
-    module = load_module(run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt")
-    best = load_checkpoint(run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt")
+    best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
+    module = DeepXRDModule.load_from_checkpoint(best, map_location="cpu", weights_only=True)
     with warnings.catch_warnings():
         _quieten()
         logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
@@ -110,7 +115,7 @@ def _score(
         "n_train": len(datamodule.dataset("train")),
         "n_val": len(datamodule.dataset("val")),
         "n_test": len(dataset),
-        "best_epoch": best["epoch"],
+        "best_epoch": load_checkpoint(best)["epoch"],
         "epochs": trainer.current_epoch,
         "parameters": sum(p.numel() for p in module.parameters()),
         "precision": str(trainer.precision),
@@ -133,7 +138,7 @@ def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
         raise ConfigError(msg)
 
 
-def _check_resume(last: Path, run_dir: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
+def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> dict[str, Any] | None:
     """The last checkpoint of the run to go on with; None if it had none yet."""
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
@@ -141,9 +146,12 @@ def _check_resume(last: Path, run_dir: Path, facts: dict[str, Any]) -> dict[str,
     if not last.exists():
         return None
     checkpoint = load_checkpoint(last)
-    made_with = checkpoint.get("deepxrd", {}).get("data_hash")
-    if made_with != facts["data_hash"]:
-        msg = f"{last} was trained on data {made_with}, but the data are now {facts['data_hash']}; start a new run"
+    if checkpoint["hyper_parameters"].get("encoding") != datamodule.encoding.to_dict():
+        msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
+        raise CheckpointError(msg)
+    made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.store.content_hash
+    if made_with != now:
+        msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
     return checkpoint
 
@@ -152,6 +160,17 @@ def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any]
     write_text(run_dir / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_text(run_dir / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
     write_json(run_dir / FACTS, {**run_facts(), **facts})
+
+
+def _announce(datamodule: PatternDataModule, module: DeepXRDModule, cfg: dict[str, Any], run_dir: Path) -> None:
+    """Say in two lines what is about to happen, and where it goes."""
+    n = {part: len(datamodule.dataset(part)) for part in ("train", "val", "test")}
+    n_parameters = sum(p.numel() for p in module.parameters())
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.store.path}")
+    console.print(
+        f"run: {n_parameters / 1e6:.1f} M parameters, at most {cfg['trainer']['max_epochs']} epochs, {run_dir}"
+    )
 
 
 def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> None:
@@ -173,6 +192,8 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # torch's advice to Lightning
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # tips, and which devices there are not
 
 
 def _close(logger: Logger) -> None:

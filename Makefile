@@ -1,0 +1,54 @@
+# deepxrd: `make` lists what there is. Each target does its own set-up.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_ENV := PYTHONUNBUFFERED=1
+SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev train abc3 test test-slow lint format wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.installed ## install deepxrd and what it needs into .venv
+dev: $(VENV)/.installed-dev ## the same, and the tools for development
+
+# torch first and by its exact version: any looser request may bring another build of several gigabytes.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+train: $(VENV)/.installed ## build the embedded data, train, score (a few minutes)
+	$(RUN_ENV) $(BIN)/python -m deepxrd.train $(ARGS)
+
+abc3: $(VENV)/.installed ## the main job on real structures: SNAPSHOT=PATH of a Parquet table
+	$(RUN_ENV) $(BIN)/python -m deepxrd.train data=abc3 source=files source.path=$(SNAPSHOT) loss=pearson $(ARGS)
+
+test: $(VENV)/.installed-dev ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/.installed-dev ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean: ## remove the environment and what was built; data/ and outputs/ stay
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

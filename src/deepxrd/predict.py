@@ -1,0 +1,78 @@
+"""Formulas to patterns with a trained network, from Python: load once, predict many times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula, parse_formula
+from deepxrd.models import SavedNetwork, load_network, to_patterns
+from deepxrd.xrd import XrdSettings
+
+
+class Predictor:
+    """A trained network behind one call.
+
+    Args:
+        network: what :func:`deepxrd.models.load_network` gives.
+        device: where to compute, such as ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, network: SavedNetwork, *, device: str = "cpu") -> None:
+        self._network, self._device = network, torch.device(device)
+        self._net = network.net.to(self._device)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Predictor:
+        """Load a checkpoint, such as ``outputs/…/checkpoints/best.ckpt``.
+
+        Raises:
+            CheckpointError: there is none at the path, or it is none of ours.
+        """
+        return cls(load_network(Path(path)), device=device)
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+        return self._network.xrd
+
+    @property
+    def two_theta(self) -> NDArray[np.float64]:
+        """The grid of the patterns, ``(n_points,)``, degrees 2θ."""
+        return self.xrd.two_theta_deg
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula and make sure that it can be predicted.
+
+        Raises:
+            FormulaError: it cannot be parsed, or does not fit the encoding.
+        """
+        parsed = parse_formula(formula)
+        self._network.encoding.cells(parsed)
+        return parsed
+
+    def patterns(self, formulas: Sequence[str | Formula], *, batch_size: int = 256) -> NDArray[np.float32]:
+        """Predict one pattern per formula.
+
+        Args:
+            formulas: as text, or parsed.
+            batch_size: formulas at a time; does not change the result.
+
+        Returns:
+            ``(len(formulas), n_points)`` float32, from 0 to 100.
+
+        Raises:
+            FormulaError: one of them cannot be parsed or encoded; the message names it.
+        """
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        out = np.empty((len(parsed), self.xrd.n_points), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(parsed), batch_size):
+                batch = torch.from_numpy(self._network.encoding.encode(parsed[start : start + batch_size]))
+                raw = self._net(batch.to(self._device).float())
+                out[start : start + batch_size] = to_patterns(raw).cpu().numpy()
+        return out

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from deepxrd.errors import ConfigError
+from deepxrd.errors import ConfigError, DeepXRDError
 
 T = TypeVar("T")
 
@@ -37,7 +37,14 @@ def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
     except TypeError as error:
         msg = f"{target} does not take these settings ({error}): {sorted(map(str, arguments))}"
         raise ConfigError(msg) from error
-    return found(**arguments)
+    try:
+        return found(**arguments)
+    except (TypeError, ValueError) as error:  # a value that the class refuses, such as a word for a number
+        if isinstance(error, DeepXRDError):
+            raise
+        shown = {key: value for key, value in node.items() if key != "_target_"}
+        msg = f"{target} refuses these settings: {error}; given {shown}"
+        raise ConfigError(msg) from error
 
 
 def _locate(target: str) -> object:

@@ -17,9 +17,10 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ from deepxrd.sources.retry import TransientError
 Document = dict[str, Any]
 _MANIFEST = "manifest.json"
 _PROGRESS_AFTER_S = 2.0
+_STALE_AFTER_S = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +124,7 @@ class PageCache:
             facts: what to record beside the pages and their hashes; must hold ``query``.
         """
         content = hashlib.sha256()  # of the documents alone, so that it does not depend on the page size
-        pages = []
+        pages: list[dict[str, Any]] = []
         for number, page in enumerate(self.pages(), start=1):
             for document in page.documents:
                 content.update(_canonical(document).encode() + b"\n")
@@ -132,15 +134,14 @@ class PageCache:
             pages.append({"file": name, "documents": len(page.documents), "bytes": len(packed), "sha256": digest})
         manifest = {
             **facts,
-            "documents": sum(int(page["documents"]) for page in pages),
+            "documents": sum(page["documents"] for page in pages),
             "content_sha256": content.hexdigest(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "pages": pages,
         }
         text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
         write_atomic(self.folder / _MANIFEST, text.encode())
-        for left_over in self.folder.glob("*.tmp"):  # of runs that were killed while they wrote
-            left_over.unlink(missing_ok=True)
+        self._sweep()
         return manifest
 
     def documents(self) -> Iterator[Document]:
@@ -162,8 +163,15 @@ class PageCache:
             yield from _unpack(packed).documents
 
     def discard(self) -> None:
-        """Remove the folder and all in it."""
+        """Remove the folder and all in it, such as pages that do not add up."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left half written; fresh files may belong to a run that goes on beside this one."""
+        for left_over in self.folder.glob("*.tmp"):
+            with suppress(FileNotFoundError):
+                if time.time() - left_over.stat().st_mtime > _STALE_AFTER_S:
+                    left_over.unlink()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"page-{number:05d}.json.gz"
@@ -216,7 +224,7 @@ def check_ascending(ids: Sequence[str], previous: str | None) -> None:
     """
     chain = [*([] if previous is None else [previous]), *ids]
     for key in (_as_text, _by_number):
-        if all(key(left) < key(right) for left, right in zip(chain, chain[1:], strict=False)):
+        if all(key(left) < key(right) for left, right in pairwise(chain)):
             return
     msg = f"its entries, {ids[0]} to {ids[-1]}, are not in ascending order after {previous or 'the start'}"
     raise TransientError(msg)
@@ -241,6 +249,17 @@ def check_counts(found: int, unique: int, first: int, last: int) -> None:
             f"the download does not add up: {found} documents with {unique} unique ids, while the server counted"
             f" {first} before and {last} after. The database may have changed meanwhile: run again"
         )
+        raise SourceError(msg)
+
+
+def check_version(first: str, last: str) -> None:
+    """Refuse a download during which the database became another; an unknown version (empty) tells nothing.
+
+    Raises:
+        SourceError: it did.
+    """
+    if first and last and first != last:
+        msg = f"the database changed from {first} to {last} during the download: run again"
         raise SourceError(msg)
 
 
@@ -296,4 +315,5 @@ def _as_text(name: str) -> tuple[str, ...]:
 def _by_number(name: str) -> tuple[Any, ...]:
     """Sort key of an id such as mp-149; ids that end in letters (mp-aaaabmm) come after those that end in a number."""
     match = re.fullmatch(r"(.*?)(\d+)", name)
-    return (match[1].split("-")[0], 0, int(match[2]), "") if match else (name.split("-")[0], 1, 0, name)
+    prefix = name.partition("-")[0] if match is None else match[1].partition("-")[0]
+    return (prefix, 1, 0, name) if match is None else (prefix, 0, int(match[2]), "")

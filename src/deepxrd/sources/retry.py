@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Backoff:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.base_s < 0 or self.cap_s < 0:
-            msg = f"attempts={self.attempts} must be 1 or more, and backoff_s={self.base_s}, cap={self.cap_s} not negative"
+            msg = f"attempts={self.attempts} must be 1 or more, the waits {self.base_s} and {self.cap_s} not negative"
             raise ConfigError(msg)
 
     def wait_s(self, attempt: int, *, retry_after_s: float | None = None) -> float:
@@ -75,7 +76,7 @@ class Backoff:
 
         Args:
             call: what to try.
-            what: its name in the log, such as ``page 3``.
+            what: whom it asks, for the log.
 
         Raises:
             TransientError: that of the last try.
@@ -91,6 +92,20 @@ class Backoff:
                 wait_s = self.wait_s(attempt - 1, retry_after_s=error.retry_after_s)
                 _log.warning("%s: %s; try %d of %d in %.1f s", what, error, attempt + 1, self.attempts, wait_s)
                 self.sleep(wait_s)
+
+
+def in_a_line(error: Exception, *, secret: str = "") -> str:
+    """What an exception says, on one line of bearable length; of a failed connection only the cause.
+
+    Args:
+        error: the exception.
+        secret: what must not be said; it goes before the line is cut, so that no part of it stays.
+    """
+    text = " ".join(str(error).split())
+    text = text.replace(secret, "***") if secret else text
+    text = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text)  # a query of 300 characters hides what the server says
+    _, _, cause = text.partition("Caused by ")
+    return f"{type(error).__name__}: {(cause or text)[:300]}"
 
 
 def retry_after_s(header: str | None) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger, Logger
 
@@ -17,7 +18,7 @@ from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import ConfigError
 from deepxrd.instantiate import build
 from deepxrd.sources import Source
-from deepxrd.training.callbacks import StepSeed, RunFacts, StopOnNaN
+from deepxrd.training.callbacks import RunFacts, StepSeed, StopOnNaN
 from deepxrd.training.module import DeepXRDModule
 from deepxrd.xrd import XrdSettings
 
@@ -114,14 +115,18 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     ]
     if settings["enable_progress_bar"]:
         callbacks.append(RichProgressBar())
-    return pl.Trainer(
-        default_root_dir=run_dir,
-        logger=logger,
-        callbacks=callbacks,
-        enable_model_summary=False,  # one line by the run itself says more
-        deterministic="warn",
-        **settings,
-    )
+    try:
+        return pl.Trainer(
+            default_root_dir=run_dir,
+            logger=logger,
+            callbacks=callbacks,
+            enable_model_summary=False,  # one line by the run itself says more
+            deterministic="warn",
+            **settings,
+        )
+    except (TypeError, ValueError, MisconfigurationException) as error:
+        msg = f"Lightning refuses the trainer's settings: {error}; given {cfg['trainer']}"
+        raise ConfigError(msg) from error
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from deepxrd.models import load_checkpoint
 from deepxrd.provenance import run_facts
 from deepxrd.training import assemble
 from deepxrd.training.module import DeepXRDModule
+from deepxrd.training.quiet import quiet
 from deepxrd.training.wandb_report import report
 
 CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
@@ -47,6 +46,7 @@ class RunResult:
     per_sample: pd.DataFrame
 
 
+@quiet()
 def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | None = None) -> RunResult:
     """Train and score one configuration.
 
@@ -78,9 +78,7 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
     logger.log_hyperparams({"config": cfg, **facts})
     trainer = assemble.make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
     try:
-        with warnings.catch_warnings():
-            _quieten()
-            trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
+        trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
         return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
     finally:
         _close(logger)
@@ -98,10 +96,8 @@ def _score(
     """Score the best checkpoint on the test set and write the results."""
     best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
     module = DeepXRDModule.load_from_checkpoint(best, map_location="cpu", weights_only=True)
-    with warnings.catch_warnings():
-        _quieten()
-        logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
-        predicted = torch.cat(trainer.predict(module, datamodule.test_dataloader())).numpy()  # type: ignore[arg-type]
+    logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
+    predicted = torch.cat(trainer.predict(module, datamodule.test_dataloader())).numpy()  # type: ignore[arg-type]
     dataset, store = datamodule.dataset("test"), datamodule.store
     true = np.asarray(store.patterns[dataset.rows])
     scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)
@@ -185,15 +181,6 @@ def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> N
 
 def _number(text: str) -> float | int:
     return int(text) if text.lstrip("-").isdigit() else float(text)
-
-
-def _quieten() -> None:
-    """Hide advice of Lightning that does not hold here: batches are gathered by index, workers would slow them."""
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # torch's advice to Lightning
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # tips, and which devices there are not
 
 
 def _close(logger: Logger) -> None:

@@ -96,9 +96,7 @@ def _local_maxima(patterns: NDArray[np.floating]) -> NDArray[np.bool_]:
     return maxima
 
 
-def _pad(
-    rows: NDArray[np.int64], position: NDArray[np.float64], height: NDArray[np.float64], n_rows: int
-) -> Peaks:
+def _pad(rows: NDArray[np.int64], position: NDArray[np.float64], height: NDArray[np.float64], n_rows: int) -> Peaks:
     """Padded arrays of a flat list of peaks that is sorted by row, then angle."""
     count = np.bincount(rows, minlength=n_rows).astype(np.int64)
     width = int(count.max(initial=0))

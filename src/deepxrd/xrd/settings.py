@@ -39,6 +39,9 @@ ENGINES = ("pymatgen", "batched")
 FORM_FACTOR_TABLES = ("pymatgen", "waasmaier_kirfel")
 """Tables of atomic form factors: see `deepxrd.xrd.form_factors`."""
 
+_BACKSCATTERING_DEG = 180.0
+_FEWEST_POINTS = 2  # the two ends
+
 
 @dataclass(frozen=True)
 class XrdSettings:
@@ -75,10 +78,10 @@ class XrdSettings:
         if not self.wavelength_angstrom > 0:
             msg = f"a wavelength must be positive, not {self.radiation!r} Å"
             raise ConfigError(msg)
-        if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= 180:
+        if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= _BACKSCATTERING_DEG:
             msg = f"no 2θ range: {self.two_theta_min_deg}–{self.two_theta_max_deg}°; it must lie within 0–180°"
             raise ConfigError(msg)
-        if self.n_points < 2 or not self.sigma_deg > 0:
+        if self.n_points < _FEWEST_POINTS or not self.sigma_deg > 0:
             msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma_deg}°"
             raise ConfigError(msg)
         self._check_physics()

@@ -33,8 +33,9 @@ def smooth_reflections(
     distance = (index - position[:, None]) * (step / sigma)
     weight = np.asarray(intensity)[:, None] * np.exp(-0.5 * distance**2)
     inside = (index >= 0) & (index < settings.n_points)
-    pattern = np.bincount(index[inside], weights=weight[inside], minlength=settings.n_points)
-    return normalise(pattern[None])[0]
+    pattern = np.bincount(index[inside], weights=weight[inside], minlength=settings.n_points).astype(np.float64)
+    smooth: NDArray[np.float32] = normalise(pattern[None])[0]
+    return smooth
 
 
 def normalise(patterns: NDArray[np.floating]) -> NDArray[np.float32]:

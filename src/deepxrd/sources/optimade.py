@@ -1,0 +1,314 @@
+"""Structures from any OPTIMADE database: the Materials Project without a key, Alexandria, OQMD, COD and others."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import ATOMIC_NUMBERS, Crystal
+from deepxrd.errors import SourceError
+from deepxrd.sources import page_cache
+from deepxrd.sources.base import StructureRecord
+from deepxrd.sources.downloaded import DownloadedSource, facts_of, finite
+from deepxrd.sources.materials_project import CITATION as MP_CITATION
+from deepxrd.sources.materials_project import stoichiometry_amounts
+from deepxrd.sources.optimade_client import Description, OptimadeClient
+from deepxrd.sources.page_cache import Document, PageCache
+from deepxrd.sources.retry import Backoff, RefusedError
+
+CITATION = "Evans et al., Digital Discovery 3, 1509 (2024), doi 10.1039/d4dd00039k (OPTIMADE)"
+_FIELDS = (
+    "lattice_vectors",
+    "cartesian_site_positions",
+    "species",
+    "species_at_sites",
+    "dimension_types",
+    "structure_features",
+)
+_NOT_WHOLE = {
+    "implicit_atoms": "it has atoms whose positions are not given",
+    "site_attachments": "it has atoms attached to sites, whose positions are not given",
+    "assemblies": "its sites are occupied in groups (assemblies), which one cell cannot tell",
+    "unknown_positions": "the positions of some sites are unknown",
+}
+_SYMBOLS = {**ATOMIC_NUMBERS, "D": 1, "T": 1}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A database that speaks OPTIMADE.
+
+    Attributes:
+        base_url: where it is.
+        citation: its paper.
+        license: of its data, as its own site states.
+        energy: where an entry has its formation energy, eV per atom: names joined by slashes.
+    """
+
+    base_url: str
+    citation: str = ""
+    license: str = "unknown"
+    energy: str | None = None
+
+
+PROVIDERS: dict[str, Provider] = {
+    "mp": Provider(
+        "https://optimade.materialsproject.org",
+        MP_CITATION,
+        "CC BY 4.0",
+        "_mp_stability/gga_gga+u_r2scan/formation_energy_per_atom",
+    ),
+    "alexandria": Provider(
+        "https://alexandria.icams.rub.de/pbe",
+        "Schmidt et al., Advanced Materials 35, 2210788 (2023), doi 10.1002/adma.202210788",
+        "CC BY 4.0",
+        "_alexandria_formation_energy_per_atom",
+    ),
+    "oqmd": Provider(
+        "https://oqmd.org/optimade",
+        "Saal et al., JOM 65, 1501 (2013), doi 10.1007/s11837-013-0755-4",
+        "CC BY 4.0",
+        "_oqmd_delta_e",
+    ),
+    "cod": Provider(
+        "https://www.crystallography.net/cod/optimade",
+        "Grazulis et al., Nucleic Acids Research 40, D420 (2012), doi 10.1093/nar/gkr900",
+        "CC0 1.0",
+    ),
+}
+
+
+class OptimadeSource(DownloadedSource):
+    """Entries of one OPTIMADE database with a given stoichiometry or number of elements; no key is needed.
+
+    The first use downloads; after that the files in ``cache_dir`` are used, until ``refresh`` asks the server again.
+
+    Args:
+        provider: a name of ``PROVIDERS``, or the base URL of any other database.
+        stoichiometry: letters with their amounts, such as ``ABC3``; None for all.
+        num_elements: how many elements an entry has; None to leave that to the stoichiometry.
+        extra_filter: further conditions in the OPTIMADE filter language.
+        energy: where an entry has its formation energy in eV per atom, names joined by slashes; None for the
+            provider's own place. Energies of different functionals cannot be compared, so only one is read.
+        cache_dir: where downloads are kept; those of this source go to its folder ``optimade``.
+        page_size: entries in one answer; servers set limits of their own, often 500.
+        timeout_s: how long to wait for an answer.
+        attempts: how often to ask for a page.
+        backoff_s: the wait after the first failure; it doubles from there.
+        backoff_cap_s: the longest wait.
+        refresh: ask the server even though a complete download is there.
+    """
+
+    def __init__(
+        self,
+        provider: str = "mp",
+        *,
+        cache_dir: str | Path,
+        stoichiometry: str | None = None,
+        num_elements: int | None = 3,
+        extra_filter: str | None = None,
+        energy: str | None = None,
+        page_size: int = 100,
+        timeout_s: float = 120.0,
+        attempts: int = 6,
+        backoff_s: float = 1.0,
+        backoff_cap_s: float = 60.0,
+        refresh: bool = False,
+    ) -> None:
+        if page_size < 1:
+            msg = f"page_size={page_size} must be 1 or more"
+            raise SourceError(msg)
+        super().__init__(
+            Path(cache_dir) / "optimade", backoff=Backoff(attempts, backoff_s, backoff_cap_s), refresh=refresh
+        )
+        self.provider = _provider(provider)
+        self.name = f"optimade {provider}"
+        self._filter = optimade_filter(stoichiometry, num_elements, extra_filter)
+        self._energy = (energy or self.provider.energy or "").split("/")
+        self._page_size = page_size
+        self._timeout_s = timeout_s
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The filter, the database and the fields."""
+        fields = [*_FIELDS, *([self._energy[0]] if self._energy[0] else [])]
+        base_url = self.provider.base_url
+        return {"source": "optimade", "base_url": base_url, "filter": self._filter, "fields": fields}
+
+    def _papers(self) -> str:
+        return f"{self.provider.citation}; {CITATION}" if self.provider.citation else CITATION
+
+    def _fetch(self) -> PageCache:
+        """Count, follow the links over the pages that are missing, check, count again."""
+        client = self._client(self.query["fields"])
+        first = client.describe()
+        if first.total == 0:
+            msg = f"{self.name} has no entry with {self._filter}: check stoichiometry and num_elements"
+            raise SourceError(msg)
+        identity = {"page_size": self._page_size, "total": first.total, "database_version": first.version}
+        cache = PageCache.of(self._root, {**self.query, **identity})
+        ids = self._fetch_pages(client, cache, first)
+        facts = facts_of(cache, lambda _: self.provider.license, self._energy_of)
+        last = client.describe()
+        try:
+            if first.total is None or last.total is None:
+                self._compare_ids(ids)
+            else:
+                page_cache.check_counts(facts["documents"], facts["unique_ids"], first.total, last.total)
+        except SourceError:
+            if cache.manifest() is None:  # an earlier download that was complete stays
+                cache.discard()
+            raise
+        counts = {"count_before": first.total, "count_after": last.total, "query": self.query, "cite": self._papers()}
+        cache.finish({**facts, **identity, **counts})
+        _log.info("fetched %d entries of %s; please cite %s", facts["documents"], self.name, self._papers())
+        return cache
+
+    def _fetch_pages(self, client: OptimadeClient, cache: PageCache, first: Description) -> set[str]:
+        """Fetch what is missing, and return the ids of all pages."""
+        url: str | None = client.url()
+        seen: set[str] = set()
+        visited: set[str] = set()
+        number = 0
+        with page_cache.progress(self.name, first.total) as advance:
+            while url is not None:
+                number += 1
+                page = cache.read(number)
+                if page is None:
+                    most = None if first.total is None else first.total - len(seen)
+                    try:
+                        page = client.page(url, number=number, seen=seen, visited=visited, most=most)
+                    except RefusedError as error:
+                        if number > 1:  # links of an earlier run may have expired
+                            cache.discard()
+                            msg = f"{error}. The pages before it were dropped: run again to start anew"
+                            raise RefusedError(msg, status=error.status) from error
+                        raise
+                    cache.write(number, page)
+                seen.update(document["material_id"] for document in page.documents)
+                visited.add(url)
+                url = page.following
+                advance(len(page.documents))
+        return seen
+
+    def _client(self, fields: list[str]) -> OptimadeClient:
+        return OptimadeClient(
+            self.provider.base_url,
+            self._filter,
+            fields=fields,
+            page_size=self._page_size,
+            timeout_s=self._timeout_s,
+            backoff=self._backoff,
+        )
+
+    def _compare_ids(self, ids: set[str]) -> None:
+        """Go through the whole list once more, for the ids alone: the check where the server does not count."""
+        client = self._client(["nelements"])
+        client.describe()  # finds out again whether the server sorts
+        url: str | None = client.url()
+        again: set[str] = set()
+        visited: set[str] = set()
+        while url is not None:
+            page = client.page(url, number=len(visited) + 1, seen=again, visited=visited, most=None)
+            again.update(document["material_id"] for document in page.documents)
+            visited.add(url)
+            url = page.following
+        if again != ids:
+            msg = (
+                f"{self.name} does not count its entries, and listed {len(ids)} the first and {len(again)} the second"
+                f" time, {len(ids ^ again)} of them different: run again"
+            )
+            raise SourceError(msg)
+
+    def _energy_of(self, document: Document) -> Any:
+        value: Any = document["attributes"]
+        for name in self._energy:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    def _record(self, document: Document) -> StructureRecord:
+        return StructureRecord(
+            material_id=str(document["material_id"]),
+            crystal=crystal_from_optimade(document["attributes"]),
+            formation_energy_per_atom=finite(self._energy_of(document)),
+            provenance={"database": self.provider.base_url, "license": self.provider.license},
+        )
+
+
+def optimade_filter(stoichiometry: str | None, num_elements: int | None, extra: str | None = None) -> str:
+    """The filter for a stoichiometry, which OPTIMADE writes with descending amounts, or a number of elements."""
+    if stoichiometry is not None:
+        amounts = sorted(stoichiometry_amounts(stoichiometry), reverse=True)
+        if num_elements is not None and num_elements != len(amounts):
+            msg = f"stoichiometry {stoichiometry} has {len(amounts)} elements but num_elements={num_elements}"
+            raise SourceError(msg)
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        anonymous = "".join(f"{a}{n if n > 1 else ''}" for a, n in zip(letters, amounts, strict=False))
+        text = f'chemical_formula_anonymous="{anonymous}"'
+    elif num_elements is not None and num_elements >= 1:
+        text = f"nelements={num_elements}"
+    else:
+        msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
+        raise SourceError(msg)
+    return f"{text} AND ({extra})" if extra else text
+
+
+def crystal_from_optimade(attributes: dict[str, Any]) -> Crystal:
+    """The arrays of a structure in OPTIMADE's terms; vacancies lower the occupancy of their site.
+
+    Raises:
+        ValueError: it is not periodic in three directions, or does not give all atoms; the message says which.
+    """
+    features = attributes.get("structure_features") or []
+    for feature in features:
+        if feature in _NOT_WHOLE:
+            raise ValueError(_NOT_WHOLE[feature])
+    dimensions = attributes.get("dimension_types")
+    if dimensions is not None and list(dimensions) != [1, 1, 1]:
+        msg = f"it is periodic in {sum(dimensions)} directions, not in 3"
+        raise ValueError(msg)
+    lattice = np.array(attributes["lattice_vectors"], dtype=np.float64).reshape(3, 3)
+    positions = np.array(attributes["cartesian_site_positions"], dtype=np.float64).reshape(-1, 3)
+    names = attributes["species_at_sites"]
+    if len(names) != len(positions):
+        msg = f"{len(names)} species but {len(positions)} positions"
+        raise ValueError(msg)
+    species = {entry["name"]: _occupants(entry) for entry in attributes["species"]}
+    rows = [(z, site, occupancy) for site, name in enumerate(names) for z, occupancy in species[name]]
+    frac: NDArray[np.float64] = positions @ np.linalg.inv(lattice)
+    return Crystal(
+        lattice=lattice,
+        atomic_numbers=np.array([z for z, _, _ in rows], dtype=np.int64),
+        frac_coords=frac[[site for _, site, _ in rows]].reshape(-1, 3),
+        occupancies=np.array([occupancy for _, _, occupancy in rows], dtype=np.float64),
+    )
+
+
+def _occupants(species: dict[str, Any]) -> list[tuple[int, float]]:
+    """Atomic numbers and occupancies of one OPTIMADE species."""
+    if species.get("attached"):
+        raise ValueError(_NOT_WHOLE["site_attachments"])
+    symbols = species["chemical_symbols"]
+    shares = species.get("concentration") or [1.0] * len(symbols)
+    if len(shares) != len(symbols) or sum(shares) > 1.0 + 1e-3:
+        msg = f"species {species['name']!r} has occupancies {shares} for {symbols}"
+        raise ValueError(msg)
+    if "X" in symbols:
+        msg = f"species {species['name']!r} is an unknown element"
+        raise ValueError(msg)
+    return [(_SYMBOLS[s], float(x)) for s, x in zip(symbols, shares, strict=True) if s != "vacancy" and x > 0]
+
+
+def _provider(name: str) -> Provider:
+    if name in PROVIDERS:
+        return PROVIDERS[name]
+    if name.startswith(("http://", "https://")):
+        return Provider(name.rstrip("/").removesuffix("/v1"))
+    msg = f"unknown OPTIMADE provider {name!r}: name one of {', '.join(PROVIDERS)}, or give the base URL of another"
+    raise SourceError(msg)

@@ -1,13 +1,18 @@
 """Every mistake of a user ends with exit code 2, a message that names it, no traceback, and nothing lost."""
 
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Done = subprocess.CompletedProcess[str]
 
-def refused(done, *expected: str) -> None:
+
+def refused(done: Done, *expected: str) -> None:
     assert done.returncode == 2, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     for text in expected:
@@ -18,7 +23,7 @@ def refused(done, *expected: str) -> None:
     ("formula", "expected"),
     [("XxTiO3", "'Xx'"), ("SrTi(O3", "never closed"), ("SrTi10O3", "10 atoms of Ti"), ("HeTiO3", "element He")],
 )
-def test_formulas(command, trained: Path, tmp_path: Path, formula: str, expected: str) -> None:
+def test_formulas(command: Command, trained: Path, tmp_path: Path, formula: str, expected: str) -> None:
     done = command("cli", "predict", "SrTiO3", formula, "--checkpoint", str(trained / "checkpoints/best.ckpt"))
     refused(done, expected, formula if "(" in formula else "")
     assert not (tmp_path / "patterns").exists()
@@ -45,25 +50,25 @@ def test_formulas(command, trained: Path, tmp_path: Path, formula: str, expected
         (["trainer.precision=17"], ["17"]),
     ],
 )
-def test_settings(command, small: list[str], overrides: list[str], expected: list[str]) -> None:
+def test_settings(command: Command, small: list[str], overrides: list[str], expected: list[str]) -> None:
     refused(command("train", *small, "hydra.run.dir=run", *overrides), *expected)
 
 
-def test_a_checkpoint_that_is_none(command, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_none(command: Command, tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_text("no checkpoint")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", "x.ckpt"), "x.ckpt is no checkpoint")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", "y.ckpt"), "no checkpoint at y.ckpt")
     refused(command("cli", "predict", "SrTiO3"), "--checkpoint")
 
 
-def test_a_checkpoint_made_with_another_encoding(command, trained: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_made_with_another_encoding(command: Command, trained: Path, tmp_path: Path) -> None:
     content = torch.load(trained / "checkpoints/best.ckpt", weights_only=True)
     content["hyper_parameters"]["encoding"]["elements"] = content["hyper_parameters"]["encoding"]["elements"][:40]
     torch.save(content, tmp_path / "other.ckpt")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", "other.ckpt"), "other.ckpt", "another encoding")
 
 
-def test_a_damaged_store(command, small: list[str], trained: Path, tmp_path: Path) -> None:
+def test_a_damaged_store(command: Command, small: list[str], trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained.parent / "data", tmp_path / "data")
     [patterns] = (tmp_path / "data/stores").glob("*/patterns.npy")
     content = bytearray(patterns.read_bytes())
@@ -72,7 +77,7 @@ def test_a_damaged_store(command, small: list[str], trained: Path, tmp_path: Pat
     refused(command("train", *small), "patterns.npy does not match the hash", "delete")
 
 
-def test_a_loss_that_is_no_longer_a_number(command, small: list[str], tmp_path: Path) -> None:
+def test_a_loss_that_is_no_longer_a_number(command: Command, small: list[str], tmp_path: Path) -> None:
     done = command(
         "train", *small, "loss=mse", "optimizer.lr=1e30", "trainer.max_epochs=30", "hydra.run.dir=run", timeout=240
     )
@@ -80,9 +85,11 @@ def test_a_loss_that_is_no_longer_a_number(command, small: list[str], tmp_path: 
     assert not (tmp_path / "run/metrics.json").exists()
 
 
-def test_a_mangled_file_of_formulas(command, trained: Path, tmp_path: Path) -> None:
+def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: Path) -> None:
     checkpoint = str(trained / "checkpoints/best.ckpt")
     (tmp_path / "f.csv").write_text("composition\nSrTiO3\n")
-    refused(command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint), "no column 'formula'", "composition")
+    refused(
+        command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint), "no column 'formula'", "composition"
+    )
     refused(command("cli", "predict", "--file", "g.csv", "--checkpoint", checkpoint), "no such file: g.csv")
     refused(command("cli", "predict", "--checkpoint", checkpoint), "--file formulas.csv")

@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deepxrd.files import file_hash
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_train_prints_the_scores_beside_the_baseline_and_where_the_results_are(trained: Path) -> None:
@@ -21,7 +24,7 @@ def test_train_prints_the_scores_beside_the_baseline_and_where_the_results_are(t
 
 
 def test_a_run_killed_in_the_middle_and_resumed_ends_with_the_same_numbers(
-    command, small: list[str], trained: Path, tmp_path: Path
+    command: Command, small: list[str], trained: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
     process = subprocess.Popen(
@@ -44,15 +47,17 @@ def test_a_run_killed_in_the_middle_and_resumed_ends_with_the_same_numbers(
     assert file_hash(run_dir / "per_sample.parquet") == file_hash(trained / "per_sample.parquet")
 
 
-def test_multirun_gives_each_job_a_folder_of_its_own(command, small: list[str], tmp_path: Path) -> None:
-    done = command("train", "-m", *small, "trainer.max_epochs=1", "loss=mse,cosine", "hydra.sweep.dir=sweep", timeout=240)
+def test_multirun_gives_each_job_a_folder_of_its_own(command: Command, small: list[str], tmp_path: Path) -> None:
+    done = command(
+        "train", "-m", *small, "trainer.max_epochs=1", "loss=mse,cosine", "hydra.sweep.dir=sweep", timeout=240
+    )
     assert done.returncode == 0, done.stderr
     losses = {json.loads((tmp_path / f"sweep/{job}/metrics.json").read_text())["loss"] for job in (0, 1)}
     assert losses == {"MSELoss", "CosineLoss"}
 
 
 def test_wandb_offline_writes_config_curves_figure_and_table_and_no_secret(
-    command, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "f" * 40
     monkeypatch.setenv("WANDB_API_KEY", secret)
@@ -72,7 +77,7 @@ def test_wandb_offline_writes_config_curves_figure_and_table_and_no_secret(
         assert b"s" * 32 not in data, path
 
 
-def test_prepare_builds_the_data_once_and_says_where_they_are(command, small: list[str], tmp_path: Path) -> None:
+def test_prepare_builds_once_and_says_where(command: Command, small: list[str], tmp_path: Path) -> None:
     settings = [s for s in small if not s.startswith(("model", "trainer"))]
     first = command("prepare", *settings)
     assert first.returncode == 0, first.stderr
@@ -83,7 +88,7 @@ def test_prepare_builds_the_data_once_and_says_where_they_are(command, small: li
 
 
 @pytest.mark.parametrize("module", ["train", "prepare"])
-def test_help_lists_groups_settings_and_exit_codes(command, module: str) -> None:
+def test_help_lists_groups_settings_and_exit_codes(command: Command, module: str) -> None:
     done = command(module, "--help")
     assert done.returncode == 0
     for expected in ("source:", "split:", "sigma_deg", "Exit code"):

@@ -58,7 +58,9 @@ def test_the_ends_of_the_network_have_the_shapes_of_table_1() -> None:
     assert net(torch.zeros(3, 1, 84, 10)).shape == (3, 1024)
 
 
-@pytest.mark.parametrize(("depth", "parameters_m", "gflop"), [(10, 1.45, 0.27), (15, 1.99, 0.45), (20, 2.98, 0.53), (25, 3.82, 0.61)])
+@pytest.mark.parametrize(
+    ("depth", "parameters_m", "gflop"), [(10, 1.45, 0.27), (15, 1.99, 0.45), (20, 2.98, 0.53), (25, 3.82, 0.61)]
+)
 def test_depth_is_the_number_of_residual_blocks_and_keeps_every_shape(
     depth: int, parameters_m: float, gflop: float
 ) -> None:
@@ -97,7 +99,9 @@ def test_norm_and_dropout_are_switches() -> None:
     assert not torch.equal(dropping(x), dropping(x))
 
 
-@pytest.mark.parametrize(("size", "stride", "expected"), [(10, 1, 10), (10, 2, 5), (5, 2, 3), (21, 2, 11), (3, 2, 2), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("size", "stride", "expected"), [(10, 1, 10), (10, 2, 5), (5, 2, 3), (21, 2, 11), (3, 2, 2), (1, 1, 1)]
+)
 def test_convolutions_keep_or_halve_the_size(size: int, stride: int, expected: int) -> None:
     conv = SameConv2d(1, 1, stride=stride)
     assert conv(torch.zeros(1, 1, size, size)).shape[-2:] == (expected, expected)

@@ -3,11 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepxrd.errors import CheckpointError
+from deepxrd.chem import OneHotEncoding
+from deepxrd.errors import CheckpointError, FormulaError
 from deepxrd.models import load_checkpoint, load_network, to_patterns
 from deepxrd.predict import Predictor
-from deepxrd.chem import OneHotEncoding
-from deepxrd.errors import FormulaError
 from deepxrd.xrd import XrdSettings
 
 
@@ -54,7 +53,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes)
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     torch.save({"state_dict": {}, "hyper_parameters": torch.nn.Linear(1, 1)}, path)
-    with pytest.raises(CheckpointError, match="cannot be read safely|no checkpoint that can be read safely"):
+    with pytest.raises(CheckpointError, match="no checkpoint that can be read safely"):
         load_checkpoint(path)
 
 

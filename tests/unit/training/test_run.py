@@ -1,5 +1,6 @@
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from deepxrd.training.callbacks import StepSeed
 from deepxrd.training.module import DeepXRDModule
 from deepxrd.training.run import fit_and_test
 
+Compose = Callable[..., dict[str, Any]]
+
 
 class NaNLoss(nn.Module):
     """Finite for the first ``good`` calls in training, then not a number."""
@@ -32,7 +35,7 @@ class NaNLoss(nn.Module):
         return loss if self.left >= 0 else loss * float("nan")
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill: nothing of the run's own code gets to clean up."""
 
 
@@ -44,14 +47,14 @@ def curves(run_dir: Path) -> list[dict[str, str]]:
 def stop_after(monkeypatch: pytest.MonkeyPatch, *, epoch: int, batch: int) -> None:
     """Break the run in the middle of an epoch."""
 
-    def step(self: StepSeed, trainer: pl.Trainer, *_: Any) -> None:
+    def step(_: StepSeed, trainer: pl.Trainer, *_rest: Any) -> None:
         if trainer.current_epoch == epoch and trainer.fit_loop.batch_idx == batch:
-            raise Killed
+            raise KilledError
 
     monkeypatch.setattr(StepSeed, "on_train_batch_end", step, raising=False)
 
 
-def test_a_run_leaves_everything_that_tells_what_it_was(composed, tmp_path: Path) -> None:
+def test_a_run_leaves_everything_that_tells_what_it_was(composed: Compose, tmp_path: Path) -> None:
     cfg = composed()
     result = fit_and_test(cfg, tmp_path / "run", overrides=["seed=42"])
     there = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*") if p.is_file()}
@@ -71,7 +74,7 @@ def test_a_run_leaves_everything_that_tells_what_it_was(composed, tmp_path: Path
     assert result.metrics["n_train"] + result.metrics["n_val"] + result.metrics["n_test"] == len(store)
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(composed, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(composed: Compose, tmp_path: Path) -> None:
     first, second, other = (
         fit_and_test(composed(f"seed={seed}", "model.dropout=0.1"), tmp_path / name).metrics["test"]
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
@@ -81,13 +84,13 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(composed, 
 
 
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_numbers_of_one_that_was_not(
-    composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ["model.dropout=0.1", "trainer.max_epochs=4", "scheduler=cosine"]
     whole = fit_and_test(composed(*settings), tmp_path / "whole")
     with monkeypatch.context() as patched:
         stop_after(patched, epoch=2, batch=1)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             fit_and_test(composed(*settings), tmp_path / "stopped")
     assert not (tmp_path / "stopped/metrics.json").exists()
     resumed = fit_and_test(composed(*settings, f"resume={tmp_path / 'stopped'}"), tmp_path / "stopped")
@@ -98,18 +101,18 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_numbers_of_one_that_wa
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
-    composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit_and_test(composed(), tmp_path / "whole")
     with monkeypatch.context() as patched:
         stop_after(patched, epoch=0, batch=0)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             fit_and_test(composed(), tmp_path / "stopped")
     resumed = fit_and_test(composed(f"resume={tmp_path / 'stopped'}"), tmp_path / "stopped")
     assert resumed.metrics["test"] == whole.metrics["test"]
 
 
-def test_a_run_is_not_written_over_and_a_finished_one_is_not_resumed(composed, tmp_path: Path) -> None:
+def test_a_run_is_not_written_over_and_a_finished_one_is_not_resumed(composed: Compose, tmp_path: Path) -> None:
     fit_and_test(composed("trainer.max_epochs=1"), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"already holds a run.*resume="):
         fit_and_test(composed("trainer.max_epochs=1"), tmp_path / "run")
@@ -121,24 +124,24 @@ def test_a_run_is_not_written_over_and_a_finished_one_is_not_resumed(composed, t
     ("change", "message"), [("data.encoding.n_counts=8", "another encoding"), ("xrd.sigma_deg=0.4", "trained on data")]
 )
 def test_a_resume_with_other_data_or_encoding_is_refused(
-    composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, message: str
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, message: str
 ) -> None:
     with monkeypatch.context() as patched:
         stop_after(patched, epoch=1, batch=0)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             fit_and_test(composed(), tmp_path / "run")
     with pytest.raises(CheckpointError, match=message):
         fit_and_test(composed(f"resume={tmp_path / 'run'}", change), tmp_path / "run")
 
 
-def test_scores_do_not_depend_on_the_size_of_evaluation_batches(composed, tmp_path: Path) -> None:
+def test_scores_do_not_depend_on_the_size_of_evaluation_batches(composed: Compose, tmp_path: Path) -> None:
     one, many = (
         fit_and_test(composed(f"data.eval_batch_size={size}"), tmp_path / str(size)).metrics["test"] for size in (1, 64)
     )
     assert one == pytest.approx(many, abs=1e-4)
 
 
-def test_a_checkpoint_loads_without_arguments_and_scores_as_logged(composed, tmp_path: Path) -> None:
+def test_a_checkpoint_loads_without_arguments_and_scores_as_logged(composed: Compose, tmp_path: Path) -> None:
     cfg = composed()
     result = fit_and_test(cfg, tmp_path / "run")
     module = DeepXRDModule.load_from_checkpoint(tmp_path / "run/checkpoints/best.ckpt", weights_only=True).eval()
@@ -155,7 +158,7 @@ def test_a_checkpoint_loads_without_arguments_and_scores_as_logged(composed, tmp
     assert 1 - np.mean(corr) == pytest.approx(result.metrics["test"]["pearson_distance"], abs=1e-5)
 
 
-def test_the_last_checkpoint_is_the_last_epoch_and_knows_the_best(composed, tmp_path: Path) -> None:
+def test_the_last_checkpoint_is_the_last_epoch_and_knows_the_best(composed: Compose, tmp_path: Path) -> None:
     fit_and_test(composed("trainer.max_epochs=3"), tmp_path / "run")
     last = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
     assert last["epoch"] == 2
@@ -166,12 +169,12 @@ def test_the_last_checkpoint_is_the_last_epoch_and_knows_the_best(composed, tmp_
     assert any(score is not None and float(score) == pytest.approx(min(losses), abs=1e-6) for score in scores)
 
 
-def test_training_stops_early_when_validation_gets_no_better(composed, tmp_path: Path) -> None:
+def test_training_stops_early_when_validation_gets_no_better(composed: Compose, tmp_path: Path) -> None:
     cfg = composed("trainer.max_epochs=50", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-9")
     assert fit_and_test(cfg, tmp_path / "run").metrics["epochs"] < 50
 
 
-def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_good_state(composed, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_state(composed: Compose, tmp_path: Path) -> None:
     cfg = composed()
     n_batches = run_module.assemble.make_datamodule(cfg).train_dataloader().__len__()
     cfg["loss"] = {"_target_": f"{NaNLoss.__module__}.NaNLoss", "good": n_batches + 1}
@@ -185,6 +188,6 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_good_state
     assert all(torch.isfinite(value).all() for value in last["state_dict"].values())
 
 
-def test_a_grid_that_the_network_cannot_give_is_refused(composed, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="1024 points, but xrd.n_points is 512"):
+def test_a_grid_that_the_network_cannot_give_is_refused(composed: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"1024 points, but xrd\.n_points is 512"):
         fit_and_test(composed("xrd.n_points=512"), tmp_path / "run")

@@ -1,0 +1,38 @@
+"""The main job on real structures, cut down to what fits into CI."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepxrd.data import PatternStore
+from deepxrd.xrd import find_peaks
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pytestmark = pytest.mark.snapshot
+
+
+def test_the_main_job_runs_on_real_structures(command: Command, snapshot_path: Path, tmp_path: Path) -> None:
+    done = command(
+        "train", "data=abc3", "source=files", f"source.path={snapshot_path}", "loss=pearson", "model.depth=10",
+        "trainer.max_epochs=1", "hydra.run.dir=run", timeout=420,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    counts = json.loads(next((tmp_path / "data/stores").glob("*/manifest.json")).read_text())["counts"]
+    assert counts["samples"] == counts["taken"] == 2545  # shared/data/README.md
+    assert counts["entries_in_source"] == 63591
+    assert sum(counts["excluded"].values()) + counts["taken"] + counts["unreadable"] == 63591
+    assert metrics["n_train"] + metrics["n_val"] + metrics["n_test"] == 2545
+    assert metrics["test"]["pearson_distance"] < 0.75  # a random training pattern scores 0.867 (reference/baselines.md)
+
+    # What the reference says of real ABC3 patterns: 15.8 peaks each (a comb every 2° has 90 and a precision of 0.177),
+    # and about 4.5 % with their highest peak at 170-180°, where the Lorentz factor diverges.
+    store = PatternStore.open(next((tmp_path / "data/stores").glob("files-*")))
+    grid = store.xrd.two_theta_deg
+    assert find_peaks(np.asarray(store.patterns), grid).count.mean() == pytest.approx(0.177 * 90, rel=0.1)
+    assert (grid[store.patterns.argmax(axis=1)] > 170).mean() == pytest.approx(0.045, abs=0.015)

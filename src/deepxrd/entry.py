@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 
 from deepxrd.errors import DeepXRDError
+
+
+_NO_ROOM_OR_RIGHT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def run(main: Callable[[], object]) -> None:
@@ -15,11 +19,15 @@ def run(main: Callable[[], object]) -> None:
         main()
     except DeepXRDError as error:
         _stop(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _stop("interrupted", 130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM_OR_RIGHT:
+            raise
+        _stop(f"{error.strerror}: {error.filename or 'while writing'}; make room or choose another place", 2)
+    except KeyboardInterrupt:
+        _stop("interrupted", 130)
 
 
 def run_hydra(main: Callable[[], object]) -> None:

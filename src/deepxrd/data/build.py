@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from joblib import delayed
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.data.selection import Selected, Selection, select
 from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, store_id
+from deepxrd.data.workers import BuildOptions, workers
 from deepxrd.errors import SelectionError
 from deepxrd.files import atomic_path, file_hash, locked, write_json
 from deepxrd.progress import progress_bar
 from deepxrd.provenance import versions
 from deepxrd.sources import Source, StructureRecord
-from deepxrd.xrd import XrdSettings, simulate_pattern
+from deepxrd.xrd import XrdSettings, engine_identity, simulate
 
-_PART_SIZE = 128  # samples per file of work: small enough that a kill loses seconds
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How a store is built; none of this changes what is in it.
-
-    Attributes:
-        n_jobs: processes; -1 for one per core.
-        max_failed_share: stop if more than this share of the source cannot be read.
-    """
-
-    n_jobs: int = -1
-    max_failed_share: float = 0.05
+PART_SIZE = 512  # samples per file of work: enough to simulate at once, few enough that a kill loses seconds
 
 
 def ensure_store(
@@ -72,7 +60,7 @@ def ensure_store(
         "selection": selection.to_dict(),
         "encoding": encoding.to_dict(),
         "xrd": xrd.to_dict(),
-        "simulated_by": versions(("pymatgen",))["pymatgen"],
+        "simulated_by": engine_identity(xrd),
     }
     what = selection.stoichiometry or (f"{selection.n_elements}-element" if selection.n_elements else "any")
     path = root / f"{source.name}-{what}-{store_id(inputs)}"
@@ -101,11 +89,10 @@ def _build(
         )
         task = bar.add_task("Simulating patterns", total=len(selected.positions))
         jobs = _parts_to_do(source, selected, partial)
-        n_jobs = cpu_count() if options.n_jobs == -1 else options.n_jobs
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         bar.advance(task, sum(pq.read_metadata(part).num_rows for part in partial.glob("part-*.parquet")))
-        for done in parallel(delayed(_simulate_part)(records, xrd, part) for records, part in jobs):
-            bar.advance(task, done)
+        with workers(options, len(selected.positions)) as parallel:
+            for done in parallel(delayed(_simulate_part)(records, xrd, part) for records, part in jobs):
+                bar.advance(task, done)
     counts = _assemble(partial, xrd, selected)
     write_json(
         partial / MANIFEST,
@@ -132,7 +119,7 @@ def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[
             continue
         records.append(record)
         wanted.discard(position)
-        if len(records) == _PART_SIZE or not wanted:
+        if len(records) == PART_SIZE or not wanted:
             part = partial / f"part-{n_parts:06d}.parquet"
             if not part.exists():
                 yield records, part
@@ -143,20 +130,14 @@ def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[
 
 def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path) -> int:
     """Simulate one part in a worker process and write it; a pattern that fails is written with its reason."""
-    rows = [_row(record, xrd) for record in records]
+    patterns, failures = simulate([record.crystal for record in records], xrd)
+    rows = [_row(*row) for row in zip(records, patterns, failures, strict=True)]
     with atomic_path(part) as temporary:
         pd.DataFrame(rows).to_parquet(temporary, index=False)
     return len(rows)
 
 
-def _row(record: StructureRecord, xrd: XrdSettings) -> dict[str, Any]:
-    reason = None
-    try:
-        pattern = simulate_pattern(record.crystal, xrd)
-        if not pattern.any():
-            reason = "no reflection within the range"
-    except Exception as error:  # noqa: BLE001 - one odd structure must not end a long build; it is counted by name
-        pattern, reason = np.zeros(xrd.n_points, dtype=np.float32), f"{type(error).__name__}: {error}"
+def _row(record: StructureRecord, pattern: NDArray[np.float32], failure: str | None) -> dict[str, Any]:
     crystal, formula = record.crystal, record.crystal.formula
     return {
         "composition": formula.reduced,
@@ -170,7 +151,7 @@ def _row(record: StructureRecord, xrd: XrdSettings) -> dict[str, Any]:
         "frac_coords": crystal.frac_coords.ravel(),
         "occupancies": crystal.occupancies,
         "pattern": pattern.tobytes(),
-        "failure": reason,
+        "failure": failure,
     }
 
 
@@ -202,17 +183,13 @@ def _assemble(partial: Path, xrd: XrdSettings, selected: Selected) -> dict[str, 
         msg = f"no pattern could be simulated; first reasons: {list(failed.items())[:5]}"
         raise SelectionError(msg)
     with atomic_path(partial / PATTERNS) as patterns_file, atomic_path(partial / SAMPLES) as samples_file:
-        patterns = np.lib.format.open_memmap(
-            patterns_file, mode="w+", dtype=np.float32, shape=(n_samples, xrd.n_points)
-        )
-        start = 0
-        with pq.ParquetWriter(samples_file, _SCHEMA) as writer:
+        # Written in a row and not through a memory map: on a full disk a map ends the process without a word.
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n_samples, xrd.n_points)}
+        with patterns_file.open("wb") as stream, pq.ParquetWriter(samples_file, _SCHEMA) as writer:
+            np.lib.format.write_array_header_1_0(stream, header)
             for part in parts:
                 table = pd.read_parquet(part)
                 table = table[table["failure"].isna()]
-                stop = start + len(table)
-                patterns[start:stop] = np.frombuffer(b"".join(table["pattern"]), np.float32).reshape(-1, xrd.n_points)
+                stream.write(b"".join(table["pattern"]))
                 writer.write_table(pa.Table.from_pandas(table[_SCHEMA.names], _SCHEMA, preserve_index=False))
-                start = stop
-        patterns.flush()
     return {**selected.counts(), "simulation_failed": failed, "samples": n_samples}

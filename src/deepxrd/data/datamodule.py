@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from deepxrd.chem import OneHotEncoding, parse_formula
-from deepxrd.data.build import BuildOptions, ensure_store
+from deepxrd.data.build import ensure_store
 from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices
 from deepxrd.data.store import PatternStore
+from deepxrd.data.workers import BuildOptions
 from deepxrd.sources import Source
 from deepxrd.xrd import XrdSettings
 

@@ -41,7 +41,7 @@ class FilesSource:
 
     def __init__(self, path: str | Path | None, *, citation: str = "") -> None:
         self._given = path
-        self.citation = citation
+        self._citation = citation
 
     @cached_property
     def path(self) -> Path:
@@ -58,6 +58,14 @@ class FilesSource:
             msg = f"no such file or folder: {path}; {_WAY_OUT}"
             raise SourceError(msg)
         return path
+
+    @property
+    def citation(self) -> str:
+        """As given; else what a Parquet table says of its own source."""
+        if self._citation or self._format != "parquet":
+            return self._citation
+        with parquet.open_table(self.path) as table:
+            return (table.schema_arrow.metadata or {}).get(b"source", b"").decode()
 
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""

@@ -1,5 +1,6 @@
 """From a crystal to its powder pattern, and from a pattern to its peaks."""
 
+from deepxrd.xrd.engines import engine_identity, simulate
 from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
 from deepxrd.xrd.reference import reflections, simulate_pattern
 from deepxrd.xrd.settings import WAVELENGTHS_ANGSTROM, XrdSettings
@@ -11,10 +12,12 @@ __all__ = [
     "WAVELENGTHS_ANGSTROM",
     "Peaks",
     "XrdSettings",
+    "engine_identity",
     "find_peaks",
     "merge_peaks",
     "normalise",
     "reflections",
+    "simulate",
     "simulate_pattern",
     "smooth_reflections",
 ]

@@ -65,7 +65,7 @@ class XrdSettings:
     two_theta_max_deg: float = 180.0
     n_points: int = 1024
     sigma_deg: float = 0.5
-    engine: str = "pymatgen"
+    engine: str = "batched"
     form_factors: str = "pymatgen"
     debye_waller_b_angstrom2: float = 0.0
     kalpha_doublet: bool = False
@@ -95,6 +95,11 @@ class XrdSettings:
             if value not in known:
                 msg = f"unknown {field} {value!r}: it is one of {', '.join(known)}"
                 raise ConfigError(msg)
+        if self.engine == "pymatgen" and self.form_factors != "pymatgen":
+            msg = (
+                f"the engine pymatgen has only its own form factors, not {self.form_factors!r}: set xrd.engine=batched"
+            )
+            raise ConfigError(msg)
         if not 0 <= self.debye_waller_b_angstrom2 < float("inf"):
             msg = f"a displacement factor B must be zero or positive, not {self.debye_waller_b_angstrom2} Å^2"
             raise ConfigError(msg)

@@ -19,6 +19,7 @@ from deepxrd.chem import Crystal, lattice_from_parameters
 from deepxrd.errors import ConfigError
 from deepxrd.xrd.batched import simulate_patterns
 from deepxrd.xrd.form_factors import form_factors
+from deepxrd.xrd.packing import consecutive_groups
 from deepxrd.xrd.settings import XrdSettings
 
 PARITY_TOL = 0.01  # of 100: single precision, and Gaussians as cubics on the fine grid
@@ -115,6 +116,7 @@ def test_known_crystals(crystal: Crystal) -> None:
         {"radiation": 0.9, "two_theta_min_deg": 20.0, "two_theta_max_deg": 120.0, "n_points": 4501, "sigma_deg": 0.1},
         {"two_theta_min_deg": 28.0, "two_theta_max_deg": 36.0, "sigma_deg": 0.2, "n_points": 17},
         {"two_theta_min_deg": 90.0, "sigma_deg": 0.02},
+        {"two_theta_min_deg": 10.0, "two_theta_max_deg": 50.0, "sigma_deg": 0.005, "n_points": 9001},
     ],
 )
 def test_other_radiations_ranges_and_widths(changes: dict[str, object]) -> None:
@@ -295,6 +297,13 @@ def test_pattern_without_reflections_is_zero(cscl: Crystal) -> None:
 def test_element_without_form_factor_is_named(cscl: Crystal) -> None:
     with pytest.raises(ConfigError, match="'pymatgen' lack Es"):
         simulate_patterns([cscl, replace(cscl, atomic_numbers=np.array([99, 8]))], _PAPER)
+
+
+@given(st.lists(st.floats(0.1, 5), min_size=1, max_size=30), st.floats(0.05, 20))
+def test_groups_keep_to_the_limit_and_lose_nothing(sizes: list[float], limit: float) -> None:
+    groups = consecutive_groups(np.array(sizes), limit=limit)
+    assert [i for start, stop in groups for i in range(start, stop)] == list(range(len(sizes)))
+    assert all(stop - start == 1 or sum(sizes[start:stop]) <= limit * (1 + 1e-9) for start, stop in groups)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

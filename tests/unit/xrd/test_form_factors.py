@@ -9,7 +9,7 @@ from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS
 from deepxrd.chem.elements import ATOMIC_NUMBERS, SYMBOLS
 from deepxrd.errors import ConfigError
 from deepxrd.xrd.form_factors import form_factors
-from deepxrd.xrd.settings import FORM_FACTOR_TABLES
+from deepxrd.xrd.settings import FORM_FACTOR_TABLES, XrdSettings
 
 _S = np.linspace(0, 0.65, 27)  # Å^-1, as far as Cu Kα reaches
 
@@ -62,3 +62,19 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "periodictable.cromermann", None)
     with pytest.raises(ConfigError, match="pip install periodictable"):
         form_factors("waasmaier_kirfel", _S)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"engine": "gsas"}, "engine 'gsas'.*pymatgen, batched"),
+        ({"form_factors": "cromer"}, "form_factors 'cromer'.*waasmaier_kirfel"),
+        ({"debye_waller_b_angstrom2": -0.1}, "-0.1"),
+        ({"debye_waller_b_angstrom2": float("nan")}, "nan"),
+        ({"radiation": 1.54, "kalpha_doublet": True}, "1.54: name one of CuKa, "),
+        ({"radiation": "CuKa1", "kalpha_doublet": True}, "'CuKa1'"),
+    ],
+)
+def test_settings_that_cannot_be_simulated_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        XrdSettings(**changes)

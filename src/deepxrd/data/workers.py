@@ -1,0 +1,69 @@
+"""Processes that build a data set: on this machine, or of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+
+from joblib import Parallel, cpu_count, parallel_config
+
+from deepxrd.errors import ConfigError
+
+_WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
+_BACKENDS = ("loky", "dask")
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a store is built; none of this changes what is in it.
+
+    Attributes:
+        n_jobs: processes; -1 for one per core, or as many as there is work for.
+        backend: joblib's: ``loky`` for processes on this machine, ``dask`` for workers that see the same files.
+        scheduler: address of the Dask scheduler, such as ``tcp://host:8786``.
+        max_failed_share: stop if more than this share of the source cannot be read.
+    """
+
+    n_jobs: int = -1
+    backend: str = "loky"
+    scheduler: str | None = None
+    max_failed_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.backend not in _BACKENDS:
+            msg = f"unknown build.backend {self.backend!r}: it is one of {', '.join(_BACKENDS)}"
+            raise ConfigError(msg)
+        if self.n_jobs == 0 or self.n_jobs < -1:
+            msg = f"build.n_jobs={self.n_jobs}: give a number of processes, or -1 for one per core"
+            raise ConfigError(msg)
+
+
+@contextmanager
+def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
+    """What runs the parts of a build, a few parts ahead of those that are done.
+
+    Raises:
+        ConfigError: Dask is asked for but is not installed, or its scheduler cannot be reached.
+    """
+    if options.backend == "loky":
+        enough = min(cpu_count(), ceil(n_crystals / _WORTH_A_PROCESS))
+        n_jobs = enough if options.n_jobs == -1 else options.n_jobs
+        yield Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        msg = "build.backend=dask needs Dask: pip install 'deepxrd[dask]'"
+        raise ConfigError(msg) from error
+    if not options.scheduler:
+        msg = "build.backend=dask needs build.scheduler=tcp://HOST:PORT, as `dask scheduler` prints it"
+        raise ConfigError(msg)
+    try:
+        client = Client(options.scheduler, timeout=20)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        msg = f"no Dask scheduler answers at build.scheduler={options.scheduler}: {error}"
+        raise ConfigError(msg) from error
+    with client, parallel_config("dask", n_jobs=-1):
+        yield Parallel(return_as="generator_unordered", pre_dispatch="4*n_jobs")

@@ -1,0 +1,73 @@
+"""One way to patterns, whichever engine computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Crystal
+from deepxrd.xrd.reference import simulate_pattern
+from deepxrd.xrd.settings import XrdSettings
+
+Patterns = NDArray[np.float32]
+
+BATCHED_REVISION = 1
+"""Raised whenever the batched engine would give other numbers: built data sets are named by it."""
+
+
+def engine_identity(settings: XrdSettings) -> dict[str, str | int]:
+    """What made a pattern, as hashed into a data set's name; both engines read pymatgen's form factors."""
+    from importlib.metadata import version
+
+    identity: dict[str, str | int] = {"engine": settings.engine, "pymatgen": version("pymatgen-core")}
+    return {**identity, "revision": BATCHED_REVISION} if settings.engine == "batched" else identity
+
+
+def simulate(crystals: Sequence[Crystal], settings: XrdSettings) -> tuple[Patterns, list[str | None]]:
+    """Simulate a list of crystals with the engine that the settings name.
+
+    A crystal that cannot be simulated does not stop the others.
+
+    Args:
+        crystals: what to simulate.
+        settings: engine, radiation, range, grid and width.
+
+    Returns:
+        Patterns ``(n, n_points)`` float32, largest = 100; and for each crystal None, or why its pattern is zero.
+    """
+    engine = _batched if settings.engine == "batched" else _reference
+    try:
+        patterns = engine(crystals, settings)
+        failures: list[str | None] = [None] * len(crystals)
+    except Exception:  # noqa: BLE001 - one odd structure must not end a long build: find it, and count it by name
+        patterns, failures = _one_by_one(engine, crystals, settings)
+    for row, pattern in enumerate(patterns):
+        if failures[row] is None and not pattern.any():
+            failures[row] = "no reflection within the range"
+    return patterns, failures
+
+
+def _batched(crystals: Sequence[Crystal], settings: XrdSettings) -> Patterns:
+    from deepxrd.xrd.batched import simulate_patterns
+
+    return simulate_patterns(crystals, settings)
+
+
+def _reference(crystals: Sequence[Crystal], settings: XrdSettings) -> Patterns:
+    return np.stack([simulate_pattern(crystal, settings) for crystal in crystals])
+
+
+def _one_by_one(
+    engine: Callable[[Sequence[Crystal], XrdSettings], Patterns], crystals: Sequence[Crystal], settings: XrdSettings
+) -> tuple[Patterns, list[str | None]]:
+    patterns = np.zeros((len(crystals), settings.n_points), dtype=np.float32)
+    failures: list[str | None] = []
+    for row, crystal in enumerate(crystals):
+        try:
+            patterns[row] = engine([crystal], settings)[0]
+            failures.append(None)
+        except Exception as error:  # noqa: BLE001 - as above
+            failures.append(f"{type(error).__name__}: {error}")
+    return patterns, failures

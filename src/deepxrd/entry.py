@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from deepxrd.errors import DeepXRDError
 
-
 _NO_ROOM_OR_RIGHT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 

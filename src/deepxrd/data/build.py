@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from joblib import delayed
+from numpy.typing import NDArray
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.data.selection import Selected, Selection, select

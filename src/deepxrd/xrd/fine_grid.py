@@ -77,19 +77,20 @@ class FineGrid:
 def make_fine_grid(settings: XrdSettings, *, device: str) -> FineGrid:
     """Lay out the bins and compute the matrices for one setting."""
     w_min, w_max = (w_of_theta(np.radians(end / 2)) for end in (settings.two_theta_min_deg, settings.two_theta_max_deg))
-    slope = np.pi / 720  # dw / d(2θ in degrees) where it is least, at 0 and 180°
-    n_inner = int(np.ceil((w_max - w_min) / (_BIN_SIGMAS * settings.sigma_deg * slope)))
+    # dx / dw where it is largest, at 0 (and for 2θ also at 180°), x being the axis in its unit
+    steepest = 720 / np.pi if settings.axis == "two_theta" else 8 * np.pi / settings.wavelength_angstrom
+    n_inner = int(np.ceil((w_max - w_min) * steepest / (_BIN_SIGMAS * settings.sigma)))
     bin_width = float(w_max - w_min) / n_inner
-    edges = np.degrees(2 * theta_of_w(w_min + bin_width * np.arange(n_inner + 1)))
-    reach = _CUTOFF_SIGMAS * settings.sigma_deg
-    grid = settings.two_theta_deg
+    edges = settings.coordinate(np.degrees(2 * theta_of_w(w_min + bin_width * np.arange(n_inner + 1))))
+    reach = _CUTOFF_SIGMAS * settings.sigma
+    grid = settings.grid
     blocks = []
     for start in range(0, len(grid), _BLOCK_POINTS):
         points = grid[start : start + _BLOCK_POINTS]
         first = max(int(np.searchsorted(edges, points[0] - reach, side="right")) - 1, 0)
         last = min(int(np.searchsorted(edges, points[-1] + reach)), n_inner)
         bins_w = w_min + bin_width * np.arange(first, last)
-        kernel = _moment_kernels(bins_w, bin_width, points, settings.sigma_deg)
+        kernel = _moment_kernels(bins_w, bin_width, points, settings)
         tensor = torch.from_numpy(kernel.astype(np.float32)).to(device)
         blocks.append(Block(start, start + len(points), first + 1, last + 1, tensor))
     return FineGrid(n_inner + 1, float(w_min) - bin_width, bin_width, tuple(blocks), len(grid))
@@ -106,15 +107,15 @@ def theta_of_w(w: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _moment_kernels(
-    bins_w: NDArray[np.float64], bin_width: float, points: NDArray[np.float64], sigma_deg: float
+    bins_w: NDArray[np.float64], bin_width: float, points: NDArray[np.float64], settings: XrdSettings
 ) -> NDArray[np.float64]:
     """Coefficients of 1, t, t² and t³ of the Gaussian about each point, over each bin: ``(4, n_bins, n_points)``.
 
     The cubic meets the Gaussian at the Chebyshev nodes, which nearly makes its largest error least.
     """
     nodes = (1 + np.cos((2 * np.arange(N_MOMENTS) + 1) * np.pi / (2 * N_MOMENTS))) / 2
-    two_theta = np.degrees(2 * theta_of_w(bins_w + bin_width * nodes[:, None]))
-    distance = (two_theta[:, :, None] - points) / sigma_deg
+    place = settings.coordinate(np.degrees(2 * theta_of_w(bins_w + bin_width * nodes[:, None])))
+    distance = (place[:, :, None] - points) / settings.sigma
     values = np.where(np.abs(distance) <= _CUTOFF_SIGMAS, np.exp(-0.5 * distance**2), 0.0)  # no subnormals: slow
     inverse = np.linalg.inv(np.vander(nodes, increasing=True))
     return np.asarray(np.einsum("mk,kbp->mbp", inverse, values))

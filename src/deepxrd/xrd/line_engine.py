@@ -17,8 +17,8 @@ from deepxrd.chem.elements import SYMBOLS
 from deepxrd.errors import ConfigError
 from deepxrd.xrd.fine_grid import N_MOMENTS, make_fine_grid, theta_of_w
 from deepxrd.xrd.form_factors import form_factors
+from deepxrd.xrd.lattice_points import Panel, Rows, batches, cut_panels, enumerate_rows
 from deepxrd.xrd.packing import PackedCrystals
-from deepxrd.xrd.reflections import Panel, Rows, batches, cut_panels, enumerate_rows
 from deepxrd.xrd.settings import XrdSettings
 
 _OUTSIDE = 2.0  # an u beyond the limiting sphere

@@ -35,6 +35,31 @@ class Peaks:
         n = int(self.count[row])
         return self.two_theta_deg[row, :n], self.intensity[row, :n]
 
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Where there are peaks and no padding, ``(n, width)``."""
+        return np.arange(self.two_theta_deg.shape[1])[None] < self.count[:, None]
+
+    @classmethod
+    def from_flat(
+        cls,
+        rows: NDArray[np.int64],
+        two_theta_deg: NDArray[np.float64],
+        intensity: NDArray[np.float64],
+        n_rows: int,
+    ) -> Peaks:
+        """Peaks of ``n_rows`` patterns from a list of all their peaks, in any order.
+
+        Args:
+            rows: the pattern of each peak, ``(n_peaks,)``.
+            two_theta_deg: its position, ``(n_peaks,)``.
+            intensity: its height, ``(n_peaks,)``.
+            n_rows: how many patterns there are.
+        """
+        # of peaks at one place the highest comes first, so that the order of the list does not matter
+        order = np.lexsort((-intensity, two_theta_deg, rows))
+        return _pad(rows[order], two_theta_deg[order], intensity[order], n_rows)
+
 
 def find_peaks(
     patterns: NDArray[np.floating],
@@ -67,7 +92,7 @@ def merge_peaks(peaks: Peaks, *, within_deg: float = MERGE_WITHIN_DEG) -> Peaks:
     The merged peak stands in the middle between the run's first and last peak, and is as high as the highest. Merging
     twice changes nothing, since middles of two runs are no closer than the runs.
     """
-    valid = _valid(peaks)
+    valid = peaks.valid
     if not valid.any():
         return peaks
     rows, _ = np.nonzero(valid)
@@ -76,10 +101,6 @@ def merge_peaks(peaks: Peaks, *, within_deg: float = MERGE_WITHIN_DEG) -> Peaks:
     ends = np.r_[starts[1:], len(position)] - 1
     middle = (position[starts] + position[ends]) / 2
     return _pad(rows[starts], middle, np.maximum.reduceat(height, starts), len(peaks.count))
-
-
-def _valid(peaks: Peaks) -> NDArray[np.bool_]:
-    return np.arange(peaks.two_theta_deg.shape[1])[None] < peaks.count[:, None]
 
 
 def _local_maxima(patterns: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal
 from deepxrd.xrd.settings import XrdSettings
 from deepxrd.xrd.smoothing import smooth_reflections
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 
 def reflections(crystal: Crystal, settings: XrdSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -18,7 +23,7 @@ def reflections(crystal: Crystal, settings: XrdSettings) -> tuple[NDArray[np.flo
     dropped.
 
     Returns:
-        Two arrays ``(n_reflections,)``: 2θ in degrees, and intensity in no fixed unit.
+        Two arrays ``(n_reflections,)``: 2θ in degrees, and intensity with the largest at 100.
     """
     from pymatgen.analysis.diffraction.xrd import XRDCalculator
 
@@ -27,16 +32,22 @@ def reflections(crystal: Crystal, settings: XrdSettings) -> tuple[NDArray[np.flo
     structure = crystal.to_pymatgen()
     positions, intensities = [np.empty(0)], [np.empty(0)]
     for wavelength, share in settings.lines:
+        if not _any_reflection(structure, wavelength, limits):
+            continue  # pymatgen does not expect that, and fails in one of several ways
         calculator = XRDCalculator(wavelength=wavelength, debye_waller_factors=factors)
-        try:
-            pattern = calculator.get_pattern(structure, scaled=False, two_theta_range=limits)
-        except (ValueError, IndexError) as error:
-            if "empty" in str(error) or isinstance(error, IndexError):  # pymatgen's way to say: no reflection in range
-                continue
-            raise
+        pattern = calculator.get_pattern(structure, scaled=False, two_theta_range=limits)
         positions.append(np.asarray(pattern.x, dtype=np.float64))
         intensities.append(share * np.asarray(pattern.y, dtype=np.float64))
-    return np.concatenate(positions), np.concatenate(intensities)
+    intensity = np.concatenate(intensities)
+    return np.concatenate(positions), 100 * intensity / intensity.max(initial=np.finfo(np.float64).tiny)
+
+
+def _any_reflection(structure: Structure, wavelength_angstrom: float, limits_deg: tuple[float, float]) -> bool:
+    """Whether a reciprocal lattice point but the origin lies within the range."""
+    least, most = (2 * np.sin(np.radians(limit / 2)) / wavelength_angstrom for limit in limits_deg)
+    reciprocal = structure.lattice.reciprocal_lattice_crystallographic
+    distances = [point[1] for point in reciprocal.get_points_in_sphere([[0, 0, 0]], [0, 0, 0], most)]
+    return any(distance >= max(least, 1e-9) for distance in distances)
 
 
 def simulate_pattern(crystal: Crystal, settings: XrdSettings) -> NDArray[np.float32]:

@@ -36,6 +36,9 @@ WAVELENGTHS_ANGSTROM: dict[str, float] = {
 ENGINES = ("pymatgen", "batched")
 """What can compute the reflections: pymatgen's ``XRDCalculator``, or `deepxrd.xrd.batched`."""
 
+AXES = ("two_theta", "q")
+"""What the grid of a pattern is even in."""
+
 FORM_FACTOR_TABLES = ("pymatgen", "waasmaier_kirfel")
 """Tables of atomic form factors: see `deepxrd.xrd.form_factors`."""
 
@@ -52,7 +55,9 @@ class XrdSettings:
         two_theta_min_deg: first point of the grid.
         two_theta_max_deg: last point of the grid.
         n_points: points of the grid, both ends included.
-        sigma_deg: standard deviation of the Gaussian that each reflection is smeared with.
+        sigma_deg: standard deviation of the Gaussian that each reflection is smeared with, on a 2θ axis.
+        axis: what the grid is even in: ``two_theta``, or ``q`` = 4π sin θ / λ over the same range.
+        sigma_inv_angstrom: standard deviation of the Gaussian on a q axis, Å⁻¹.
         engine: what computes the reflections, one of `ENGINES`.
         form_factors: the table of atomic form factors, one of `FORM_FACTOR_TABLES`.
         debye_waller_b_angstrom2: isotropic displacement factor B of every atom, Å^2: ``f`` is multiplied by
@@ -65,6 +70,8 @@ class XrdSettings:
     two_theta_max_deg: float = 180.0
     n_points: int = 1024
     sigma_deg: float = 0.5
+    axis: str = "two_theta"
+    sigma_inv_angstrom: float = 0.035
     engine: str = "batched"
     form_factors: str = "pymatgen"
     debye_waller_b_angstrom2: float = 0.0
@@ -78,17 +85,19 @@ class XrdSettings:
         if not self.wavelength_angstrom > 0:
             msg = f"a wavelength must be positive, not {self.radiation!r} Å"
             raise ConfigError(msg)
+        self._check_physics()
         if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= _BACKSCATTERING_DEG:
             msg = f"no 2θ range: {self.two_theta_min_deg}–{self.two_theta_max_deg}°; it must lie within 0–180°"
             raise ConfigError(msg)
-        if self.n_points < _FEWEST_POINTS or not self.sigma_deg > 0:
-            msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma_deg}°"
+        if self.n_points < _FEWEST_POINTS or not self.sigma > 0:
+            unit = "°" if self.axis == "two_theta" else " Å⁻¹"
+            msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma}{unit}"
             raise ConfigError(msg)
-        self._check_physics()
 
     def _check_physics(self) -> None:
         """Raise `ConfigError` unless engine, form factors, B and doublet are known and go together."""
         for field, value, known in (
+            ("axis", self.axis, AXES),
             ("engine", self.engine, ENGINES),
             ("form_factors", self.form_factors, FORM_FACTOR_TABLES),
         ):
@@ -121,15 +130,36 @@ class XrdSettings:
         alpha1, alpha2 = (WAVELENGTHS_ANGSTROM[f"{self.radiation}{line}"] for line in (1, 2))
         return ((alpha1, 2 / 3), (alpha2, 1 / 3))
 
-    @property
-    def two_theta_deg(self) -> NDArray[np.float64]:
-        """The grid, ``(n_points,)``, degrees."""
-        return np.linspace(self.two_theta_min_deg, self.two_theta_max_deg, self.n_points)
+    def coordinate(self, two_theta_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where angles lie on the axis: in degrees 2θ, or as q = 4π sin θ / λ in Å⁻¹."""
+        if self.axis == "two_theta":
+            return np.asarray(two_theta_deg, dtype=np.float64)
+        return np.asarray(4 * np.pi / self.wavelength_angstrom * np.sin(np.radians(two_theta_deg) / 2))
 
     @property
-    def step_deg(self) -> float:
-        """Distance between two points of the grid, degrees."""
-        return (self.two_theta_max_deg - self.two_theta_min_deg) / (self.n_points - 1)
+    def grid(self) -> NDArray[np.float64]:
+        """The grid on the axis, ``(n_points,)``, even, in degrees 2θ or in Å⁻¹."""
+        first, last = self.coordinate(np.array([self.two_theta_min_deg, self.two_theta_max_deg]))
+        return np.linspace(first, last, self.n_points)
+
+    @property
+    def step(self) -> float:
+        """Distance between two points of the grid, in the axis's unit."""
+        first, last = self.coordinate(np.array([self.two_theta_min_deg, self.two_theta_max_deg]))
+        return float(last - first) / (self.n_points - 1)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the Gaussians, in the axis's unit."""
+        return self.sigma_deg if self.axis == "two_theta" else self.sigma_inv_angstrom
+
+    @property
+    def two_theta_deg(self) -> NDArray[np.float64]:
+        """The grid as angles, ``(n_points,)``, degrees; even only if the axis is 2θ."""
+        if self.axis == "two_theta":
+            return self.grid
+        sine = np.clip(self.grid * self.wavelength_angstrom / (4 * np.pi), 0.0, 1.0)
+        return np.asarray(np.degrees(2 * np.arcsin(sine)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as written into checkpoints and manifests."""

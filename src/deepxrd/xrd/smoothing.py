@@ -13,7 +13,7 @@ _CUTOFF_SIGMAS = 6.0  # beyond it a Gaussian is under 2e-8 of its height
 def smooth_reflections(
     two_theta_deg: NDArray[np.float64], intensity: NDArray[np.float64], settings: XrdSettings
 ) -> NDArray[np.float32]:
-    """Sum a Gaussian of ``settings.sigma_deg`` per reflection onto the grid and scale the largest value to 100.
+    """Sum a Gaussian per reflection onto the grid and scale the largest value to 100.
 
     The Gaussians are summed at their exact places: nothing is binned.
 
@@ -25,9 +25,9 @@ def smooth_reflections(
     Returns:
         The pattern, ``(n_points,)`` float32; zeros where there is no reflection.
     """
-    step, sigma = settings.step_deg, settings.sigma_deg
+    step, sigma = settings.step, settings.sigma
     reach = int(np.ceil(_CUTOFF_SIGMAS * sigma / step))
-    position = (np.asarray(two_theta_deg, dtype=np.float64) - settings.two_theta_min_deg) / step
+    position = (settings.coordinate(np.asarray(two_theta_deg, dtype=np.float64)) - settings.grid[0]) / step
     nearest = np.rint(position).astype(np.int64)
     index = nearest[:, None] + np.arange(-reach, reach + 1)[None]
     distance = (index - position[:, None]) * (step / sigma)

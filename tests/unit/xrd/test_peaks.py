@@ -13,11 +13,11 @@ from deepxrd.xrd import Peaks, find_peaks, merge_peaks
 _GRID = np.linspace(0, 180, 1024)
 
 # Few different values, so that flat stretches, ties and values at the threshold occur all the time.
-_steps = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 40)), elements=st.sampled_from([0, 5, 10, 11, 50]))
-_rough = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(2, 40)), elements=st.floats(0, 100, width=32))
-_position_lists = st.lists(
-    st.lists(st.floats(0, 180), max_size=25, unique=True).map(sorted), min_size=1, max_size=5
+_steps = arrays(
+    np.float64, st.tuples(st.integers(1, 4), st.integers(2, 40)), elements=st.sampled_from([0, 5, 10, 11, 50])
 )
+_rough = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(2, 40)), elements=st.floats(0, 100, width=32))
+_position_lists = st.lists(st.lists(st.floats(0, 180), max_size=25, unique=True).map(sorted), min_size=1, max_size=5)
 
 
 def _by_scipy(pattern: NDArray[np.floating], threshold: float = 10) -> list[int]:

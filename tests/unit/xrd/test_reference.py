@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -114,7 +115,9 @@ def test_the_first_reflections_are_where_powder_diffraction_files_list_them(
     settings = XrdSettings(radiation="CuKa1", two_theta_min_deg=5, two_theta_max_deg=80)
     two_theta, intensity = reflections(request.getfixturevalue(name), settings)
     first = slice(len(published))
-    np.testing.assert_allclose(two_theta[first], list(published), rtol=0, atol=0.04)  # listed to 0.01°, NaCl 111 measured 0.03° low
+    np.testing.assert_allclose(
+        two_theta[first], list(published), rtol=0, atol=0.04
+    )  # listed to 0.01°, NaCl 111 measured 0.03° low
     np.testing.assert_allclose(intensity[first], list(published.values()), rtol=0, atol=12)  # no Debye-Waller factor
 
 
@@ -136,7 +139,9 @@ def _diamond(h: int, k: int, m: int) -> bool:
     ("name", "allowed"), [("silicon", _diamond), ("nacl", _face_centred), ("cscl", lambda *_: True)]
 )
 def test_exactly_the_reflections_that_symmetry_allows_are_there(
-    name: str, allowed, request: pytest.FixtureRequest  # noqa: ANN001
+    name: str,
+    allowed: Callable[[int, int, int], bool],
+    request: pytest.FixtureRequest,
 ) -> None:
     crystal, settings = request.getfixturevalue(name), XrdSettings(two_theta_max_deg=150)
     two_theta, _ = reflections(crystal, settings)

@@ -45,7 +45,7 @@ def test_the_defaults_are_the_reading_of_the_paper() -> None:
     settings = XrdSettings()
     grid = settings.two_theta_deg
     np.testing.assert_array_equal(grid, np.linspace(0, 180, 1024))
-    assert settings.step_deg == pytest.approx(0.175953, abs=1e-6)
+    assert settings.step == pytest.approx(0.175953, abs=1e-6)
     assert settings.wavelength_angstrom == 1.54184
     assert settings.sigma_deg == 0.5
     assert settings.lines == ((1.54184, 1.0),)
@@ -54,7 +54,7 @@ def test_the_defaults_are_the_reading_of_the_paper() -> None:
 
 def test_the_step_is_that_of_the_grid_for_any_range() -> None:
     settings = XrdSettings(two_theta_min_deg=5, two_theta_max_deg=90, n_points=851)
-    np.testing.assert_allclose(np.diff(settings.two_theta_deg), settings.step_deg, rtol=1e-9)
+    np.testing.assert_allclose(np.diff(settings.two_theta_deg), settings.step, rtol=1e-9)
     assert settings.two_theta_deg[[0, -1]].tolist() == [5, 90]
 
 

@@ -86,7 +86,7 @@ def test_without_a_reflection_in_reach_a_pattern_is_zero(places: list[float]) ->
 
 def test_a_reflection_between_two_points_is_not_moved_to_one_of_them() -> None:
     settings = XrdSettings()
-    step = settings.step_deg
+    step = settings.step
     pattern = smooth_reflections(np.array([100.25 * step]), np.ones(1), settings)
     expected = np.exp(-0.5 * ((0.75**2 - 0.25**2) * (step / settings.sigma_deg) ** 2))
     assert pattern[101] / pattern[100] == pytest.approx(expected, rel=1e-5)

@@ -6,7 +6,7 @@ RUN_ENV := PYTHONUNBUFFERED=1
 SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 test test-slow lint format wheel clean
+.PHONY: help setup dev train abc3 test test-slow lint format bench-xrd bench-build wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,13 @@ lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd-rust, and compare the patterns
+	$(BIN)/python benchmarks/bench_xrd.py --parquet $(SNAPSHOT) --n 500
+	$(BIN)/python benchmarks/parity_xrd.py --parquet $(SNAPSHOT) --out results
+
+bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
+	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
 
 wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ def conf_dir() -> Path:
 
 
 @dataclass
-class PrepareConfig:
-    """Top level of ``prepare``; a key that is not here, or not in its group's file, is refused."""
+class DataConfig:
+    """Top level of what builds data; a key that is not here, or not in its group's file, is refused."""
 
     source: Any = None
     data: Any = None
@@ -27,7 +27,24 @@ class PrepareConfig:
 
 
 @dataclass
-class TrainConfig(PrepareConfig):
+class CardConfig:
+    """What is shown of a data set."""
+
+    figures: bool = True
+    interactive: bool = False
+    tsne: bool = True
+    max_tsne: int = 3000
+
+
+@dataclass
+class PrepareConfig(DataConfig):
+    """Top level of ``prepare``."""
+
+    card: CardConfig = field(default_factory=CardConfig)
+
+
+@dataclass
+class TrainConfig(DataConfig):
     """Top level of ``train``."""
 
     seed: int = 42

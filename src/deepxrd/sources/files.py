@@ -65,7 +65,8 @@ class FilesSource:
         if self._citation or self._format != "parquet":
             return self._citation
         with parquet.open_table(self.path) as table:
-            return (table.schema_arrow.metadata or {}).get(b"source", b"").decode()
+            metadata: dict[bytes, bytes] = table.schema_arrow.metadata or {}
+            return metadata.get(b"source", b"").decode()
 
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""

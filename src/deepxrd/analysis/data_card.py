@@ -1,0 +1,245 @@
+"""What a data set holds, counted: crystal systems, elements, stoichiometries, peaks, and what was left out and why."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import spglib
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from deepxrd.chem import SYMBOLS, Crystal, parse_formula
+from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
+
+CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+UNKNOWN = "unknown"
+TOLERANCES = ((0.1, 5.0), (0.001, 1.0))
+"""Å and degrees, the second where the first finds no group: those of the Materials Project (emmet's SymmetryData)."""
+POLYMORPHS = "another structure of the composition is taken"
+"""The reason in a store's manifest under which polymorphs are counted."""
+
+_LAST_SPACE_GROUP = (2, 15, 74, 142, 167, 194, 230)  # of each crystal system; International Tables, volume A
+_CHUNK = 64  # crystals per call of a worker: about 0.1 s
+_WORTH_PROCESSES = 500  # crystals; fewer are done before the worker processes have started
+_ROWS_AT_A_TIME = 4096  # patterns whose peaks are looked for at once: 40 MB of intermediate arrays
+_STOICHIOMETRIES_SHOWN = 10
+_REASONS_SHOWN = 5
+
+
+def space_group(crystal: Crystal) -> int:
+    """Number of a crystal's space group by spglib, 1 to 230; 0 where it finds none.
+
+    Sites shared by several elements are one kind of site of their own.
+    """
+    sites: dict[tuple[float, ...], list[tuple[int, float]]] = {}
+    rows = zip(crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist(), crystal.occupancies.tolist(), strict=True)
+    for xyz, number, occupancy in rows:
+        sites.setdefault(tuple(xyz), []).append((number, round(occupancy, 3)))
+    kinds: dict[tuple[tuple[int, float], ...], int] = {}
+    labels = [kinds.setdefault(tuple(sorted(there)), len(kinds) + 1) for there in sites.values()]
+    for symprec_angstrom, angle_tolerance_deg in TOLERANCES:
+        try:
+            found = spglib.get_symmetry_dataset(
+                (crystal.lattice.tolist(), list(sites), labels),
+                symprec=symprec_angstrom,
+                angle_tolerance=angle_tolerance_deg,
+            )
+        except spglib.SpglibError:
+            continue
+        if found is not None:  # spglib tells of a failure in this way or in the other, as its settings have it
+            return int(found.number)
+    return 0
+
+
+def crystal_system(number: int) -> str:
+    """Crystal system of a space group; ``unknown`` for 0.
+
+    >>> crystal_system(221)
+    'cubic'
+    """
+    return CRYSTAL_SYSTEMS[int(np.searchsorted(_LAST_SPACE_GROUP, number))] if number > 0 else UNKNOWN
+
+
+def space_groups(crystals: Sequence[Crystal], *, n_jobs: int = -1) -> Iterator[list[int]]:
+    """Space groups of many crystals, in parallel: lists of numbers as they get done, in the crystals' order."""
+    chunks = [crystals[start : start + _CHUNK] for start in range(0, len(crystals), _CHUNK)]
+    parallel = Parallel(n_jobs=n_jobs if len(crystals) > _WORTH_PROCESSES else 1, return_as="generator")
+    yield from parallel(delayed(_space_groups)(chunk) for chunk in chunks)
+
+
+def count_peaks(patterns: NDArray[np.floating], two_theta_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Peaks of each pattern as the scores see them: ``(n_samples,)``."""
+    starts = range(0, len(patterns), _ROWS_AT_A_TIME)
+    parts = [find_peaks(patterns[start : start + _ROWS_AT_A_TIME], two_theta_deg).count for start in starts]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def element_counts(compositions: Iterable[str]) -> dict[str, int]:
+    """In how many compositions each element stands, in the order of the periodic table."""
+    counts = Counter(symbol for text in compositions for symbol in parse_formula(text).elements)
+    return {symbol: counts[symbol] for symbol in SYMBOLS if symbol in counts}
+
+
+def data_card(
+    name: str,
+    manifest: dict[str, Any],
+    samples: pd.DataFrame,
+    *,
+    systems: Sequence[str],
+    n_peaks: NDArray[np.int64],
+    split: dict[str, Any],
+) -> dict[str, Any]:
+    """All counts of a data set as plain values.
+
+    Args:
+        name: what the data set is called.
+        manifest: of its store.
+        samples: one row per pattern, as in the store.
+        systems: crystal system of each sample.
+        n_peaks: peaks of each sample, ``(n_samples,)``.
+        split: samples in each part, and the settings that drew them.
+    """
+    counts = manifest["counts"]
+    excluded = dict(counts["excluded"])
+    dates = samples["created_at"].dropna()
+    tally = Counter(systems)
+    return {
+        "name": name,
+        "id": manifest["id"],
+        "samples": len(samples),
+        "entries_in_source": counts["entries_in_source"],
+        "polymorphs_dropped": excluded.pop(POLYMORPHS, 0),
+        "excluded": excluded,
+        "unreadable": counts["unreadable"],
+        "unreadable_first": counts["unreadable_first"],
+        "simulation_failed": counts["simulation_failed"],
+        "split": split,
+        "crystal_systems": {system: tally[system] for system in (*CRYSTAL_SYSTEMS, UNKNOWN) if tally[system]},
+        "stoichiometries": {str(k): int(n) for k, n in samples["stoichiometry"].value_counts(sort=True).items()},
+        "elements": element_counts(samples["composition"]),
+        "peaks_per_pattern": _summary(n_peaks),
+        "sites_per_cell": _summary(samples["n_sites"].to_numpy()),
+        "formation_energy_ev_per_atom": _summary(samples["formation_energy_per_atom"].dropna().to_numpy()),
+        "entered": [str(dates.min()), str(dates.max())] if len(dates) else None,
+        "patterns": manifest["inputs"]["xrd"],
+        "symmetry": {"spglib": spglib.__version__, "symprec_angstrom_and_angle_tolerance_deg": TOLERANCES},
+        "source": manifest["inputs"]["source"],
+        "versions": manifest["versions"],
+        "citation": manifest["citation"],
+    }
+
+
+def to_markdown(card: dict[str, Any]) -> str:
+    """A card as Markdown for people: short enough for a terminal."""
+    n = card["samples"]
+    stoichiometries = sorted(card["stoichiometries"].items(), key=lambda item: (-item[1], item[0]))
+    others = stoichiometries[_STOICHIOMETRIES_SHOWN:]
+    rest = [(f"{len(others)} others", sum(count for _, count in others))] if others else []
+    sections = [
+        f"# {card['name']}: {n:,} patterns",
+        _table("Where they come from", "entries", _origin(card)),
+        *_failures(card),
+        _table(
+            "Split (seed {seed}, by composition)".format(**card["split"]), "samples", _parts(card["split"]), share_of=n
+        ),
+        _table("Crystal system (spglib)", "samples", card["crystal_systems"].items(), share_of=n),
+        _table("Stoichiometry", "samples", [*stoichiometries[:_STOICHIOMETRIES_SHOWN], *rest], share_of=n),
+        _table("Per sample", "least | median | mean | most", _summaries(card)),
+        _elements(card["elements"]),
+        *([f"**Cite:** {card['citation']}"] if card["citation"] else []),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _space_groups(crystals: Sequence[Crystal]) -> list[int]:
+    with _quiet_spglib():
+        return [space_group(crystal) for crystal in crystals]
+
+
+@contextmanager
+def _quiet_spglib() -> Iterator[None]:
+    """Keep the C library from writing to standard error each time it narrows a tolerance and tries again."""
+    before = os.environ.get("SPGLIB_WARNING")
+    os.environ["SPGLIB_WARNING"] = "OFF"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SPGLIB_WARNING"]
+        else:
+            os.environ["SPGLIB_WARNING"] = before
+
+
+def _summary(values: NDArray[Any]) -> dict[str, float] | None:
+    """Least, median, mean and most of the values; None if there are none."""
+    if not len(values):
+        return None
+    least, median, most = (float(x) for x in np.quantile(values, (0, 0.5, 1)))
+    return {"samples": len(values), "least": least, "median": median, "mean": float(np.mean(values)), "most": most}
+
+
+def _origin(card: dict[str, Any]) -> list[tuple[str, int]]:
+    left_out = {
+        **card["excluded"],
+        "another structure of a composition that is taken (polymorph)": card["polymorphs_dropped"],
+        "cannot be read": card["unreadable"],
+        "no pattern could be simulated": len(card["simulation_failed"]),
+    }
+    return [
+        ("in the source", card["entries_in_source"]),
+        *((f"left out: {reason}", count) for reason, count in left_out.items() if count),
+        ("**taken**", card["samples"]),
+    ]
+
+
+def _failures(card: dict[str, Any]) -> list[str]:
+    """The first entries that failed, by name; the manifest lists more."""
+    failed = {**card["unreadable_first"], **card["simulation_failed"]}
+    lines = [f"- {name}: {reason}" for name, reason in list(failed.items())[:_REASONS_SHOWN]]
+    return ["First of those that failed (more in `manifest.json`):\n\n" + "\n".join(lines)] if lines else []
+
+
+def _parts(split: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(part, split[part]) for part in ("train", "val", "test")]
+
+
+def _summaries(card: dict[str, Any]) -> list[tuple[str, str]]:
+    named = {
+        f"peaks (of at least {THRESHOLD:g} of 100, merged within {MERGE_WITHIN_DEG:g}°)": ("peaks_per_pattern", 0),
+        "sites in the cell": ("sites_per_cell", 0),
+        "formation energy (eV/atom)": ("formation_energy_ev_per_atom", 2),
+    }
+    rows = []
+    for title, (key, digits) in named.items():
+        values = card[key]
+        if values is None:
+            continue
+        known = "" if values["samples"] == card["samples"] else f", known of {values['samples']:,}"
+        least, median, most = (f"{values[which]:.{digits}f}" for which in ("least", "median", "most"))
+        rows.append((title + known, f"{least} | {median} | {values['mean']:.{max(digits, 1)}f} | {most}"))
+    if card["entered"]:
+        rows.append(("entered into the database", f"{card['entered'][0]} |  |  | {card['entered'][1]}"))
+    return rows
+
+
+def _elements(elements: dict[str, int]) -> str:
+    by_count = sorted(elements.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{symbol} {count:,}" for symbol, count in by_count)
+    return f"## Elements: {len(elements)}, by the number of samples that hold them\n\n{listed}"
+
+
+def _table(title: str, heading: str, rows: Iterable[tuple[str, int | str]], *, share_of: int | None = None) -> str:
+    """A Markdown section with a table; numbers stand to the right, with their share if a total is given."""
+    headings = [heading, "share"] if share_of else heading.split(" | ")
+    lines = [f"| | {' | '.join(headings)} |", f"|---|{'---:|' * len(headings)}"]
+    for label, value in rows:
+        cell = value if isinstance(value, str) else f"{value:,}"
+        share = f" {value / share_of:.1%} |" if share_of and isinstance(value, int) else ""
+        lines.append(f"| {label} | {cell} |{share}")
+    return f"## {title}\n\n" + "\n".join(lines)

@@ -125,7 +125,7 @@ def tsne(patterns: NDArray[np.floating], *, seed: int = 0) -> NDArray[np.float32
     Returns:
         ``(n_samples, 2)``; the axes have neither unit nor meaning, only nearness has.
     """
-    from sklearn.manifold import TSNE  # type: ignore[import-untyped]
+    from sklearn.manifold import TSNE
 
     perplexity = min(_PERPLEXITY, (len(patterns) - 1) / 3)
     places: NDArray[np.float32] = TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(patterns)

@@ -96,6 +96,8 @@ class Crystal:
 
     def _has_overlap(self) -> bool:
         """Whether two sites that are filled more than once in all lie closer than the least distance."""
+        if np.linalg.norm(self.lattice, axis=1).min() < _MIN_DISTANCE:
+            return True  # a site would overlap with its own image
         delta = self.frac_coords[:, None] - self.frac_coords[None]
         distance = np.linalg.norm((delta - np.round(delta)) @ self.lattice, axis=-1)
         np.fill_diagonal(distance, np.inf)

@@ -128,7 +128,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction]:
             group = stack.pop()
         else:
             group = {_known_element(match["element"], text): Fraction(1)}
-        factor, position = _factor(plain, position)
+        factor, position = _factor(plain, position, text)
         for symbol, amount in group.items():
             stack[-1][symbol] = stack[-1].get(symbol, Fraction(0)) + amount * factor
     if len(stack) > 1:
@@ -145,9 +145,14 @@ def _known_element(symbol: str, text: str) -> str:
     return symbol
 
 
-def _factor(plain: str, position: int) -> tuple[Fraction, int]:
+def _factor(plain: str, position: int, text: str) -> tuple[Fraction, int]:
     """The number that follows an element or a bracket, one where there is none, and where reading goes on."""
     match = _TOKEN.match(plain, position)
     if match is None or not match["number"]:
         return Fraction(1), position
-    return Fraction(match["number"]).limit_denominator(_MAX_DENOMINATOR), match.end()
+    exact = Fraction(match["number"])
+    factor = exact.limit_denominator(_MAX_DENOMINATOR)
+    if exact and not factor:
+        msg = f"the amount {match['number']} in formula {text!r} is too small: the least is 1/{_MAX_DENOMINATOR}"
+        raise FormulaError(msg)
+    return factor, match.end()

@@ -82,6 +82,8 @@ def _build(
 ) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
+    for left_by_a_kill in partial.glob(".*"):
+        left_by_a_kill.unlink()
     with progress_bar() as bar:
         task = bar.add_task("Reading structures", total=len(source))
         selected = select(
@@ -174,11 +176,9 @@ _SCHEMA = pa.schema(
 def _assemble(partial: Path, xrd: XrdSettings, selected: Selected) -> dict[str, Any]:
     """Write the patterns and samples of all parts into one file each, a part in memory at a time."""
     parts = sorted(partial.glob("part-*.parquet"))
-    failed: dict[str, str] = {}
-    for part in parts:
-        table = pd.read_parquet(part, columns=["material_id", "failure"]).dropna()
-        failed |= dict(zip(table["material_id"], table["failure"], strict=True))
-    n_samples = len(selected.positions) - len(failed)
+    failures = pd.concat([pd.read_parquet(part, columns=["material_id", "failure"]) for part in parts]).dropna()
+    failed = dict(zip(failures["material_id"], failures["failure"], strict=True))
+    n_samples = len(selected.positions) - len(failures)
     if n_samples == 0:
         msg = f"no pattern could be simulated; first reasons: {list(failed.items())[:5]}"
         raise SelectionError(msg)

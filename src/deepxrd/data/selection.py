@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from math import gcd
 from typing import Any
 
 from deepxrd.chem import Formula, OneHotEncoding
 from deepxrd.errors import ConfigError, SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 
-_LETTERED_AMOUNT = re.compile(r"[A-Z][a-z]?(\d*)")
+_LETTERED_AMOUNT = re.compile(r"[A-Z][a-z]?([1-9]\d*)?")
 _MAX_FAILURES_LISTED = 100
 
 
@@ -82,6 +83,7 @@ def canonical_stoichiometry(text: str) -> str:
         msg = f"{text!r} is no stoichiometry; write one such as ABC3 or AB2C4"
         raise ConfigError(msg)
     amounts = sorted(int(amount or 1) for amount in _LETTERED_AMOUNT.findall(text))
+    amounts = [amount // gcd(*amounts) for amount in amounts]
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(letters, amounts, strict=False))
 

@@ -51,7 +51,7 @@ class PatternStore:
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             expected, inputs, identity = manifest["files"], manifest["inputs"], manifest["id"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{path} is no pattern store ({type(error).__name__}: {error}); {way_out}"
             raise StoreError(msg) from error
         if store_id(inputs) != identity:

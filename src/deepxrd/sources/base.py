@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -26,6 +27,11 @@ class StructureRecord:
     formation_energy_per_atom: float | None = None
     ground_state: bool | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        energy = self.formation_energy_per_atom
+        if energy is not None and not math.isfinite(energy):  # "nan" in a table means that nothing is known
+            object.__setattr__(self, "formation_energy_per_atom", None)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class FilesSource:
         """The SHA-256 of the content, and how it is read."""
         digest = hashlib.sha256()
         for file in self._files:
-            digest.update(file.name.encode() + b"\0")
+            digest.update(self._name_of(file).encode() + b"\0")
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         return {"source": self.name, "format": self._format, "sha256": digest.hexdigest()}
@@ -117,18 +117,22 @@ class FilesSource:
         """A name and a way to read it for each entry; nothing is parsed before it is asked for."""
         if self._format == "folder":
             for file in self._files:
-                yield str(file.relative_to(self.path)), lambda file=file: self._from_file(file)  # type: ignore[misc]
+                yield self._name_of(file), lambda file=file: self._from_file(file)  # type: ignore[misc]
         elif self._format == "csv":
             yield from _csv_entries(self.path)
         else:
             yield from _jsonl_entries(self.path)
+
+    def _name_of(self, file: Path) -> str:
+        """What a file is called in ids: its place within the folder, or its plain name."""
+        return file.relative_to(self.path).as_posix() if self._format == "folder" else file.name
 
     def _from_file(self, file: Path) -> StructureRecord:
         from pymatgen.core import Structure
 
         fmt = "cif" if file.suffix.lower() in _CIF_SUFFIXES else "poscar"
         structure = Structure.from_str(file.read_text(encoding="utf-8"), fmt=fmt)
-        name = str(file.relative_to(self.path))
+        name = self._name_of(file)
         return _record(name, structure, {}, {"file": name})
 
 
@@ -148,7 +152,7 @@ def _csv_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord
     from pymatgen.core import Structure
 
     csv.field_size_limit(sys.maxsize)
-    with path.open(newline="", encoding="utf-8") as stream:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:  # as Excel writes it, too
         reader = csv.DictReader(stream)
         if "cif" not in (reader.fieldnames or ()):
             msg = f"{path} has no column 'cif'; its columns are {', '.join(reader.fieldnames or ()) or 'none'}"
@@ -164,7 +168,7 @@ def _csv_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord
 
 
 def _jsonl_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord]]]:
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
                 yield f"line {number}", lambda line=line, number=number: _from_json(line, number)  # type: ignore[misc]

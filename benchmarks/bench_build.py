@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        command = [sys.executable, "-m", "deepxrd.prepare", "data=ternary", "source=files", "card.figures=false"]
+        command = [sys.executable, "-m", "deepxrd.prepare", "data=ternary", "source=files", "card=null"]
         command.append(f"source.path={arguments.parquet.resolve()}")
         outcomes = [undisturbed(command, root / "a"), killed(command, root / "b"), on_dask(command, root / "c")]
         [store] = (root / "a/stores").glob("files-*")

@@ -40,7 +40,7 @@ class CardConfig:
 class PrepareConfig(DataConfig):
     """Top level of ``prepare``."""
 
-    card: CardConfig = field(default_factory=CardConfig)
+    card: CardConfig | None = field(default_factory=CardConfig)
 
 
 @dataclass

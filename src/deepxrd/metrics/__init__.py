@@ -1,17 +1,58 @@
 """Scores of predicted patterns: pure functions per pattern, and torchmetrics classes over them."""
 
-from deepxrd.metrics.distances import cosine_distance, mean_squared_error, pearson_distance
-from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count, peak_scores, recall_any
+from deepxrd.metrics.distances import (
+    all_distances,
+    cosine_distance,
+    jensen_shannon_distance,
+    jensen_shannon_divergence,
+    mean_squared_error,
+    mean_squared_log_error,
+    pearson_distance,
+    wasserstein_distance,
+    weighted_profile_r,
+)
+from deepxrd.metrics.dtw import DtwSettings, dtw_distance
+from deepxrd.metrics.peaks import (
+    CURVE_TOLERANCES_DEG,
+    Q_TOLERANCES,
+    TOLERANCES_DEG,
+    curve_area,
+    match_count,
+    match_count_q,
+    match_peaks,
+    matched_intensity,
+    peak_scores,
+    recall_any,
+    tolerance_curve,
+)
 from deepxrd.metrics.scores import PatternScores, score_patterns
+from deepxrd.metrics.table2 import TABLE2_ROWS, table2
 
 __all__ = [
+    "CURVE_TOLERANCES_DEG",
+    "Q_TOLERANCES",
+    "TABLE2_ROWS",
     "TOLERANCES_DEG",
+    "DtwSettings",
     "PatternScores",
+    "all_distances",
     "cosine_distance",
+    "curve_area",
+    "dtw_distance",
+    "jensen_shannon_distance",
+    "jensen_shannon_divergence",
     "match_count",
+    "match_count_q",
+    "match_peaks",
+    "matched_intensity",
     "mean_squared_error",
+    "mean_squared_log_error",
     "peak_scores",
     "pearson_distance",
     "recall_any",
     "score_patterns",
+    "table2",
+    "tolerance_curve",
+    "wasserstein_distance",
+    "weighted_profile_r",
 ]

@@ -8,15 +8,17 @@ import torchmetrics
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepxrd.metrics.distances import cosine_distance, mean_squared_error, pearson_distance
+from deepxrd.metrics.distances import DISTANCES, all_distances, as_double
 from deepxrd.metrics.peaks import TOLERANCES_DEG, peak_scores
 from deepxrd.xrd import find_peaks
 
-DISTANCES = {"cosine_distance": cosine_distance, "pearson_distance": pearson_distance, "mse": mean_squared_error}
-
 
 def score_patterns(
-    predicted: NDArray[np.float32], true: NDArray[np.float32], two_theta_deg: NDArray[np.float64]
+    predicted: NDArray[np.float32],
+    true: NDArray[np.float32],
+    two_theta_deg: NDArray[np.float64],
+    *,
+    full: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
     """Distances and peak scores of each predicted pattern.
 
@@ -24,17 +26,22 @@ def score_patterns(
         predicted: ``(n, n_points)``, largest = 100.
         true: the same shape.
         two_theta_deg: the grid, ``(n_points,)``.
+        full: whether to give every score but DTW, which `deepxrd.metrics.table2` has; without, those that are cheap
+            enough for every epoch.
 
     Returns:
-        Arrays ``(n,)`` by name.
+        Arrays ``(n,)`` by name; see :func:`deepxrd.metrics.distances.all_distances` and :func:`peak_scores`.
     """
-    a, b = (torch.from_numpy(np.ascontiguousarray(x)).double() for x in (predicted, true))
-    scores = {name: distance(a, b).numpy() for name, distance in DISTANCES.items()}
-    return scores | peak_scores(find_peaks(true, two_theta_deg), find_peaks(predicted, two_theta_deg))
+    if full:
+        scores = all_distances(predicted, true, two_theta_deg)
+    else:
+        a, b = as_double(predicted), as_double(true)
+        scores = {name: distance(a, b).numpy() for name, distance in DISTANCES.items()}
+    return scores | peak_scores(find_peaks(true, two_theta_deg), find_peaks(predicted, two_theta_deg), full=full)
 
 
 class PatternScores(torchmetrics.Metric):
-    """Means over samples of every score: sums and a count, so that the size of a batch does not matter.
+    """Means over samples of the cheap scores: sums and a count, so that the size of a batch does not matter.
 
     Args:
         two_theta_deg: the grid, ``(n_points,)``.

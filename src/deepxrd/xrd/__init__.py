@@ -1,5 +1,6 @@
 """From a crystal to its powder pattern, and from a pattern to its peaks."""
 
+from deepxrd.xrd.alignment import align_peaks, stick_patterns
 from deepxrd.xrd.engines import engine_identity, simulate
 from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
 from deepxrd.xrd.reference import reflections, simulate_pattern
@@ -12,6 +13,7 @@ __all__ = [
     "WAVELENGTHS_ANGSTROM",
     "Peaks",
     "XrdSettings",
+    "align_peaks",
     "engine_identity",
     "find_peaks",
     "merge_peaks",
@@ -20,4 +22,5 @@ __all__ = [
     "simulate",
     "simulate_pattern",
     "smooth_reflections",
+    "stick_patterns",
 ]

@@ -159,3 +159,17 @@ def test_patterns_without_peaks_give_empty_rows(patterns: NDArray[np.float64]) -
     peaks = find_peaks(patterns, _GRID)
     assert peaks.count.tolist() == [0] * len(patterns)
     assert peaks.two_theta_deg.shape == (len(patterns), 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 180), st.floats(10, 100)), max_size=40), st.randoms())
+def test_the_order_of_a_list_of_peaks_does_not_matter(flat: list[tuple[int, float, float]], random) -> None:  # noqa: ANN001
+    def of(peaks: list[tuple[int, float, float]]) -> Peaks:
+        rows, places, heights = (np.array([peak[i] for peak in peaks]) for i in range(3))
+        return Peaks.from_flat(rows.astype(np.int64), places, heights, 5)
+
+    ordered, shuffled = of(flat), of(random.sample(flat, len(flat)))
+    for i in range(5):
+        expected = sorted(((place, height) for row, place, height in flat if row == i), key=lambda p: (p[0], -p[1]))
+        assert _lists(ordered)[i] == _lists(shuffled)[i] == expected
+    assert ordered.valid.sum() == len(flat)
+    assert _lists(merge_peaks(ordered)) == _lists(merge_peaks(shuffled))

@@ -50,18 +50,25 @@ def _all_hkl(crystal: Crystal, d_min: float) -> tuple[NDArray[np.int64], NDArray
 
 def _expected(crystal: Crystal, settings: XrdSettings, form_factor=_form_factor):  # noqa: ANN001, ANN202
     """2θ and intensity of every lattice point by the sum over all atoms, one by one; nothing is halved by symmetry."""
-    wavelength = settings.wavelength_angstrom
+    lines = [_line(crystal, settings, wavelength, form_factor) for wavelength, _ in settings.lines]
+    weighed = [share * intensity for (_, share), (_, intensity) in zip(settings.lines, lines, strict=True)]
+    return _clustered(np.concatenate([two_theta for two_theta, _ in lines]), np.concatenate(weighed))
+
+
+def _line(crystal: Crystal, settings: XrdSettings, wavelength: float, form_factor):  # noqa: ANN001, ANN202
+    """The same for one spectral line."""
     hkl, spacing = _all_hkl(crystal, wavelength / 2 / np.sin(np.radians(settings.two_theta_max_deg / 2)))
     theta = np.arcsin(wavelength / (2 * spacing))
     amplitude = np.zeros(len(hkl), dtype=complex)
     sites = zip(crystal.atomic_numbers, crystal.frac_coords, crystal.occupancies, strict=True)
     for number, xyz, occupancy in sites:
         f = form_factor(SYMBOLS[number - 1], (np.sin(theta) / wavelength) ** 2)
+        f = f * np.exp(-settings.debye_waller_b_angstrom2 * (np.sin(theta) / wavelength) ** 2)
         amplitude += occupancy * f * np.exp(2j * np.pi * (hkl @ xyz))
     lorentz_polarisation = (1 + np.cos(2 * theta) ** 2) / (np.sin(theta) ** 2 * np.cos(theta))
     two_theta = np.degrees(2 * theta)
     inside = two_theta >= settings.two_theta_min_deg
-    return _clustered(two_theta[inside], (np.abs(amplitude) ** 2 * lorentz_polarisation)[inside])
+    return two_theta[inside], (np.abs(amplitude) ** 2 * lorentz_polarisation)[inside]
 
 
 def _clustered(two_theta: NDArray[np.float64], intensity: NDArray[np.float64]):  # noqa: ANN202
@@ -82,8 +89,10 @@ def _clustered(two_theta: NDArray[np.float64], intensity: NDArray[np.float64]): 
         XrdSettings(two_theta_min_deg=5, two_theta_max_deg=90),
         XrdSettings(radiation="MoKa1", two_theta_min_deg=10.0, two_theta_max_deg=60),
         XrdSettings(radiation=1.8, two_theta_min_deg=0.0, two_theta_max_deg=120),
+        XrdSettings(two_theta_min_deg=5, two_theta_max_deg=120, debye_waller_b_angstrom2=1.3),
+        XrdSettings(two_theta_min_deg=5, two_theta_max_deg=120, kalpha_doublet=True),
     ],
-    ids=["paper", "lab", "molybdenum", "own wavelength"],
+    ids=["paper", "lab", "molybdenum", "own wavelength", "vibrating", "doublet"],
 )
 def test_all_reflections_are_those_of_a_direct_structure_factor_sum(crystal: Crystal, settings: XrdSettings) -> None:
     two_theta, intensity = _clustered(*reflections(crystal, settings))
@@ -187,6 +196,13 @@ def test_a_range_without_reflections_gives_none_and_a_pattern_of_zeros(cscl: Cry
     two_theta, intensity = reflections(cscl, settings)
     assert len(two_theta) == len(intensity) == 0
     np.testing.assert_array_equal(simulate_pattern(cscl, settings), np.zeros(1024))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 21.2), (21.0, 21.2), (21.0, 29.0)])
+def test_a_range_around_a_single_reflection_gives_that_one(cscl: Crystal, low: float, high: float) -> None:
+    two_theta, intensity = reflections(cscl, XrdSettings(two_theta_min_deg=low, two_theta_max_deg=high))
+    assert two_theta.tolist() == [pytest.approx(21.107738329639844)]
+    assert intensity.tolist() == [pytest.approx(100)]
 
 
 def test_reflections_come_in_order_within_the_range_and_the_strongest_is_100(crystal: Crystal) -> None:

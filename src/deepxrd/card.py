@@ -60,7 +60,8 @@ def refuse_unusable(options: CardConfig) -> None:
         ConfigError: a setting cannot be used.
     """
     if options.max_tsne < draw.LEAST_FOR_TSNE:
-        msg = f"card.max_tsne={options.max_tsne}: a map needs at least {draw.LEAST_FOR_TSNE} patterns, or set card.tsne=false"
+        least = draw.LEAST_FOR_TSNE
+        msg = f"card.max_tsne={options.max_tsne}: a map needs at least {least} patterns, or set card.tsne=false"
         raise ConfigError(msg)
     if options.figures and options.interactive:
         draw.require_pymatviz()

@@ -1,0 +1,169 @@
+"""The chemically nearest compositions of the same stoichiometry, and which element of one stands for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import ATOMIC_NUMBERS, Formula
+from deepxrd.models.baselines.element_distance import element_distances
+
+_PAIRS_AT_ONCE = 1_000_000  # 8 MB per matrix of distances
+_NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Templates of n compositions, nearest first.
+
+    Attributes:
+        row: place of the template in the list that was searched, ``(n, k)`` int64; −1 where there is none.
+        distance: how far it is, ``(n, k)`` float64; infinite where there is none.
+        old: atomic numbers of the template's elements, ``(n, k, width)`` int64; 0 is padding.
+        new: atomic numbers of what takes their places, likewise.
+    """
+
+    row: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    old: NDArray[np.int64]
+    new: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Compositions of one stoichiometry.
+
+    Attributes:
+        counts: atoms of each slot in the reduced formula, ascending, ``(n_slots,)``.
+        elements: atomic number in each slot, ``(n, n_slots)``.
+        rows: place of each composition in the list it is from, ``(n,)``.
+    """
+
+    counts: NDArray[np.int64]
+    elements: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+class NeighbourSearch:
+    """Finds the nearest among given compositions.
+
+    The distance of two compositions of one stoichiometry is the sum, over the sites of the reduced formula, of the
+    distance between the element there and the element that takes its place:
+
+        d(a, b) = min over p of Σ_s n_s |f(a_s) − f(b_p(s))|,
+
+    where s runs over the elements, n_s is the number of atoms of each, f are weighted properties (see
+    :func:`element_distances`) and p permutes elements of equal counts. Other stoichiometries are infinitely far, and so
+    is the composition itself. Of templates at one distance, the first in alphabetical order of the formula is nearest,
+    then the first in the list; so the order of the list does not matter.
+
+    Args:
+        templates: where to look.
+    """
+
+    def __init__(self, templates: Sequence[Formula]) -> None:
+        order = sorted(range(len(templates)), key=lambda row: templates[row].reduced)
+        self._groups = _by_stoichiometry(templates, order)
+
+    def has_any(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Whether there is a template at all, ``(n,)``."""
+        found = np.zeros(len(formulas), dtype=bool)
+        for name, targets in _by_stoichiometry(formulas, range(len(formulas))).items():
+            if name in self._groups:
+                templates = _canonical(self._groups[name])
+                others = np.full(len(targets.rows), len(templates))
+                distinct, times = np.unique(templates, axis=0, return_counts=True)
+                own = {tuple(each): n for each, n in zip(distinct.tolist(), times.tolist(), strict=True)}
+                others -= [own.get(tuple(each), 0) for each in _canonical(targets).tolist()]
+                found[targets.rows] = others > 0
+        return found
+
+    def nearest(self, formulas: Sequence[Formula], k: int = 1) -> Neighbours:
+        """The k nearest templates of each composition."""
+        targets = _by_stoichiometry(formulas, range(len(formulas)))
+        width = max((len(group.counts) for group in targets.values()), default=0)
+        shape = len(formulas), k
+        result = Neighbours(
+            np.full(shape, _NONE),
+            np.full(shape, np.inf),
+            np.zeros((*shape, width), dtype=np.int64),
+            np.zeros((*shape, width), dtype=np.int64),
+        )
+        for name, group in targets.items():
+            templates = self._groups.get(name)
+            if templates is not None:
+                at_once = max(1, _PAIRS_AT_ONCE // len(templates.rows))
+                for start in range(0, len(group.rows), at_once):
+                    part = slice(start, start + at_once)
+                    _search(_Group(group.counts, group.elements[part], group.rows[part]), templates, result)
+        return result
+
+
+def _by_stoichiometry(formulas: Sequence[Formula], order: Sequence[int]) -> dict[str, _Group]:
+    """The compositions of each stoichiometry, in the order given; slots by ascending count."""
+    members: dict[str, list[int]] = {}
+    for row in order:
+        members.setdefault(formulas[row].anonymous, []).append(row)
+    groups = {}
+    for name, rows in members.items():
+        slots = [sorted(formulas[row].counts, key=lambda pair: pair[1]) for row in rows]
+        elements = np.array([[ATOMIC_NUMBERS[symbol] for symbol, _ in each] for each in slots], dtype=np.int64)
+        counts = np.array([count for _, count in slots[0]], dtype=np.int64)
+        groups[name] = _Group(counts, elements, np.array(rows, dtype=np.int64))
+    return groups
+
+
+def _canonical(group: _Group) -> NDArray[np.int64]:
+    """Elements ``(n, n_slots)`` in the one order that equal compositions share: by count, then atomic number."""
+    key = group.counts[None] * 1000 + group.elements
+    return np.take_along_axis(group.elements, np.argsort(key, axis=1), axis=1)
+
+
+def _permutations(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All ways to put slots into slots of the same count, ``(n_ways, n_slots)``; the first changes nothing."""
+    every = np.array(list(permutations(range(len(counts)))), dtype=np.int64)
+    return np.asarray(every[(counts[every] == counts[None]).all(axis=1)])
+
+
+def _search(targets: _Group, templates: _Group, result: Neighbours) -> None:
+    """Write the nearest templates of one stoichiometry into the rows of their targets."""
+    distance, way = _distances(targets, templates)
+    same = (_canonical(targets)[:, None] == _canonical(templates)[None]).all(axis=2)
+    distance[same] = np.inf
+    ways = _permutations(targets.counts)
+    places, n_slots = np.arange(len(targets.rows)), len(targets.counts)
+    for rank in range(min(result.row.shape[1], len(templates.rows))):
+        best = distance.argmin(axis=1)
+        least = distance[places, best]
+        found = np.isfinite(least)
+        into, chosen = targets.rows[found], best[found]
+        slots = ways[way[places[found], chosen]]
+        result.row[into, rank] = templates.rows[chosen]
+        result.distance[into, rank] = least[found]
+        result.old[into, rank, :n_slots] = np.take_along_axis(templates.elements[chosen], slots, axis=1)
+        result.new[into, rank, :n_slots] = targets.elements[found]
+        distance[places, best] = np.inf
+
+
+def _distances(targets: _Group, templates: _Group) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+    """Distance of each target to each template and which permutation gives it, each ``(n_targets, n_templates)``."""
+    table, counts = element_distances(), targets.counts
+    ways = _permutations(counts)
+    used = {(slot, int(other)) for way in ways for slot, other in enumerate(way)}
+    part = {
+        (slot, other): counts[slot] * table[targets.elements[:, slot]][:, templates.elements[:, other]]
+        for slot, other in used
+    }
+    shape = len(targets.rows), len(templates.rows)
+    least, best = np.full(shape, np.inf), np.zeros(shape, dtype=np.int16)
+    for index, way in enumerate(ways):
+        total = np.zeros(shape)
+        for slot, other in enumerate(way):
+            total += part[slot, int(other)]
+        closer = total < least
+        least[closer], best[closer] = total[closer], index
+    return least, best

@@ -48,7 +48,7 @@ format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff check --fix .
 
 bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd-rust, and compare the patterns
-	$(BIN)/python benchmarks/bench_xrd.py --parquet $(SNAPSHOT) --n 500
+	$(BIN)/python benchmarks/bench_xrd.py --parquet $(SNAPSHOT) --n 500 | tee results/xrd_speed.txt
 	$(BIN)/python benchmarks/parity_xrd.py --parquet $(SNAPSHOT) --out results
 
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes

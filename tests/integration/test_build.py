@@ -1,5 +1,6 @@
 """Builds under trouble: killed, on a full disk, on a Dask cluster that loses a worker. The bytes stay the same."""
 
+import json
 import os
 import signal
 import subprocess
@@ -125,6 +126,36 @@ def test_settings_that_cannot_be_used_are_named(
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_structures_that_cannot_be_are_counted_by_name_and_the_rest_is_kept(
+    command: Command, perovskite_source: FilesSource, small: list[str], tmp_path: Path
+) -> None:
+    lines = perovskite_source.path.read_text().splitlines()
+    flat, overlapping, unknown, cut = (json.loads(lines[i]) for i in range(4))
+    flat["material_id"], overlapping["material_id"], unknown["material_id"] = "flat", "overlapping", "unknown"
+    flat["structure"]["lattice"]["matrix"][2] = flat["structure"]["lattice"]["matrix"][1]
+    for site in overlapping["structure"]["sites"][:2]:
+        site["abc"] = [0.0, 0.0, 0.0]
+    unknown["structure"]["sites"][0]["species"][0]["element"] = "Qq"
+    bad = [json.dumps(entry) for entry in (flat, overlapping, unknown)] + [json.dumps(cut)[:200]]
+    (tmp_path / "mixed.jsonl").write_text("\n".join([*lines, *bad]))
+    settings = [s for s in small if not s.startswith(("model", "trainer", "source.path"))]
+    refused = command("prepare", *settings, "source.path=mixed.jsonl", "card=null")
+    assert refused.returncode == 2
+    assert "4 of 40 entries cannot be read" in refused.stderr
+    assert "build.max_failed_share" in refused.stderr
+    kept = command("prepare", *settings, "source.path=mixed.jsonl", "card=null", "build.max_failed_share=0.2")
+    assert kept.returncode == 0, kept.stderr
+    [manifest] = (tmp_path / "data/stores").glob("*/manifest.json")
+    counts = json.loads(manifest.read_text())["counts"]
+    assert counts["samples"] == 36
+    assert counts["unreadable"] == 4
+    reasons = counts["unreadable_first"]
+    assert "too small" in reasons["flat (line 37)"]
+    assert "closer than" in reasons["overlapping (line 38)"]
+    assert "Qq" in reasons["line 39"]
+    assert "line 40" in reasons
 
 
 def test_the_two_engines_make_stores_of_their_own_with_the_same_patterns(

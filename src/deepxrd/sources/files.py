@@ -145,7 +145,10 @@ def read_one(entry_name: str, read: Callable[[], StructureRecord]) -> StructureR
     except Exception as error:  # noqa: BLE001 - a foreign file can break a parser in any way
         return ReadFailure(entry_name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     reason = record.crystal.why_unusable()
-    return record if reason is None else ReadFailure(entry_name, reason)
+    if reason is None:
+        return record
+    same = record.material_id == entry_name
+    return ReadFailure(entry_name if same else f"{record.material_id} ({entry_name})", reason)
 
 
 def _csv_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,11 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
 def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any], overrides: list[str]) -> None:
     write_text(run_dir / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_text(run_dir / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
-    write_json(run_dir / FACTS, {**run_facts(), **facts})
+    now, path = {**run_facts(), **facts}, run_dir / FACTS
+    if path.exists():  # a resume: what began the run stays, and who went on with it is added
+        began = json.loads(path.read_text(encoding="utf-8"))
+        now = {**began, "resumed": [*began.get("resumed", []), now]}
+    write_json(path, now)
 
 
 def _announce(datamodule: PatternDataModule, module: DeepXRDModule, cfg: dict[str, Any], run_dir: Path) -> None:

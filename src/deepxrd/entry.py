@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from deepxrd.errors import DeepXRDError
 
-_NO_ROOM_OR_RIGHT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_NO_PLACE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+}  # fmt: skip
 
 
 def run(main: Callable[[], object]) -> None:
@@ -22,7 +24,7 @@ def run(main: Callable[[], object]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        if error.errno not in _NO_ROOM_OR_RIGHT:
+        if error.errno not in _NO_PLACE:
             raise
         _stop(f"{error.strerror}: {error.filename or 'while writing'}; make room or choose another place", 2)
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_formula
+from deepxrd.errors import ConfigError
 from deepxrd.models import SavedNetwork, load_network, to_patterns
 from deepxrd.xrd import XrdSettings
 
@@ -20,11 +21,20 @@ class Predictor:
     Args:
         network: what :func:`deepxrd.models.load_network` gives.
         device: where to compute, such as ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: there is no such device.
     """
 
     def __init__(self, network: SavedNetwork, *, device: str = "cpu") -> None:
-        self._network, self._device = network, torch.device(device)
-        self._net = network.net.to(self._device)
+        self._network = network
+        try:
+            self._device = torch.device(device)
+            self._net = network.net.to(self._device)
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+            reason = (str(error).splitlines() or [repr(error)])[0]
+            msg = f"cannot compute on device {device!r}: {reason}; cpu always works"
+            raise ConfigError(msg) from error
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Predictor:

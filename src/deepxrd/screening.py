@@ -114,7 +114,7 @@ def _read_formulas(path: Path) -> Iterator[tuple[int, str]]:
     if not path.is_file():
         msg = f"no such file: {path}; give a CSV with a column 'formula'"
         raise SourceError(msg)
-    with path.open(newline="", encoding="utf-8-sig") as stream:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         reader = csv.DictReader(stream)
         if "formula" not in (reader.fieldnames or ()):
             msg = f"{path} has no column 'formula'; its columns are {', '.join(reader.fieldnames or ()) or 'none'}"

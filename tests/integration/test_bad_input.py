@@ -93,3 +93,14 @@ def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: P
     )
     refused(command("cli", "predict", "--file", "g.csv", "--checkpoint", checkpoint), "no such file: g.csv")
     refused(command("cli", "predict", "--checkpoint", checkpoint), "--file formulas.csv")
+
+
+def test_a_device_that_is_not_there_and_a_place_that_cannot_be_written(
+    command: Command, trained: Path, tmp_path: Path
+) -> None:
+    checkpoint = str(trained / "checkpoints/best.ckpt")
+    refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--device", "abacus"), "'abacus'", "cpu")
+    (tmp_path / "taken").write_text("a file")
+    refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", "taken"), "taken", "another place")
+    (tmp_path / "latin.csv").write_bytes("formula\nSrTiO3\nü\n".encode("latin-1"))
+    refused(command("cli", "predict", "--file", "latin.csv", "--checkpoint", checkpoint), "line 3")

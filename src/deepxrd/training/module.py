@@ -53,6 +53,8 @@ class DeepXRDModule(pl.LightningModule):
         self._optimizer, self._scheduler = optimizer, scheduler
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)
+        self.test_patterns: list[Tensor] = []
+        """Predicted patterns of the last test, batch by batch, on the CPU; for scores per sample and figures."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Patterns ``(batch, n_points)`` in 0 to 100 from one-hot matrices ``(batch, 1, elements, counts)``.
@@ -79,12 +81,18 @@ class DeepXRDModule(pl.LightningModule):
         """Log the means over all samples."""
         self._log_scores("val", self.val_scores)
 
+    def on_test_epoch_start(self) -> None:
+        """Forget an earlier test."""
+        self.test_patterns.clear()
+
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
         self.log("test/loss", self.loss(raw, true), on_epoch=True, batch_size=len(x))
-        self.test_scores.update(to_patterns(raw), true)
+        patterns = to_patterns(raw)
+        self.test_scores.update(patterns, true)
+        self.test_patterns.append(patterns.cpu())
 
     def on_test_epoch_end(self) -> None:
         """Log the means over all samples."""

@@ -98,7 +98,7 @@ def _score(
     best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
     module = DeepXRDModule.load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
-    predicted = torch.cat(trainer.predict(module, datamodule.test_dataloader())).numpy()  # type: ignore[arg-type]
+    predicted = torch.cat(module.test_patterns).numpy()
     dataset, store = datamodule.dataset("test"), datamodule.store
     true = np.asarray(store.patterns[dataset.rows])
     scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)

@@ -20,6 +20,7 @@ from deepxrd.errors import ConfigError
 from deepxrd.instantiate import build
 from deepxrd.metrics import cosine_distance, mean_squared_error, pearson_distance
 from deepxrd.metrics.distances import (
+    at_least_float32,
     jensen_shannon_divergence,
     mean_squared_log_error,
     wasserstein_distance,
@@ -142,7 +143,7 @@ class MultiscaleLoss(PatternLoss):
             msg = f"the multiscale loss was made for {self.kernels.shape[-1]} points, not {predicted.shape[-1]}"
             raise ConfigError(msg)
         # a dimension of scales comes first; distances are over the last one
-        blurred = [_wide(x) @ self.kernels.to(_wide(x).dtype) for x in (predicted, true)]
+        blurred = [at_least_float32(x) @ self.kernels.to(at_least_float32(x).dtype) for x in (predicted, true)]
         at_each_scale = self.base.distance(*blurred)
         return (self.shares[:, None].to(at_each_scale) * at_each_scale).sum(dim=0)
 
@@ -153,7 +154,7 @@ def negative_share(raw: Tensor) -> Tensor:
     It pulls negative values up to zero, whence the distances of distributions take them on. The sum below is held
     constant in the slope: else there would be none where all values are negative.
     """
-    raw = _wide(raw)
+    raw = at_least_float32(raw)
     whole = raw.abs().sum(dim=-1).detach()
     return (-raw).clamp_min(0).sum(dim=-1) / torch.where(whole > _EPS, whole, 1.0)
 
@@ -174,7 +175,3 @@ def _blur_matrix(n_points: int, sigma: float) -> Tensor:
     point = torch.arange(n_points, dtype=torch.float64)
     weight = torch.exp(-0.5 * ((point[:, None] - point[None]) / sigma).square())
     return (weight / weight.sum(dim=0, keepdim=True)).float()
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()

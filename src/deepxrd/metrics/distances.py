@@ -29,7 +29,7 @@ def cosine_distance(predicted: Tensor, true: Tensor) -> Tensor:
     Returns:
         ``(...,)`` in float32 or wider, whatever the input's precision.
     """
-    predicted, true = _wide(predicted), _wide(true)
+    predicted, true = at_least_float32(predicted), at_least_float32(true)
     dot = (predicted * true).sum(dim=-1)
     norms_squared = predicted.square().sum(dim=-1) * true.square().sum(dim=-1)
     # A zero pattern is masked before the root: the gradient of a norm at zero is not a number.
@@ -39,13 +39,13 @@ def cosine_distance(predicted: Tensor, true: Tensor) -> Tensor:
 
 def pearson_distance(predicted: Tensor, true: Tensor) -> Tensor:
     """1 − the correlation of two patterns, 0 to 2; 1 where a pattern is constant. Shapes as :func:`cosine_distance`."""
-    predicted, true = _wide(predicted), _wide(true)
+    predicted, true = at_least_float32(predicted), at_least_float32(true)
     return cosine_distance(predicted - predicted.mean(dim=-1, keepdim=True), true - true.mean(dim=-1, keepdim=True))
 
 
 def mean_squared_error(predicted: Tensor, true: Tensor) -> Tensor:
     """Mean (s − t)² along the pattern. Shapes as :func:`cosine_distance`."""
-    return (_wide(predicted) - _wide(true)).square().mean(dim=-1)
+    return (at_least_float32(predicted) - at_least_float32(true)).square().mean(dim=-1)
 
 
 def mean_squared_log_error(predicted: Tensor, true: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def mean_squared_log_error(predicted: Tensor, true: Tensor) -> Tensor:
     −log(1 − t): the odd continuation, smooth at zero, so that a network's negative values cost more than zero and are
     pulled up.
     """
-    return (_signed_log(_wide(predicted)) - _signed_log(_wide(true))).square().mean(dim=-1)
+    return (_signed_log(at_least_float32(predicted)) - _signed_log(at_least_float32(true))).square().mean(dim=-1)
 
 
 def jensen_shannon_divergence(predicted: Tensor, true: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def weighted_profile_r(predicted: Tensor, true: Tensor) -> Tensor:
     paper's limit of noise, 10 of 100. No scale is fitted: both patterns have their largest value at 100. Where the true
     pattern is zero, 1, or 0 if both are. Shapes as :func:`cosine_distance`.
     """
-    predicted, true = _wide(predicted), _wide(true)
+    predicted, true = at_least_float32(predicted), at_least_float32(true)
     weight = 1 / true.clamp_min(_RWP_FLOOR)
     residual, whole = ((weight * x.square()).sum(dim=-1) for x in (true - predicted, true))
     defined = whole > _EPS
@@ -148,7 +148,7 @@ def as_double(values: NDArray[np.floating]) -> Tensor:
 
 def _distribution(patterns: Tensor) -> Tensor:
     """Non-negative values with sum 1; even where there is no intensity."""
-    patterns = _wide(patterns).clamp_min(0)
+    patterns = at_least_float32(patterns).clamp_min(0)
     total = patterns.sum(dim=-1, keepdim=True)
     defined = total > _EPS
     return torch.where(defined, patterns / torch.where(defined, total, 1.0), 1 / patterns.shape[-1])
@@ -159,6 +159,6 @@ def _signed_log(x: Tensor) -> Tensor:
     return torch.where(x >= 0, x.clamp_min(0).log1p(), -(-x).clamp_min(0).log1p())
 
 
-def _wide(x: Tensor) -> Tensor:
-    """At least float32: sums over a thousand points lose too much in half precision."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """The same values in float32 or wider: sums over a thousand points lose too much in half precision."""
     return x if x.dtype == torch.float64 else x.float()

@@ -1,5 +1,6 @@
 """Scores of predicted patterns: pure functions per pattern, and torchmetrics classes over them."""
 
+from deepxrd.metrics.bootstrap import Interval, PairedDifference, mean_interval, mean_intervals, paired_difference
 from deepxrd.metrics.distances import (
     all_distances,
     cosine_distance,
@@ -34,6 +35,8 @@ __all__ = [
     "TABLE2_ROWS",
     "TOLERANCES_DEG",
     "DtwSettings",
+    "Interval",
+    "PairedDifference",
     "PatternScores",
     "all_distances",
     "cosine_distance",
@@ -45,8 +48,11 @@ __all__ = [
     "match_count_q",
     "match_peaks",
     "matched_intensity",
+    "mean_interval",
+    "mean_intervals",
     "mean_squared_error",
     "mean_squared_log_error",
+    "paired_difference",
     "peak_scores",
     "pearson_distance",
     "recall_any",

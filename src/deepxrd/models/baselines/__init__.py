@@ -2,6 +2,7 @@
 
 from deepxrd.models.baselines.base import Baseline, Reference, Truth
 from deepxrd.models.baselines.constant import Comb, MeanPattern, RandomPattern
+from deepxrd.models.baselines.polymorphs import PolymorphOracle
 from deepxrd.models.baselines.templates import NearestPattern, OracleVolume, Substitution, TemplateOracle
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MeanPattern",
     "NearestPattern",
     "OracleVolume",
+    "PolymorphOracle",
     "RandomPattern",
     "Reference",
     "Substitution",

@@ -72,10 +72,13 @@ class Truth:
     Attributes:
         crystals: the true structures, n of them.
         patterns: the true patterns, ``(n, n_points)`` float32 in 0 to 100.
+        polymorphs: for each composition all other structures that are known of it, perhaps none; None where nobody
+            looked for them, which only baselines with `Baseline.needs_polymorphs` mind.
     """
 
     crystals: Sequence[Crystal]
     patterns: NDArray[np.float32]
+    polymorphs: Sequence[Sequence[Crystal]] | None = None
 
 
 class Baseline(ABC):
@@ -91,6 +94,8 @@ class Baseline(ABC):
 
     needs_oracle: ClassVar[bool] = False
     """Whether `predict` must be given the truth: such numbers are bounds, not predictions."""
+    needs_polymorphs: ClassVar[bool] = False
+    """Whether that truth must hold the other structures of each composition."""
 
     @abstractmethod
     def fit(self, reference: Reference) -> Self:
@@ -114,8 +119,9 @@ class Baseline(ABC):
             SelectionError: the reference holds no other composition.
         """
 
-    def fallbacks(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+    def fallbacks(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.bool_]:
         """For which compositions the method has nothing to go by and gives the mean training pattern, ``(n,)``."""
+        del oracle
         return np.zeros(len(formulas), dtype=bool)
 
     def _not_fitted(self) -> ConfigError:

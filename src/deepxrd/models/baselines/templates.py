@@ -45,8 +45,9 @@ class _TemplateBaseline(Baseline):
         self._fitted = _Fitted(reference, NeighbourSearch(reference.formulas), MeanPattern().fit(reference))
         return self
 
-    def fallbacks(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+    def fallbacks(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.bool_]:
         """Which compositions have a stoichiometry that no other training composition has, ``(n,)``."""
+        del oracle
         return ~self._state.search.has_any(formulas)
 
     def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The command ``deepxrd``, for people: predict, train, prepare."""
+"""The command ``deepxrd``, for people: predict, train, evaluate, prepare."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ examples:
   deepxrd predict SrTiO3 BaZrO3 --checkpoint outputs/.../checkpoints/best.ckpt --out patterns
   deepxrd predict --file formulas.csv --checkpoint best.ckpt --out patterns.parquet
   deepxrd train data=abc3 source=files source.path=structures.parquet
+  deepxrd evaluate run=outputs/...
   deepxrd prepare --help
 
 exit code: 0 done; 2 something you can mend (the message says what); 1 anything else
@@ -28,7 +29,7 @@ class SkippedRowsError(DeepXRDError):
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] in (["train"], ["prepare"]):  # these two are Hydra's, with its own command line
+    if arguments[:1] in (["train"], ["evaluate"], ["prepare"]):  # these are Hydra's, with its own command line
         _hand_over(*arguments)
         return
     options = _parser().parse_args(arguments)
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", type=Path, help="folder (default: patterns) or, with --file, Parquet table")
     predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
+    commands.add_parser(
+        "evaluate",
+        help="score a finished run or a baseline, or compare two (python -m deepxrd.evaluate)",
+        add_help=False,
+    )
     commands.add_parser("prepare", help="build a data set only (python -m deepxrd.prepare)", add_help=False)
     return parser
 

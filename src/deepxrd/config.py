@@ -7,6 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+EVALUATION = "evaluation"
+"""Folder within that of a run where its evaluation goes."""
+
 
 def conf_dir() -> Path:
     """The folder of the YAML files: inside an installed package, or at the top of a checkout."""
@@ -58,16 +61,45 @@ class TrainConfig(DataConfig):
     logger: Any = None
 
 
+@dataclass
+class EvaluateOptions:
+    """What an evaluation computes."""
+
+    cases: bool = True
+    baselines: Any = None
+    table2: bool = True
+    dtw: bool = True
+    n_resamples: int = 2000
+    device: str = "cpu"
+
+
+@dataclass
+class EvaluateConfig(DataConfig):
+    """Top level of ``evaluate``."""
+
+    seed: int = 42
+    run: str | None = None
+    a: str | None = None
+    b: str | None = None
+    model: Any = None
+    evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
+
+
 def register() -> None:
-    """Tell Hydra of the schemas and of the resolver that names a run's folder."""
+    """Tell Hydra of the schemas and of the resolvers that name a run's folder."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
     ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
+    ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
     started = datetime.now().astimezone()
 
     def run_dir(output_dir: str, resume: str | None) -> str:
         return resume or f"{output_dir}/{started:%Y-%m-%d}/{started:%H-%M-%S}"
 
+    def evaluation_dir(output_dir: str, run: str | None) -> str:
+        return f"{run}/{EVALUATION}" if run else run_dir(output_dir, None)
+
     OmegaConf.register_new_resolver("deepxrd.run_dir", run_dir, replace=True)
+    OmegaConf.register_new_resolver("deepxrd.evaluation_dir", evaluation_dir, replace=True)

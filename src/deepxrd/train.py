@@ -30,10 +30,18 @@ def train(cfg: DictConfig) -> float:
         overrides = _resumed_overrides(Path(cfg.resume), overrides)
         cfg = hydra.compose("train", overrides)
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    _refuse_baseline(plain["model"])
     result = fit_and_test(plain, run_dir, overrides=overrides)
     tables.show(tables.score_table(result.metrics))
     print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
     return float(result.metrics["test"]["peak_f1_2deg"])
+
+
+def _refuse_baseline(model: dict[str, Any]) -> None:
+    if str(model.get("_target_")).startswith("deepxrd.models.baselines."):
+        choice = HydraConfig.get().runtime.choices["model"]
+        msg = f"model={choice} is a baseline and needs no training: use python -m deepxrd.evaluate model={choice}"
+        raise ConfigError(msg)
 
 
 def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:

@@ -88,6 +88,12 @@ class PatternStore:
         names = pq.read_schema(self.path / SAMPLES).names
         return pd.read_parquet(self.path / SAMPLES, columns=[n for n in names if n not in STRUCTURE_COLUMNS])
 
+    def identity(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Which samples these rows are: composition, stoichiometry, material id and number of sites."""
+        return self.samples.iloc[rows][["composition", "stoichiometry", "material_id", "n_sites"]].reset_index(
+            drop=True
+        )
+
     def crystals(self) -> list[Crystal]:
         """The structures behind the patterns, in the same order."""
         table = pd.read_parquet(self.path / SAMPLES, columns=list(STRUCTURE_COLUMNS))

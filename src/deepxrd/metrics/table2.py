@@ -19,7 +19,7 @@ def table2(
     true: NDArray[np.floating],
     two_theta_deg: NDArray[np.float64],
     *,
-    dtw: DtwSettings | None = None,
+    dtw: DtwSettings | None = DtwSettings(),  # noqa: B008 - it cannot be changed
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Every distance of each pattern, for each row of Table 2 (Dong et al. 2022).
 
@@ -32,11 +32,11 @@ def table2(
         predicted: ``(n, n_points)``, largest = 100.
         true: the same shape.
         two_theta_deg: the grid, ``(n_points,)``.
-        dtw: window, penalty and processes of DTW.
+        dtw: window, penalty and processes of DTW; None leaves it out.
 
     Returns:
         For each of `TABLE2_ROWS`, arrays ``(n,)`` by distance: those of
-        :func:`deepxrd.metrics.distances.all_distances`, and ``dtw``.
+        :func:`deepxrd.metrics.distances.all_distances`, and ``dtw`` unless left out.
     """
     true_peaks, peaks = find_peaks(true, two_theta_deg), find_peaks(predicted, two_theta_deg)
     sticks = stick_patterns(true_peaks, two_theta_deg)
@@ -45,7 +45,8 @@ def table2(
         (stick_patterns(peaks, two_theta_deg), sticks),
         (stick_patterns(align_peaks(peaks, true_peaks), two_theta_deg), sticks),
     )
-    return {
-        row: all_distances(a, b, two_theta_deg) | {"dtw": dtw_distance(a, b, two_theta_deg, settings=dtw)}
-        for row, (a, b) in zip(TABLE2_ROWS, pairs, strict=True)
-    }
+    table = {row: all_distances(a, b, two_theta_deg) for row, (a, b) in zip(TABLE2_ROWS, pairs, strict=True)}
+    if dtw is not None:
+        for row, (a, b) in zip(TABLE2_ROWS, pairs, strict=True):
+            table[row]["dtw"] = dtw_distance(a, b, two_theta_deg, settings=dtw)
+    return table

@@ -102,8 +102,7 @@ def _score(
     dataset, store = datamodule.dataset("test"), datamodule.store
     true = np.asarray(store.patterns[dataset.rows])
     scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)
-    samples = store.samples.iloc[dataset.rows][["composition", "stoichiometry", "material_id", "n_sites"]]
-    per_sample = pd.concat([samples.reset_index(drop=True), pd.DataFrame(scores)], axis=1)
+    per_sample = pd.concat([store.identity(dataset.rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
         "model": cfg["model"]["_target_"].rpartition(".")[2],

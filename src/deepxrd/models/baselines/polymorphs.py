@@ -66,7 +66,9 @@ class PolymorphOracle(Baseline):
         polymorphs = self._truth(oracle, n).polymorphs
         if polymorphs is None or len(polymorphs) != n:
             there = "none" if polymorphs is None else f"those of {len(polymorphs)}"
-            msg = f"{type(self).__name__} needs the other structures of {n} compositions (Truth.polymorphs), got {there}"
+            msg = (
+                f"{type(self).__name__} needs the other structures of {n} compositions (Truth.polymorphs), got {there}"
+            )
             raise ConfigError(msg)
         crystals = [crystal for each in polymorphs for crystal in each]
         places = np.repeat(np.arange(n), [len(each) for each in polymorphs])

@@ -1,0 +1,90 @@
+"""Baselines by the names of ``conf/model``, and their scores on a task, kept beside the store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from deepxrd.config import conf_dir
+from deepxrd.errors import ConfigError
+from deepxrd.evaluation.scores import Summary, score
+from deepxrd.evaluation.task import Task
+from deepxrd.files import value_hash, write_json
+from deepxrd.instantiate import build
+from deepxrd.metrics import CURVE_TOLERANCES_DEG
+from deepxrd.models.baselines import Baseline
+
+FORMAT = 1
+"""Raised whenever a baseline, or a score, would give other numbers for the same data."""
+PACKAGE = "deepxrd.models.baselines."
+
+
+def baseline_nodes() -> dict[str, dict[str, Any]]:
+    """The node of each baseline, by the name of its file in ``conf/model``."""
+    files = sorted((conf_dir() / "model").glob("*.yaml"))
+    nodes = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+    return {name: node for name, node in nodes.items() if node["_target_"].startswith(PACKAGE)}
+
+
+def check_names(names: list[str]) -> None:
+    """Find out before a long evaluation, and not at its end.
+
+    Raises:
+        ConfigError: one of the names is no baseline.
+    """
+    unknown = [name for name in names if name not in baseline_nodes()]
+    if unknown:
+        known = ", ".join(baseline_nodes())
+        msg = f"evaluate.baselines names unknown baselines: {', '.join(map(str, unknown))}; known are {known}"
+        raise ConfigError(msg)
+
+
+def named(node: dict[str, Any], choice: str) -> str:
+    """The name of a baseline in tables: its file's, with what was set to another value."""
+    default = baseline_nodes().get(choice, {})
+    changed = [f"{key}={value}" for key, value in node.items() if default.get(key) != value]
+    return ", ".join([choice, *changed])
+
+
+def make_baseline(node: dict[str, Any]) -> Baseline:
+    """The baseline that a node describes.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    target = str(node.get("_target_"))
+    if not target.startswith(PACKAGE):
+        msg = (
+            f"model {target} is no baseline and must be trained first: python -m deepxrd.train, "
+            "then python -m deepxrd.evaluate run=FOLDER"
+        )
+        raise ConfigError(msg)
+    return build(node, Baseline)  # type: ignore[type-abstract]
+
+
+def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
+    """Scores of a baseline on a task; computed once for one store, split and settings of the baseline.
+
+    Args:
+        name: of its file in ``conf/model``.
+        task: what it learns from and predicts.
+        n_resamples: of the test samples, for the intervals.
+    """
+    node = baseline_nodes()[name]
+    made_from = {
+        "format": FORMAT,
+        "data_hash": task.store.content_hash,
+        "split": task.split.to_dict(),
+        "node": node,
+        "n_resamples": n_resamples,
+        "tolerances_deg": CURVE_TOLERANCES_DEG,
+    }
+    file = task.store.path / "baselines" / f"{name}-{value_hash(made_from)[:12]}.json"
+    if file.is_file():
+        return Summary(**json.loads(file.read_text(encoding="utf-8")))
+    predicted, fallbacks = task.predict(make_baseline(node), label=f"Predicting {name}")
+    summary, _ = score(task, predicted, label=name, n_resamples=n_resamples, fallbacks=int(fallbacks.sum()))
+    write_json(file, summary.to_dict())
+    return summary

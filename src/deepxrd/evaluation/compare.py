@@ -1,0 +1,84 @@
+"""Is one model better than another? Sample by sample on the same test set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepxrd.analysis import evaluation_tables as tables
+from deepxrd.errors import ConfigError
+from deepxrd.evaluation.finished import Finished
+from deepxrd.files import write_json, write_text
+from deepxrd.metrics.bootstrap import paired_difference
+
+_SHOWN = 5  # compositions named in a message
+
+
+def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[str, Any]:
+    """Compare two finished folders on each headline score and write ``comparison.json`` and ``comparison.md``.
+
+    Args:
+        a: one of them.
+        b: the other; differences are b minus a.
+        out: the folder to write into.
+        n_resamples: of the samples.
+
+    Returns:
+        What ``comparison.json`` holds.
+
+    Raises:
+        ConfigError: they were not scored on the same samples of the same data.
+    """
+    _refuse_unequal(a, b)
+    one, other = a.per_sample, b.per_sample.loc[a.per_sample.index]
+    scores = {}
+    for name in tables.COLUMNS:
+        if name in one and name in other:
+            x, y = one[name].to_numpy(np.float64), other[name].to_numpy(np.float64)
+            difference = paired_difference(x, y, n_resamples=n_resamples)
+            scores[name] = {
+                "a": float(x.mean()),
+                "b": float(y.mean()),
+                "difference": difference.mean,
+                "low": difference.low,
+                "high": difference.high,
+                "p_value": difference.p_value,
+                "verdict": _verdict(name, difference.mean, is_real=difference.is_real),
+            }
+    comparison = {
+        "a": {"folder": str(a.path), "model": a.metrics["model"], "seed": a.metrics.get("seed")},
+        "b": {"folder": str(b.path), "model": b.metrics["model"], "seed": b.metrics.get("seed")},
+        "data": a.metrics["data"],
+        "data_hash": a.metrics["data_hash"],
+        "n_test": len(one),
+        "scores": scores,
+    }
+    write_text(out / "comparison.md", tables.comparison_markdown(comparison))
+    write_json(out / "comparison.json", comparison)
+    return comparison
+
+
+def _verdict(score: str, difference: float, *, is_real: bool) -> str:
+    if not is_real:
+        return "no real difference"
+    return "b is better" if (difference > 0) == tables.higher_is_better(score) else "a is better"
+
+
+def _refuse_unequal(a: Finished, b: Finished) -> None:
+    hashes = a.metrics["data_hash"], b.metrics["data_hash"]
+    if hashes[0] != hashes[1]:
+        msg = f"{a.path} was scored on data {hashes[0]}, {b.path} on {hashes[1]}: evaluate both on the same data first"
+        raise ConfigError(msg)
+    one, other = set(a.per_sample.index), set(b.per_sample.index)
+    if one != other:
+        raise ConfigError(
+            f"{a.path} and {b.path} were scored on other test compositions, of another split: {_only(one - other)} "
+            f"only in a, {_only(other - one)} only in b; evaluate both with the same data.split"
+        )
+
+
+def _only(compositions: set[str]) -> str:
+    shown = ", ".join(sorted(compositions)[:_SHOWN])
+    return f"{len(compositions)} ({shown}{', …' if len(compositions) > _SHOWN else ''})" if compositions else "none"

@@ -1,0 +1,104 @@
+"""Folders of finished runs and evaluations, checked before anything is built on them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from deepxrd.errors import ConfigError
+
+CONFIG, METRICS, PER_SAMPLE, CHECKPOINT = "config.yaml", "metrics.json", "per_sample.parquet", "checkpoints/best.ckpt"
+DATA_SETTINGS = ("source", "data", "xrd", "build", "paths")
+"""What of a run's configuration says which data it saw."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A folder with the scores of a model.
+
+    Attributes:
+        path: the folder.
+        metrics: what its ``metrics.json`` holds.
+    """
+
+    path: Path
+    metrics: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path, *, setting: str) -> Finished:
+        """Open a folder.
+
+        Args:
+            path: of the folder.
+            setting: what it was given as, for messages.
+
+        Raises:
+            ConfigError: there is none, or it is not finished.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            msg = f"{setting}={path}: no such run folder; give one that deepxrd.train or deepxrd.evaluate has made"
+            raise ConfigError(msg)
+        if not (path / METRICS).is_file():
+            way_out = (
+                f"go on with it by python -m deepxrd.train resume={path}"
+                if (path / CONFIG).is_file()
+                else "give the folder of a run that is done"
+            )
+            msg = f"{setting}={path}: the run there is not finished, it has no {METRICS}; {way_out}"
+            raise ConfigError(msg)
+        try:
+            metrics = json.loads((path / METRICS).read_text(encoding="utf-8"))
+            _ = metrics["data_hash"], metrics["model"], metrics["data"], metrics["n_test"]
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"{path / METRICS} holds no scores of a run ({type(error).__name__}: {error}); run it anew"
+            raise ConfigError(msg) from error
+        return cls(path, metrics)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The network that was best on the validation part.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        file = self.path / CHECKPOINT
+        if not file.is_file():
+            msg = f"run={self.path} holds no trained network, {CHECKPOINT}; give a folder that deepxrd.train has made"
+            raise ConfigError(msg)
+        return file
+
+    @property
+    def data_settings(self) -> dict[str, Any]:
+        """What of its configuration says which data it saw.
+
+        Raises:
+            ConfigError: the configuration is missing or damaged.
+        """
+        file = self.path / CONFIG
+        try:
+            config = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return {key: config[key] for key in DATA_SETTINGS}
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            msg = f"{file} is no configuration of a run ({type(error).__name__}: {error})"
+            raise ConfigError(msg) from error
+
+    @cached_property
+    def per_sample(self) -> pd.DataFrame:
+        """Scores of each test sample, indexed by composition.
+
+        Raises:
+            ConfigError: the file is missing or damaged.
+        """
+        file = self.path / PER_SAMPLE
+        try:
+            return pd.read_parquet(file).set_index("composition")
+        except (OSError, ValueError, KeyError) as error:
+            msg = f"{file} holds no scores per sample ({type(error).__name__}: {error}); run it anew"
+            raise ConfigError(msg) from error

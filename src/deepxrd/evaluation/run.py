@@ -1,0 +1,152 @@
+"""One evaluation: predictions of the test part by a finished run or a baseline, scored and written into a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from deepxrd.config import EvaluateOptions
+from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.evaluation import baselines, report
+from deepxrd.evaluation.finished import CONFIG, METRICS, Finished
+from deepxrd.evaluation.scores import Summary, score
+from deepxrd.evaluation.task import Task, in_parts
+from deepxrd.files import write_json, write_text
+from deepxrd.metrics import DtwSettings
+from deepxrd.predict import Predictor
+from deepxrd.provenance import run_facts
+from deepxrd.training.assemble import make_datamodule
+
+FACTS = "run.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation leaves, besides the files in its folder.
+
+    Attributes:
+        metrics: as in ``metrics.json``.
+        models: summaries of the model, the first, and of the baselines beside it, by name.
+        table2: as in ``table2.csv``; None if it was left out.
+    """
+
+    metrics: dict[str, Any]
+    models: dict[str, Summary]
+    table2: pd.DataFrame | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    label: str
+    patterns: NDArray[np.float32]
+    facts: dict[str, Any]
+    fallbacks: int = 0
+
+
+def evaluate(
+    cfg: dict[str, Any], out: Path, *, choice: str | None = None, command: list[str] | None = None
+) -> Evaluation:
+    """Evaluate a finished run, or a baseline.
+
+    Args:
+        cfg: a composed and resolved configuration, plain values; with ``run``, its data settings are that run's.
+        out: the folder to write into.
+        choice: name of the baseline's file in ``conf/model``.
+        command: what was typed, kept in ``run.json``.
+
+    Raises:
+        DeepXRDError: something the user can mend.
+    """
+    options = EvaluateOptions(**cfg["evaluate"])
+    beside = list(options.baselines or [])
+    baselines.check_names(beside)
+    if not cfg["run"]:
+        baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
+        _refuse_used_folder(out)
+    finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
+    task = Task(make_datamodule(cfg))
+    predicted = (
+        _by_network(finished, task, device=options.device) if finished else _by_baseline(cfg, task, choice=str(choice))
+    )
+    write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
+    write_json(out / FACTS, run_facts(command))
+
+    data, label = cfg["data"]["name"], predicted.label
+    summary, per_sample = score(
+        task, predicted.patterns, label=label, n_resamples=options.n_resamples, fallbacks=predicted.fallbacks
+    )
+    report.write_predictions(predicted.patterns, per_sample, out)
+    table2 = None
+    if options.table2:
+        dtw = DtwSettings(n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
+        table2 = report.write_table2(
+            task, predicted.patterns, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
+        )
+    models = {label: summary} | {
+        name: baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
+        for name in beside
+        if name != label
+    }
+    report.write_scores(models, out)
+    if options.cases:
+        report.write_cases(task, predicted.patterns, per_sample, out)
+    metrics = {
+        "data": data,
+        **predicted.facts,
+        "data_hash": task.store.content_hash,
+        "store_id": task.store.id,
+        **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
+        "fallbacks": summary.fallbacks,
+        "test": summary.test,
+        "intervals": summary.intervals,
+    }
+    write_json(out / METRICS, metrics)  # last of all: a folder with metrics is an evaluation that is done
+    return Evaluation(metrics, models, table2)
+
+
+def _by_network(finished: Finished, task: Task, *, device: str) -> _Predicted:
+    """Predictions of the best checkpoint of a run.
+
+    Raises:
+        ConfigError: the data are not those of the run.
+        CheckpointError: the network was made for other patterns.
+    """
+    trained_on, now = finished.metrics["data_hash"], task.store.content_hash
+    if trained_on != now:
+        msg = (
+            f"run={finished.path} was trained and tested on data {trained_on}, but the data are now {now} "
+            f"({task.store.path}): give the source that it had, such as source.path=PATH"
+        )
+        raise ConfigError(msg)
+    predictor = Predictor.load(finished.checkpoint, device=device)
+    if predictor.xrd != task.xrd:
+        msg = f"{finished.checkpoint} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
+        raise CheckpointError(msg)
+
+    def predict(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
+
+    patterns = in_parts(predict, np.arange(len(task.formulas)), label="Predicting", at_once=128)["patterns"]
+    kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
+    facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
+    label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
+    return _Predicted(label, patterns, {**facts, "run": str(finished.path)})
+
+
+def _by_baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Predicted:
+    label = baselines.named(cfg["model"], choice)
+    patterns, fallbacks = task.predict(baselines.make_baseline(cfg["model"]), label=f"Predicting {label}")
+    facts = {"model": label, "loss": None, "seed": cfg["seed"]}
+    return _Predicted(label, patterns, facts, fallbacks=int(fallbacks.sum()))
+
+
+def _refuse_used_folder(out: Path) -> None:
+    if (out / CONFIG).exists():
+        msg = f"{out} already holds a run: choose another hydra.run.dir"
+        raise ConfigError(msg)

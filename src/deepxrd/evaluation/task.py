@@ -1,0 +1,117 @@
+"""What is to be predicted, and what may be learned from: the test and the training part of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Crystal, Formula, parse_formula
+from deepxrd.data import other_structures
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.models.baselines import Baseline, Reference, Truth
+from deepxrd.progress import progress_bar
+
+_AT_ONCE = 512  # samples between two steps of a progress bar
+
+Arrays = NDArray[np.floating]
+
+
+class Task:
+    """The parts of a data set as predictions and baselines need them.
+
+    Args:
+        datamodule: source, store and split.
+    """
+
+    def __init__(self, datamodule: PatternDataModule) -> None:
+        self._source = datamodule.source
+        self.store, self.xrd, self.split = datamodule.store, datamodule.xrd, datamodule.split
+        self.rows: dict[str, NDArray[np.int64]] = {
+            part: datamodule.dataset(part).rows for part in ("train", "val", "test")
+        }
+
+    @cached_property
+    def formulas(self) -> list[Formula]:
+        """Compositions of the test part."""
+        return self._formulas(self.rows["test"])
+
+    @cached_property
+    def true(self) -> NDArray[np.float32]:
+        """Patterns of the test part, ``(n_test, n_points)``."""
+        return np.array(self.store.patterns[self.rows["test"]])
+
+    @cached_property
+    def crystals(self) -> list[Crystal]:
+        """Structures of the test part."""
+        return [self._all_crystals[row] for row in self.rows["test"]]
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What baselines learn from: the training part."""
+        rows = self.rows["train"]
+        crystals = [self._all_crystals[row] for row in rows]
+        return Reference(self._formulas(rows), crystals, np.array(self.store.patterns[rows]), self.xrd)
+
+    @cached_property
+    def polymorphs(self) -> list[list[Crystal]]:
+        """All other structures that the source knows of each test composition; reads the source again."""
+        samples = self.store.identity(self.rows["test"])
+        with progress_bar() as bar:
+            task = bar.add_task("Reading polymorphs", total=len(self._source))
+            chosen = list(zip(samples["composition"], samples["material_id"], strict=True))
+            return other_structures(bar.track(self._source, task_id=task), chosen)
+
+    def predict(self, baseline: Baseline, *, label: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Fit a baseline on the training part and predict the test part.
+
+        Args:
+            baseline: what predicts.
+            label: what the progress bar says.
+
+        Returns:
+            Patterns ``(n_test, n_points)``; and where the baseline had nothing to go by, ``(n_test,)``.
+        """
+        baseline.fit(self.reference)
+        polymorphs = self.polymorphs if baseline.needs_polymorphs else None
+
+        def predict(places: NDArray[np.int64]) -> dict[str, NDArray]:
+            formulas = [self.formulas[i] for i in places]
+            others = None if polymorphs is None else [polymorphs[i] for i in places]
+            truth = Truth([self.crystals[i] for i in places], self.true[places], others)
+            return {
+                "patterns": baseline.predict(formulas, oracle=truth if baseline.needs_oracle else None),
+                "fallbacks": baseline.fallbacks(formulas, oracle=truth),
+            }
+
+        found = in_parts(predict, np.arange(len(self.formulas)), label=label)
+        return found["patterns"], found["fallbacks"]
+
+    @cached_property
+    def _all_crystals(self) -> list[Crystal]:
+        return self.store.crystals()
+
+    def _formulas(self, rows: NDArray[np.int64]) -> list[Formula]:
+        return [parse_formula(text) for text in self.store.samples["composition"].iloc[rows]]
+
+
+def in_parts(
+    function: Callable[..., Mapping[str, NDArray]], *arrays: NDArray, label: str, at_once: int = _AT_ONCE
+) -> dict[str, NDArray]:
+    """Call a function on a part of the samples at a time, with a progress bar, and join what it gives.
+
+    Args:
+        function: from arrays of n samples to arrays of n by name.
+        arrays: of as many samples each, at least one.
+        label: what the progress bar says.
+        at_once: samples at a time; does not change the result.
+    """
+    parts = []
+    with progress_bar() as bar:
+        task = bar.add_task(label, total=len(arrays[0]))
+        for start in range(0, len(arrays[0]), at_once):
+            parts.append(function(*(array[start : start + at_once] for array in arrays)))
+            bar.advance(task, len(arrays[0][start : start + at_once]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -43,7 +43,9 @@ class PairedDifference:
         return self.low > 0 or self.high < 0
 
 
-def mean_interval(values: NDArray, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95) -> Interval:
+def mean_interval(
+    values: NDArray[np.floating], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
     """Mean of one score; see :func:`mean_intervals`, whose result for this score alone is the same.
 
     Args:
@@ -59,7 +61,7 @@ def mean_interval(values: NDArray, *, n_resamples: int = 2000, seed: int = 0, le
 
 
 def mean_intervals(
-    scores: dict[str, NDArray], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+    scores: dict[str, NDArray[np.floating]], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Interval]:
     """Mean of each score with its percentile interval (Efron and Tibshirani 1993, chapter 13).
 
@@ -88,7 +90,7 @@ def mean_intervals(
 
 
 def paired_difference(
-    a: NDArray, b: NDArray, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+    a: NDArray[np.floating], b: NDArray[np.floating], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> PairedDifference:
     """Mean of b minus a over samples that both have scored: positive where b is higher.
 
@@ -129,7 +131,7 @@ def _draws(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[NDArr
 def _signs(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """Random signs ±1, ``(some, n)`` float64, until there are ``n_resamples`` rows in all."""
     for rows in _chunks(n, n_resamples):
-        yield 1.0 - 2.0 * rng.integers(0, 2, size=(rows, n), dtype=np.int8)
+        yield 2 * rng.integers(0, 2, size=(rows, n), dtype=np.int8).astype(np.float64) - 1
 
 
 def _chunks(n: int, n_resamples: int) -> Iterator[int]:
@@ -148,7 +150,7 @@ def _check_settings(n_resamples: int, level: float) -> None:
         raise ConfigError(msg)
 
 
-def _matrix(scores: dict[str, NDArray]) -> NDArray[np.float64]:
+def _matrix(scores: dict[str, NDArray[np.floating]]) -> NDArray[np.float64]:
     """All scores side by side, ``(n_samples, n_scores)`` float64, or a `ConfigError` that says what is wrong."""
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in scores.items()}
     for name, values in columns.items():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepxrd.analysis import evaluation_tables as tables
+from deepxrd.analysis.tables import COLUMNS
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.finished import Finished
 from deepxrd.files import write_json, write_text
@@ -34,7 +35,7 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
     _refuse_unequal(a, b)
     one, other = a.per_sample, b.per_sample.loc[a.per_sample.index]
     scores = {}
-    for name in tables.COLUMNS:
+    for name in COLUMNS:
         if name in one and name in other:
             x, y = one[name].to_numpy(np.float64), other[name].to_numpy(np.float64)
             difference = paired_difference(x, y, n_resamples=n_resamples)
@@ -73,10 +74,11 @@ def _refuse_unequal(a: Finished, b: Finished) -> None:
         raise ConfigError(msg)
     one, other = set(a.per_sample.index), set(b.per_sample.index)
     if one != other:
-        raise ConfigError(
+        msg = (
             f"{a.path} and {b.path} were scored on other test compositions, of another split: {_only(one - other)} "
             f"only in a, {_only(other - one)} only in b; evaluate both with the same data.split"
         )
+        raise ConfigError(msg)
 
 
 def _only(compositions: set[str]) -> str:

@@ -56,14 +56,14 @@ def write_table2(
         return {f"{row}/{name}": values for row, cells in table.items() for name, values in cells.items()}
 
     flat = in_parts(distances, predicted, task.true, label="Distances of Table 2")
-    table: dict[str, dict[str, NDArray[np.float64]]] = {}
+    table: dict[str, dict[str, NDArray[np.floating]]] = {}
     for key, values in flat.items():
         row, _, name = key.partition("/")
         table.setdefault(row, {})[name] = values
     intervals = {row: mean_intervals(cells, n_resamples=n_resamples) for row, cells in table.items()}
     frame = evaluation_tables.table2_frame(intervals, data=data)
     title = f"{label} on {len(predicted)} test samples of {data}"
-    save(evaluation_figures.distance_histograms(table, title=title), out / "figures/distances.png")
+    save(evaluation_figures.distance_histograms(table, title=f"{label}, {data}"), out / "figures/distances.png")
     write_text(out / "table2.csv", frame.to_csv(index=False))
     write_text(out / "table2.md", evaluation_tables.table2_markdown(frame, title=f"Table 2: {title}"))
     return frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,6 @@ from deepxrd.models.baselines import Baseline, Reference, Truth
 from deepxrd.progress import progress_bar
 
 _AT_ONCE = 512  # samples between two steps of a progress bar
-
-Arrays = NDArray[np.floating]
 
 
 class Task:
@@ -77,7 +76,7 @@ class Task:
         baseline.fit(self.reference)
         polymorphs = self.polymorphs if baseline.needs_polymorphs else None
 
-        def predict(places: NDArray[np.int64]) -> dict[str, NDArray]:
+        def predict(places: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
             formulas = [self.formulas[i] for i in places]
             others = None if polymorphs is None else [polymorphs[i] for i in places]
             truth = Truth([self.crystals[i] for i in places], self.true[places], others)
@@ -98,8 +97,8 @@ class Task:
 
 
 def in_parts(
-    function: Callable[..., Mapping[str, NDArray]], *arrays: NDArray, label: str, at_once: int = _AT_ONCE
-) -> dict[str, NDArray]:
+    function: Callable[..., Mapping[str, NDArray[Any]]], *arrays: NDArray[Any], label: str, at_once: int = _AT_ONCE
+) -> dict[str, NDArray[Any]]:
     """Call a function on a part of the samples at a time, with a progress bar, and join what it gives.
 
     Args:

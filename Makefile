@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ENV := PYTHONUNBUFFERED=1
 SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
+BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 test test-slow lint format bench-xrd bench-build wheel clean
+.PHONY: help setup dev train abc3 baselines test test-slow lint format bench-xrd bench-build wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +31,13 @@ train: $(VENV)/.installed ## build the embedded data, train, score (a few minute
 
 abc3: $(VENV)/.installed ## the main job on real structures: SNAPSHOT=PATH of a Parquet table
 	$(RUN_ENV) $(BIN)/python -m deepxrd.train data=abc3 source=files source.path=$(SNAPSHOT) loss=pearson $(ARGS)
+
+baselines: $(VENV)/.installed ## score all baselines on real structures, into results/: SNAPSHOT=PATH
+	for data in abc3 ternary; do \
+	  out=$$(mktemp -d) && $(RUN_ENV) $(BIN)/python -m deepxrd.evaluate data=$$data source=files source.path=$(SNAPSHOT) \
+	    model=mean evaluate.baselines=[$(BASELINES)] evaluate.cases=false evaluate.table2=false hydra.run.dir=$$out \
+	  && cp $$out/scores.csv results/baselines-$$data.csv || exit; \
+	done
 
 test: $(VENV)/.installed-dev ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -38,37 +38,48 @@ def higher_is_better(score: str) -> bool:
 
 
 def score_frame(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Headline scores of several models, one row each, in full precision.
+    """Headline scores of several models, one row each, in full precision: means, then the ends of their intervals.
 
     Args:
-        models: by name; each with means ``test``, ``intervals`` and perhaps ``fallbacks``.
+        models: by name; each with means ``test``, ``intervals`` and ``fallbacks``.
     """
     rows = {}
     for name, model in models.items():
-        row: dict[str, Any] = {}
+        row = {score: model["test"][score] for score in COLUMNS} | {"fallbacks": model["fallbacks"]}
         for score in COLUMNS:
-            low, high = model["intervals"][score]
-            row |= {score: model["test"][score], f"{score}_low": low, f"{score}_high": high}
-        rows[name] = row | {"fallbacks": model.get("fallbacks", 0)}
+            row[f"{score}_low"], row[f"{score}_high"] = model["intervals"][score]
+        rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
 def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, title: str) -> Table:
-    """Headline scores: the first model with its intervals, the others, its baselines, below."""
+    """Headline scores: the first model with its intervals, and the others, its baselines, beside it.
+
+    Args:
+        models: by name; each with means ``test``, ``intervals``, ``fallbacks`` and ``test_without_fallbacks``.
+        title: of the table.
+    """
+    first, *others = models
+    columns = {first: _means(models[first]["test"]), "95 % interval": _intervals(models[first]["intervals"])}
+    for name in models:
+        model = models[name]
+        if name in others:
+            columns[name] = _means(model["test"])
+        if model["test_without_fallbacks"] is not None:
+            columns[f"{name}, without {model['fallbacks']} fallbacks"] = _means(model["test_without_fallbacks"])
     table = Table(title=title)
     table.add_column("", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for place, (name, model) in enumerate(models.items()):
-        means = [_number(model["test"][score]) for score in COLUMNS]
-        table.add_row(name, *means, style="dim" if place else "bold")
-        if place == 0:
-            ends = [model["intervals"][score] for score in COLUMNS]
-            table.add_row(
-                "  95 % interval", *(f"{_number(low)}–{_number(high)}" for low, high in ends), end_section=True
-            )
+    for place, heading in enumerate(columns):
+        # without underscores a heading can be broken between its words
+        table.add_column(heading.replace("_", " "), justify="right", style="bold" if place == 0 else None)
+    for place, score in enumerate(COLUMNS.values()):
+        table.add_row(score, *(cells[place] for cells in columns.values()))
+    notes = []
     if any("oracle" in name for name in models):
-        table.caption = "An oracle was told part of the truth: a bound, no prediction."
+        notes.append("An oracle was told part of the truth: a bound, no prediction.")
+    if any(model["fallbacks"] for model in models.values()):
+        notes.append("Fallbacks: samples where a baseline has nothing to go by and gives the mean training pattern.")
+    table.caption = " ".join(notes)
     return table
 
 
@@ -160,6 +171,14 @@ def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
         ]
         for name, each in comparison["scores"].items()
     ]
+
+
+def _means(scores: Mapping[str, float]) -> list[str]:
+    return [_number(scores[name]) for name in COLUMNS]
+
+
+def _intervals(ends: Mapping[str, Any]) -> list[str]:
+    return ["–".join(_number(end) for end in ends[name]) for name in COLUMNS]
 
 
 def _versus(comparison: dict[str, Any]) -> str:

@@ -64,7 +64,8 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
 def _verdict(score: str, difference: float, *, is_real: bool) -> str:
     if not is_real:
         return "no real difference"
-    return "b is better" if (difference > 0) == tables.higher_is_better(score) else "a is better"
+    better = "b" if (difference > 0) == tables.higher_is_better(score) else "a"
+    return f"{better} is better: {abs(difference):.3f} {'higher' if tables.higher_is_better(score) else 'lower'}"
 
 
 def _refuse_unequal(a: Finished, b: Finished) -> None:

@@ -46,7 +46,7 @@ class _Predicted:
     label: str
     patterns: NDArray[np.float32]
     facts: dict[str, Any]
-    fallbacks: int = 0
+    fallbacks: NDArray[np.bool_] | None = None
 
 
 def evaluate(
@@ -88,11 +88,10 @@ def evaluate(
         table2 = report.write_table2(
             task, predicted.patterns, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
-    models = {label: summary} | {
-        name: baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
-        for name in beside
-        if name != label
-    }
+    models = {label: summary}
+    for name in beside:
+        if name != label:
+            models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
     report.write_scores(models, out)
     if options.cases:
         report.write_cases(task, predicted.patterns, per_sample, out)
@@ -102,9 +101,7 @@ def evaluate(
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
-        "fallbacks": summary.fallbacks,
-        "test": summary.test,
-        "intervals": summary.intervals,
+        **{key: value for key, value in summary.to_dict().items() if key != "curves"},
     }
     write_json(out / METRICS, metrics)  # last of all: a folder with metrics is an evaluation that is done
     return Evaluation(metrics, models, table2)
@@ -143,7 +140,7 @@ def _by_baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Predicted:
     label = baselines.named(cfg["model"], choice)
     patterns, fallbacks = task.predict(baselines.make_baseline(cfg["model"]), label=f"Predicting {label}")
     facts = {"model": label, "loss": None, "seed": cfg["seed"]}
-    return _Predicted(label, patterns, facts, fallbacks=int(fallbacks.sum()))
+    return _Predicted(label, patterns, facts, fallbacks=fallbacks)
 
 
 def _refuse_used_folder(out: Path) -> None:

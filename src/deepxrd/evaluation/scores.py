@@ -26,13 +26,15 @@ class Summary:
         test: mean of each score.
         intervals: lower and upper end of the 95 % interval of each mean.
         curves: precision, recall and F1 at each of ``CURVE_TOLERANCES_DEG``, means over samples.
-        fallbacks: samples for which a baseline had nothing to go by.
+        fallbacks: samples for which a baseline had nothing to go by and gave the mean training pattern.
+        test_without_fallbacks: means over the other samples; None where all or none are such.
     """
 
     test: dict[str, float]
     intervals: dict[str, list[float]]
     curves: dict[str, list[float]]
     fallbacks: int = 0
+    test_without_fallbacks: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -40,7 +42,12 @@ class Summary:
 
 
 def score(
-    task: Task, predicted: NDArray[np.float32], *, label: str, n_resamples: int, fallbacks: int = 0
+    task: Task,
+    predicted: NDArray[np.float32],
+    *,
+    label: str,
+    n_resamples: int,
+    fallbacks: NDArray[np.bool_] | None = None,
 ) -> tuple[Summary, pd.DataFrame]:
     """Score predictions of the test part.
 
@@ -49,7 +56,7 @@ def score(
         predicted: ``(n_test, n_points)``, largest = 100.
         label: what the progress bar says.
         n_resamples: of the test samples, for the intervals.
-        fallbacks: samples for which a baseline had nothing to go by.
+        fallbacks: for which samples a baseline had nothing to go by, ``(n_test,)``; None for none.
 
     Returns:
         The summary; and a row per sample with its composition, stoichiometry, material id, sites and every score.
@@ -63,10 +70,16 @@ def score(
     scores = in_parts(scores_of, predicted, task.true, label=f"Scoring {label}")
     curves = {name: scores.pop(_CURVE + name) for name in CURVE_SCORES}
     intervals = mean_intervals(scores, n_resamples=n_resamples)
+    n_test = len(predicted)
+    found = np.ones(n_test, dtype=np.bool_) if fallbacks is None else ~fallbacks
+    partial = (
+        {name: float(values[found].mean()) for name, values in scores.items()} if 0 < found.sum() < n_test else None
+    )
     summary = Summary(
         test={name: float(values.mean()) for name, values in scores.items()},
         intervals={name: [interval.low, interval.high] for name, interval in intervals.items()},
         curves={name: curves[name].mean(axis=0).tolist() for name in CURVE_SCORES},
-        fallbacks=fallbacks,
+        fallbacks=n_test - int(found.sum()),
+        test_without_fallbacks=partial,
     )
     return summary, pd.concat([task.store.identity(task.rows["test"]), pd.DataFrame(scores)], axis=1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BALL = 0.5  # of the covalent radius: small enough to look through the cell
 _ON_THE_FACE = 0.01  # in cell vectors: sites this near to a face are drawn on the opposite one, too
 _TILT_DEG, _TURN_DEG = 14.0, -22.0  # from the front view, so that the cell's depth is seen
+_MARGIN = 0.25  # left and right of the cell, in its width
 _LEAST_CONTRAST = 0.25  # distance of two colours, as RGB within 0 to 1, that can be told apart side by side
 # Taken where two elements of a crystal have nearly the same colour, as Sb and Bi have (Tol, "bright").
 _SPARE_COLOURS = ("#CCBB44", "#66CCEE", "#228833", "#EE6677", "#4477AA", "#AA3377", "#BBBBBB")
@@ -45,6 +46,11 @@ def draw_structure(axis: Axes, crystal: Crystal) -> None:
         show_unit_cell=2,
     )
     _recolour_pies(axis, colours)
+    # the axis keeps its whole width whatever the shape of the cell, with room for the legend beside the longest
+    width, height = axis.get_xlim()[1], axis.get_ylim()[1]
+    axis.set_xlim(-_MARGIN * width, (1 + _MARGIN) * width, auto=True)  # auto: may be widened to keep circles round
+    axis.set_ylim(0, height, auto=True)
+    axis.set_adjustable("datalim")
     handles = [
         Line2D([], [], marker="o", linestyle="", markersize=11, color=colour, markeredgecolor="black", label=symbol)
         for symbol, colour in colours.items()
@@ -53,8 +59,7 @@ def draw_structure(axis: Axes, crystal: Crystal) -> None:
     axis.legend(
         handles=handles,
         title=f"{kind}\na = {a:.2f} Å\nb = {b:.2f} Å\nc = {c:.2f} Å",
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
+        loc="upper right",
         frameon=False,
         fontsize=11,
         alignment="left",
@@ -82,13 +87,14 @@ def _conventional(crystal: Crystal) -> tuple[Structure, str]:
     """The conventional cell and what to call it; the cell as it is where spglib finds no symmetry."""
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
     from pymatgen.util.string import latexify_spacegroup
+    from spglib import SpglibError
 
     structure = crystal.to_pymatgen()
     try:
         found = SpacegroupAnalyzer(structure, _SYMPREC_ANGSTROM, _ANGLE_TOLERANCE_DEG)
         symbol = latexify_spacegroup(found.get_space_group_symbol())
         return found.get_conventional_standard_structure(), f"conventional cell\n{symbol}"
-    except (SymmetryUndeterminedError, TypeError, ValueError):
+    except (SymmetryUndeterminedError, SpglibError):
         return structure, "cell"
 
 

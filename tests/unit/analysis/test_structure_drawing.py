@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Wedge
@@ -66,6 +67,23 @@ def test_shared_and_half_empty_sites_are_pies_in_the_colours_of_the_legend() -> 
     assert shares == pytest.approx({"Ca": 0.3, "Sr": 0.7, "Bi": 0.4, "Sb": 0.6, "O": 0.5})
     white = sum(p.get_facecolor()[:3] == (1, 1, 1) for p in axis.patches if isinstance(p, Circle))
     assert white == sum(names[tuple(p.get_facecolor()[:3])] == "O" for p in slices) > 0
+
+
+@pytest.mark.parametrize("edges", [(4, 4, 4), (3, 3, 60), (3, 40, 50)])
+def test_no_ball_lies_under_the_legend_or_beyond_the_axis(
+    edges: tuple[float, float, float], caplog: pytest.LogCaptureFixture
+) -> None:
+    figure = Figure(figsize=(9.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    draw_structure(axis, crystal(("Na", (0, 0, 0), 1.0), ("Cl", (0.5, 0.5, 0.4), 1.0), lattice=np.diag(edges)))
+    FigureCanvasAgg(figure).draw()
+    assert not caplog.records  # matplotlib logs limits that it cannot keep
+    boxes = [patch.get_window_extent() for patch in axis.patches if isinstance(patch, Circle)]
+    assert len(boxes) >= 9
+    legend = axis.get_legend().get_window_extent()
+    assert max(box.x1 for box in boxes) < legend.x0
+    inside = axis.get_window_extent()
+    assert all(inside.x0 <= b.x0 and b.x1 <= inside.x1 and inside.y0 <= b.y0 and b.y1 <= inside.y1 for b in boxes)
 
 
 def test_a_cell_without_found_symmetry_is_drawn_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,6 +62,19 @@ def test_the_p_value_is_that_of_scipys_exact_permutation_test(shift: float) -> N
     ).pvalue
     standard_error = np.sqrt(exact * (1 - exact) / R)
     assert paired_difference(a, b, n_resamples=R).p_value == pytest.approx(exact, abs=4 * standard_error + 1 / R)
+
+
+def test_flips_that_lie_exactly_as_far_from_zero_count_whatever_the_rounding() -> None:
+    """Scores in tenths, which floats hold inexactly; the exact p value in whole numbers, over all 2^10 flips."""
+    tenths = np.array([1, 2, -1, 3, 0, 2, -2, 1, 3, -1])
+    flips = np.array(list(product((-1, 1), repeat=10)))
+    exact = (np.abs(flips @ tenths) >= abs(tenths.sum())).mean()
+    without_ties = (np.abs(flips @ tenths) > abs(tenths.sum())).mean()
+    tolerance = 4 * np.sqrt(exact * (1 - exact) / R)
+    assert exact - without_ties > 3 * tolerance
+    assert paired_difference(0.3 * np.ones(10), 0.3 + tenths / 10, n_resamples=R).p_value == pytest.approx(
+        exact, abs=tolerance
+    )
 
 
 def test_intervals_hold_the_true_mean_as_often_as_they_say() -> None:

@@ -41,8 +41,8 @@ def evaluate(cfg: DictConfig) -> float | None:
     else:
         command = ["deepxrd.evaluate", *(text for text in sys.argv[1:] if text != _SETTINGS_OF_RUN)]
         done = run_evaluation(plain, out, choice=HydraConfig.get().runtime.choices.get("model"), command=command)
-        title = f"Test scores, {done.metrics['n_test']} samples of {done.metrics['data']}"
-        show(make.evaluation_table({name: asdict(model) for name, model in done.models.items()}, title=title))
+        models = {name: asdict(model) for name, model in done.models.items()}
+        show(make.evaluation_table(models, data=done.metrics["data"]))
         if done.table2 is not None:
             show(make.table2_table(done.table2))
         f1 = float(done.metrics["test"]["peak_f1_2deg"])

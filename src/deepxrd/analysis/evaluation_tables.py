@@ -22,6 +22,7 @@ DISTANCES = {
     "js_distance": "√JSD",
     "dtw": "DTW",
 }
+_FEW = 0.05  # share of fallbacks that moves means too little to show those without
 _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "jsd": "jsd", "dtw": "dtw"}
 _ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
 _NOTES = (
@@ -41,7 +42,8 @@ def score_frame(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Headline scores of several models, one row each, in full precision: means, then the ends of their intervals.
 
     Args:
-        models: by name; each with means ``test``, ``intervals`` and ``fallbacks``.
+        models: by name, the values of :class:`deepxrd.evaluation.scores.Summary`. Where more than a few samples are
+            fallbacks, the means over the others stand in a row of their own.
     """
     rows = {}
     for name, model in models.items():
@@ -49,15 +51,17 @@ def score_frame(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
         for score in COLUMNS:
             row[f"{score}_low"], row[f"{score}_high"] = model["intervals"][score]
         rows[name] = row
+        if _has_many_fallbacks(model):
+            rows[_without(name, model)] = {s: model["test_without_fallbacks"][s] for s in COLUMNS} | {"fallbacks": 0}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, title: str) -> Table:
+def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, data: str) -> Table:
     """Headline scores: the first model with its intervals, and the others, its baselines, beside it.
 
     Args:
-        models: by name; each with means ``test``, ``intervals``, ``fallbacks`` and ``test_without_fallbacks``.
-        title: of the table.
+        models: as for :func:`score_frame`.
+        data: name of the data set.
     """
     first, *others = models
     columns = {first: _means(models[first]["test"]), "95 % interval": _intervals(models[first]["intervals"])}
@@ -65,9 +69,9 @@ def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, title: str) -> 
         model = models[name]
         if name in others:
             columns[name] = _means(model["test"])
-        if model["test_without_fallbacks"] is not None:
-            columns[f"{name}, without {model['fallbacks']} fallbacks"] = _means(model["test_without_fallbacks"])
-    table = Table(title=title)
+        if _has_many_fallbacks(model):
+            columns[_without(name, model)] = _means(model["test_without_fallbacks"])
+    table = Table(title=f"Test scores, {models[first]['n_samples']} samples of {data}")
     table.add_column("", no_wrap=True)
     for place, heading in enumerate(columns):
         # without underscores a heading can be broken between its words
@@ -77,8 +81,8 @@ def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, title: str) -> 
     notes = []
     if any("oracle" in name for name in models):
         notes.append("An oracle was told part of the truth: a bound, no prediction.")
-    if any(model["fallbacks"] for model in models.values()):
-        notes.append("Fallbacks: samples where a baseline has nothing to go by and gives the mean training pattern.")
+    if fallbacks := [f"{name} {model['fallbacks']}" for name, model in models.items() if model["fallbacks"]]:
+        notes.append(f"Fallbacks, where a baseline gives the mean training pattern: {', '.join(fallbacks)}.")
     table.caption = " ".join(notes)
     return table
 
@@ -171,6 +175,14 @@ def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
         ]
         for name, each in comparison["scores"].items()
     ]
+
+
+def _has_many_fallbacks(model: Mapping[str, Any]) -> bool:
+    return model["test_without_fallbacks"] is not None and model["fallbacks"] > _FEW * model["n_samples"]
+
+
+def _without(name: str, model: Mapping[str, Any]) -> str:
+    return f"{name}, without {model['fallbacks']} fallbacks"
 
 
 def _means(scores: Mapping[str, float]) -> list[str]:

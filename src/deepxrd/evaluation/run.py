@@ -101,7 +101,7 @@ def evaluate(
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
-        **{key: value for key, value in summary.to_dict().items() if key != "curves"},
+        **{key: value for key, value in summary.to_dict().items() if key not in {"n_samples", "curves"}},
     }
     write_json(out / METRICS, metrics)  # last of all: a folder with metrics is an evaluation that is done
     return Evaluation(metrics, models, table2)

@@ -23,6 +23,7 @@ class Summary:
     """What is kept of a model's scores besides those of each sample.
 
     Attributes:
+        n_samples: of the test part.
         test: mean of each score.
         intervals: lower and upper end of the 95 % interval of each mean.
         curves: precision, recall and F1 at each of ``CURVE_TOLERANCES_DEG``, means over samples.
@@ -30,6 +31,7 @@ class Summary:
         test_without_fallbacks: means over the other samples; None where all or none are such.
     """
 
+    n_samples: int
     test: dict[str, float]
     intervals: dict[str, list[float]]
     curves: dict[str, list[float]]
@@ -76,6 +78,7 @@ def score(
         {name: float(values[found].mean()) for name, values in scores.items()} if 0 < found.sum() < n_test else None
     )
     summary = Summary(
+        n_samples=n_test,
         test={name: float(values.mean()) for name, values in scores.items()},
         intervals={name: [interval.low, interval.high] for name, interval in intervals.items()},
         curves={name: curves[name].mean(axis=0).tolist() for name in CURVE_SCORES},

@@ -15,8 +15,9 @@ def shown(table: Table) -> str:
 
 def model(mean: float, fallbacks: int = 0, without: float | None = None) -> dict[str, object]:
     return {
+        "n_samples": 100,
         "test": dict.fromkeys(tables.COLUMNS, mean),
-        "intervals": dict.fromkeys(tables.COLUMNS, [mean - 0.01, mean + 0.01]),
+        "intervals": {name: [mean - 0.01, mean + 0.01] for name in tables.COLUMNS},
         "fallbacks": fallbacks,
         "test_without_fallbacks": None if without is None else dict.fromkeys(tables.COLUMNS, without),
     }
@@ -26,19 +27,21 @@ MODELS = {"DeepXRDNet": model(0.5), "polymorph_oracle": model(0.6, 7, 0.7)}
 
 
 def test_the_model_stands_before_its_baselines_with_its_interval_and_fallbacks_apart() -> None:
-    text = shown(tables.evaluation_table(MODELS, data="abc3", n_test=100))
+    text = shown(tables.evaluation_table(MODELS, data="abc3"))
     row = next(line for line in text.splitlines() if "F1 2°" in line)
     assert [cell.strip() for cell in row.split("│")[1:-1]] == ["F1 2°", "0.500", "0.490–0.510", "0.600", "0.700"]
     assert "without 7" in text
     assert "no prediction" in text
     assert "polymorph_oracle 7" in text
-    assert "without 7" not in shown(tables.evaluation_table(MODELS, data="abc3", n_test=1000))
+    few = {"a": model(0.5), "nearest": model(0.6, 3, 0.6)}
+    assert "without" not in shown(tables.evaluation_table(few, data="abc3"))
 
 
 def test_scores_go_into_a_table_with_the_ends_of_intervals() -> None:
     frame = tables.score_frame(MODELS)
     assert frame.loc["polymorph_oracle", "peak_f1_2deg"] == 0.6
     assert frame.loc["polymorph_oracle", "fallbacks"] == 7
+    assert frame.loc["polymorph_oracle, without 7 fallbacks", "peak_f1_2deg"] == 0.7
     assert frame.loc["DeepXRDNet", "peak_f1_2deg_low"] == pytest.approx(0.49)
 
 

@@ -54,7 +54,7 @@ def test_samples_are_joined_by_composition_whatever_their_order(tmp_path: Path) 
 
 def test_other_data_and_other_samples_are_refused_by_name(tmp_path: Path) -> None:
     a = finished(tmp_path / "a")
-    with pytest.raises(ConfigError, match="scored on data abc, .*b on xyz"):
+    with pytest.raises(ConfigError, match=r"scored on data abc, .*b on xyz"):
         compare(a, finished(tmp_path / "b", data_hash="xyz"), tmp_path / "out", n_resamples=50)
     with pytest.raises(ConfigError, match=r"2 \(C0, C1\) only in a, 2 \(C60, C61\) only in b"):
         compare(a, finished(tmp_path / "c", first=2), tmp_path / "out", n_resamples=50)

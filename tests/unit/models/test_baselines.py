@@ -284,7 +284,8 @@ def test_oracle_volume_has_the_true_volume(reference: Reference) -> None:
 
 
 def test_template_oracle_takes_the_best_of_k_by_cosine(reference: Reference) -> None:
-    targets, truth = formulas(TARGETS), truth_of(TARGETS)
+    # with another seed it may be that no other template is better than the nearest
+    targets, truth = formulas(TARGETS), truth_of(TARGETS, seed=2)
 
     def cosine(patterns: NDArray[np.float32]) -> NDArray[np.float64]:
         return score_patterns(patterns, truth.patterns, XRD.two_theta_deg)["cosine_distance"]

@@ -87,7 +87,7 @@ def test_prepare_builds_once_and_says_where(command: Command, small: list[str], 
     assert (tmp_path / place / "patterns.npy").stat().st_mtime_ns == changed
 
 
-@pytest.mark.parametrize("module", ["train", "prepare"])
+@pytest.mark.parametrize("module", ["train", "prepare", "evaluate"])
 def test_help_lists_groups_settings_and_exit_codes(command: Command, module: str) -> None:
     done = command(module, "--help")
     assert done.returncode == 0

@@ -138,7 +138,7 @@ def test_scores_do_not_depend_on_the_size_of_evaluation_batches(composed: Compos
     one, many = (
         fit_and_test(composed(f"data.eval_batch_size={size}"), tmp_path / str(size)).metrics["test"] for size in (1, 64)
     )
-    assert one == pytest.approx(many, abs=1e-4)
+    assert one == pytest.approx(many, rel=1e-6, abs=1e-4)
 
 
 def test_a_checkpoint_loads_without_arguments_and_scores_as_logged(composed: Compose, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
     file = task.store.path / "baselines" / f"{name}-{value_hash(made_from)[:12]}.json"
     if file.is_file():
         return Summary(**json.loads(file.read_text(encoding="utf-8")))
-    predicted, fallbacks = task.predict(make_baseline(node), label=f"Predicting {name}")
+    predicted, fallbacks = task.predict(make_baseline(node).fit(task.reference), label=f"Predicting {name}")
     summary, _ = score(task, predicted, label=name, n_resamples=n_resamples, fallbacks=fallbacks)
     write_json(file, summary.to_dict())
     return summary

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.analysis import evaluation_figures, evaluation_tables
-from deepxrd.analysis.case_studies import case_study, pick_cases
+from deepxrd.analysis.case_studies import case_study
 from deepxrd.analysis.figures import save
 from deepxrd.evaluation.scores import Summary
 from deepxrd.evaluation.task import Task, in_parts
@@ -21,7 +21,7 @@ from deepxrd.metrics.bootstrap import mean_intervals
 from deepxrd.progress import progress_bar
 
 PREDICTIONS, SCORES, CURVES = "predictions.npy", "scores.csv", "tolerance_curves.csv"
-_ORDER = "peak_f1_2deg"
+_PART_NAMES = {"train": "training", "val": "validation"}
 
 
 def write_predictions(predicted: NDArray[np.float32], per_sample: pd.DataFrame, out: Path) -> None:
@@ -80,13 +80,21 @@ def write_scores(models: dict[str, Summary], out: Path) -> None:
     save(figure, out / "figures/tolerance_curves.png")
 
 
-def write_cases(task: Task, predicted: NDArray[np.float32], per_sample: pd.DataFrame, out: Path) -> None:
-    """Write a figure of each case: the paper's formulas that are in the test part, the best, the middle, the worst."""
-    cases = pick_cases(per_sample, score=_ORDER)
+def write_cases(task: Task, predicted: NDArray[np.float32], cases: dict[str, int], out: Path) -> None:
+    """Write a figure of each case, named by its label.
+
+    Args:
+        task: what was to be predicted.
+        predicted: its targets' patterns, ``(n, n_points)``.
+        cases: row of each case among the targets, by label.
+        out: the folder.
+    """
+    samples = task.store.identity(task.targets)
     with progress_bar() as bar:
         for label, row in bar.track(cases.items(), total=len(cases), description="Case studies"):
-            sample = per_sample.iloc[row]
+            sample = samples.iloc[row]
             name = sample["composition"] if label == sample["composition"] else f"{label}: {sample['composition']}"
-            title = f"{name} ({sample['material_id']}), F1 at 2° {sample[_ORDER]:.2f}"
+            learned = "" if task.parts[row] == "test" else f", of the {_PART_NAMES[task.parts[row]]} part"
+            title = f"{name} ({sample['material_id']}){learned}"
             figure = case_study(task.crystals[row], predicted[row], task.true[row], task.xrd, title=title)
             save(figure, out / "figures/cases" / f"{re.sub(r'[^A-Za-z0-9().+-]+', '_', label)}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.evaluation import baselines, report
@@ -42,11 +44,10 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class _Predicted:
+class _Model:
     label: str
-    patterns: NDArray[np.float32]
+    predict: Callable[[Task], tuple[NDArray[np.float32], NDArray[np.bool_] | None]]
     facts: dict[str, Any]
-    fallbacks: NDArray[np.bool_] | None = None
 
 
 def evaluate(
@@ -71,22 +72,19 @@ def evaluate(
         _refuse_used_folder(out)
     finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
     task = Task(make_datamodule(cfg))
-    predicted = (
-        _by_network(finished, task, device=options.device) if finished else _by_baseline(cfg, task, choice=str(choice))
-    )
+    model = _network(finished, task, device=options.device) if finished else _baseline(cfg, task, choice=str(choice))
+    predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_json(out / FACTS, run_facts(command))
 
-    data, label = cfg["data"]["name"], predicted.label
-    summary, per_sample = score(
-        task, predicted.patterns, label=label, n_resamples=options.n_resamples, fallbacks=predicted.fallbacks
-    )
-    report.write_predictions(predicted.patterns, per_sample, out)
+    data, label = cfg["data"]["name"], model.label
+    summary, per_sample = score(task, predicted, label=label, n_resamples=options.n_resamples, fallbacks=fallbacks)
+    report.write_predictions(predicted, per_sample, out)
     table2 = None
     if options.table2:
         dtw = DtwSettings(n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
         table2 = report.write_table2(
-            task, predicted.patterns, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
+            task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
     models = {label: summary}
     for name in beside:
@@ -94,10 +92,14 @@ def evaluate(
             models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
     report.write_scores(models, out)
     if options.cases:
-        report.write_cases(task, predicted.patterns, per_sample, out)
+        report.write_cases(task, predicted, pick_cases(per_sample), out)
+        more = task.outside_the_test(PAPER_FORMULAS)  # not scored, since a network may have learned them
+        if len(more.targets):
+            cases = {formula.reduced: place for place, formula in enumerate(more.formulas)}
+            report.write_cases(more, model.predict(more)[0], cases, out)
     metrics = {
         "data": data,
-        **predicted.facts,
+        **model.facts,
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
@@ -107,8 +109,8 @@ def evaluate(
     return Evaluation(metrics, models, table2)
 
 
-def _by_network(finished: Finished, task: Task, *, device: str) -> _Predicted:
-    """Predictions of the best checkpoint of a run.
+def _network(finished: Finished, task: Task, *, device: str) -> _Model:
+    """The best checkpoint of a run.
 
     Raises:
         ConfigError: the data are not those of the run.
@@ -126,21 +128,27 @@ def _by_network(finished: Finished, task: Task, *, device: str) -> _Predicted:
         msg = f"{finished.checkpoint} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)
 
-    def predict(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-        return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
+    def predict(task: Task) -> tuple[NDArray[np.float32], None]:
+        def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+            return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
 
-    patterns = in_parts(predict, np.arange(len(task.formulas)), label="Predicting", at_once=128)["patterns"]
+        return in_parts(part, np.arange(len(task.targets)), label="Predicting", at_once=128)["patterns"], None
+
     kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
     facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
     label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
-    return _Predicted(label, patterns, {**facts, "run": str(finished.path)})
+    return _Model(label, predict, {**facts, "run": str(finished.path)})
 
 
-def _by_baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Predicted:
+def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:
+    """A baseline, fitted on the training part."""
     label = baselines.named(cfg["model"], choice)
-    patterns, fallbacks = task.predict(baselines.make_baseline(cfg["model"]), label=f"Predicting {label}")
-    facts = {"model": label, "loss": None, "seed": cfg["seed"]}
-    return _Predicted(label, patterns, facts, fallbacks=fallbacks)
+    baseline = baselines.make_baseline(cfg["model"]).fit(task.reference)
+
+    def predict(task: Task) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return task.predict(baseline, label=f"Predicting {label}")
+
+    return _Model(label, predict, {"model": label, "loss": None, "seed": cfg["seed"]})
 
 
 def _refuse_used_folder(out: Path) -> None:

@@ -85,4 +85,4 @@ def score(
         fallbacks=n_test - int(found.sum()),
         test_without_fallbacks=partial,
     )
-    return summary, pd.concat([task.store.identity(task.rows["test"]), pd.DataFrame(scores)], axis=1)
+    return summary, pd.concat([task.store.identity(task.targets), pd.DataFrame(scores)], axis=1)

@@ -1,8 +1,8 @@
-"""What is to be predicted, and what may be learned from: the test and the training part of a store."""
+"""What is to be predicted, and what may be learned from: some rows of a store, and its training part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.data import other_structures
 from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.split import PARTS
 from deepxrd.models.baselines import Baseline, Reference, Truth
 from deepxrd.progress import progress_bar
 
@@ -23,29 +24,39 @@ class Task:
 
     Args:
         datamodule: source, store and split.
+        targets: rows of the store that are to be predicted, ``(n,)``; None for the test part.
     """
 
-    def __init__(self, datamodule: PatternDataModule) -> None:
-        self._source = datamodule.source
+    def __init__(self, datamodule: PatternDataModule, *, targets: NDArray[np.int64] | None = None) -> None:
+        self._datamodule = datamodule
         self.store, self.xrd, self.split = datamodule.store, datamodule.xrd, datamodule.split
-        self.rows: dict[str, NDArray[np.int64]] = {
-            part: datamodule.dataset(part).rows for part in ("train", "val", "test")
-        }
+        self.rows: dict[str, NDArray[np.int64]] = {part: datamodule.dataset(part).rows for part in PARTS}
+        self.targets = self.rows["test"] if targets is None else targets
+
+    def outside_the_test(self, compositions: Sequence[str]) -> Task:
+        """The same task with other targets: those of some compositions that the training and validation parts hold."""
+        known = np.flatnonzero(self.store.samples["composition"].isin(compositions))
+        return Task(self._datamodule, targets=np.setdiff1d(known, self.rows["test"]))
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """Which part each target is of."""
+        return [next(part for part in PARTS if row in self.rows[part]) for row in self.targets]
 
     @cached_property
     def formulas(self) -> list[Formula]:
-        """Compositions of the test part."""
-        return self._formulas(self.rows["test"])
+        """Compositions of the targets."""
+        return self._formulas(self.targets)
 
     @cached_property
     def true(self) -> NDArray[np.float32]:
-        """Patterns of the test part, ``(n_test, n_points)``."""
-        return np.array(self.store.patterns[self.rows["test"]])
+        """Patterns of the targets, ``(n, n_points)``."""
+        return np.array(self.store.patterns[self.targets])
 
     @cached_property
     def crystals(self) -> list[Crystal]:
-        """Structures of the test part."""
-        return [self._all_crystals[row] for row in self.rows["test"]]
+        """Structures of the targets."""
+        return [self._all_crystals[row] for row in self.targets]
 
     @cached_property
     def reference(self) -> Reference:
@@ -56,27 +67,26 @@ class Task:
 
     @cached_property
     def polymorphs(self) -> list[list[Crystal]]:
-        """All other structures that the source knows of each test composition; reads the source again."""
-        samples = self.store.identity(self.rows["test"])
+        """All other structures that the source knows of each target's composition; reads the source again."""
+        samples, source = self.store.identity(self.targets), self._datamodule.source
         with progress_bar() as bar:
-            task = bar.add_task("Reading polymorphs", total=len(self._source))
+            task = bar.add_task("Reading polymorphs", total=len(source))
             chosen = list(zip(samples["composition"], samples["material_id"], strict=True))
-            return other_structures(bar.track(self._source, task_id=task), chosen)
+            return other_structures(bar.track(source, task_id=task), chosen)
 
     def predict(self, baseline: Baseline, *, label: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Fit a baseline on the training part and predict the test part.
+        """Predict the targets with a baseline that is fitted on `reference`.
 
         Args:
             baseline: what predicts.
             label: what the progress bar says.
 
         Returns:
-            Patterns ``(n_test, n_points)``; and where the baseline had nothing to go by, ``(n_test,)``.
+            Patterns ``(n, n_points)``; and where the baseline had nothing to go by, ``(n,)``.
         """
-        baseline.fit(self.reference)
         polymorphs = self.polymorphs if baseline.needs_polymorphs else None
 
-        def predict(places: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        def part(places: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
             formulas = [self.formulas[i] for i in places]
             others = None if polymorphs is None else [polymorphs[i] for i in places]
             truth = Truth([self.crystals[i] for i in places], self.true[places], others)
@@ -85,7 +95,7 @@ class Task:
                 "fallbacks": baseline.fallbacks(formulas, oracle=truth),
             }
 
-        found = in_parts(predict, np.arange(len(self.formulas)), label=label)
+        found = in_parts(part, np.arange(len(self.formulas)), label=label)
         return found["patterns"], found["fallbacks"]
 
     @cached_property

@@ -7,7 +7,7 @@ SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines test test-slow lint format bench-xrd bench-build wheel clean
+.PHONY: help setup dev train abc3 baselines method test test-slow lint format bench-xrd bench-build wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,16 @@ baselines: $(VENV)/.installed ## score all baselines on real structures, into re
 	    model=mean evaluate.baselines=[$(BASELINES)] evaluate.cases=false evaluate.table2=false hydra.run.dir=$$out \
 	  && cp $$out/scores.csv results/baselines-$$data.csv || exit; \
 	done
+
+method: $(VENV)/.installed-dev ## three seeds of the paper's network on ABC3, evaluated, into results/abc3 (half an hour): SNAPSHOT=PATH
+	real="data=abc3 source=files source.path=$(SNAPSHOT)" && out=outputs/method && \
+	for seed in 1 2 3; do \
+	  $(RUN_ENV) $(BIN)/python -m deepxrd.train $$real loss=pearson seed=$$seed hydra.run.dir=$$out/seed$$seed && \
+	  $(RUN_ENV) $(BIN)/python -m deepxrd.evaluate run=$$out/seed$$seed || exit; \
+	done && \
+	$(RUN_ENV) $(BIN)/python -m deepxrd.evaluate model=substitution $$real hydra.run.dir=$$out/substitution && \
+	$(BIN)/python benchmarks/method_results.py --runs $$out/seed1 $$out/seed2 $$out/seed3 \
+	  --baseline $$out/substitution --baselines results/baselines-abc3.csv --out results/abc3
 
 test: $(VENV)/.installed-dev ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -21,6 +21,8 @@ N_MOMENTS = 4
 _BIN_SIGMAS = 0.4  # widest bin; the cubic is then within (0.4 / 2)^4 / 192 * 3 = 2.5e-5 of the Gaussian's height
 _CUTOFF_SIGMAS = 5.0  # a Gaussian beyond is under 4e-6 of its height
 _BLOCK_POINTS = 32
+LEAST_ROWS = 8
+"""Matrix products with fewer rows are rounded otherwise: with one on Intel's processors, with up to three on AMD's."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class FineGrid:
         """Patterns from binned reflections, not normalised.
 
         Args:
-            moments: ``(4, n, n_bins)`` float32, n at least 2: matrix products with one row round otherwise.
+            moments: ``(4, n, n_bins)`` float32, n at least `LEAST_ROWS`, that patterns may not depend on n.
 
         Returns:
             ``(n, n_points)`` float32.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.errors import ConfigError
-from deepxrd.xrd.fine_grid import N_MOMENTS, make_fine_grid, theta_of_w
+from deepxrd.xrd.fine_grid import LEAST_ROWS, N_MOMENTS, make_fine_grid, theta_of_w
 from deepxrd.xrd.form_factors import form_factors
 from deepxrd.xrd.lattice_points import Panel, Rows, batches, cut_panels, enumerate_rows
 from deepxrd.xrd.packing import PackedCrystals
@@ -90,8 +90,7 @@ class LineEngine:
         metric = crystals.reciprocal_metric * (self._wavelength**2 / 4)
         rows, panels = cut_panels(enumerate_rows(metric, self._u_max), crystals)
         group = self._to_device(crystals, rows)
-        # at least two patterns: a product with a single row is rounded otherwise
-        n_patterns = max(len(crystals), 2)
+        n_patterns = max(len(crystals), LEAST_ROWS)
         moments = torch.zeros(N_MOMENTS, n_patterns * self.grid.n_bins, device=self._device)
         for batch in batches(panels, max_points=max_points):
             self._accumulate(group, batch, moments)

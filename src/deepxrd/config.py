@@ -62,13 +62,21 @@ class TrainConfig(DataConfig):
 
 
 @dataclass
+class DtwOptions:
+    """How far DTW may warp patterns, and at what price."""
+
+    window_deg: float | None = 30.0
+    penalty: float = 0.0
+
+
+@dataclass
 class EvaluateOptions:
     """What an evaluation computes."""
 
     cases: bool = True
     baselines: Any = None
     table2: bool = True
-    dtw: bool = True
+    dtw: DtwOptions | None = field(default_factory=DtwOptions)
     n_resamples: int = 2000
     device: str = "cpu"
 

@@ -76,7 +76,7 @@ def test_a_run_is_scored_in_full_and_compared_with_itself(command: Command, run_
 
 def test_a_baseline_is_evaluated_on_the_embedded_data(command: Command, tmp_path: Path) -> None:
     done = command(
-        "cli", "evaluate", "model=substitution", "hydra.run.dir=out", "evaluate.dtw=false", "evaluate.cases=false",
+        "cli", "evaluate", "model=substitution", "hydra.run.dir=out", "evaluate.dtw=null", "evaluate.cases=false",
         "evaluate.baselines=[mean,polymorph_oracle]", "evaluate.n_resamples=200", timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -105,6 +105,7 @@ def test_what_to_evaluate_must_be_clear(refuse: Refuse, run_dir: Path, tmp_path:
     assert "no baseline and must be trained first" in refuse("model=deepxrd", "hydra.run.dir=out")
     assert "unknown baselines: mode; known are comb" in refuse("model=mean", "evaluate.baselines=[mode]")
     assert "model.step" in refuse("model=comb", "model.step=3")
+    assert "DTW window" in refuse("model=mean", "evaluate.dtw.window_deg=-1", "hydra.run.dir=out")
     assert not (run_dir / "evaluation").exists()
     shutil.copytree(run_dir, tmp_path / "used")
     assert "already holds a run" in refuse("model=mean", "hydra.run.dir=used")

@@ -67,6 +67,7 @@ def evaluate(
     options = EvaluateOptions(**cfg["evaluate"])
     beside = list(options.baselines or [])
     baselines.check_names(beside)
+    dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     if not cfg["run"]:
         baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
         _refuse_used_folder(out)
@@ -82,7 +83,6 @@ def evaluate(
     report.write_predictions(predicted, per_sample, out)
     table2 = None
     if options.table2:
-        dtw = DtwSettings(n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
         table2 = report.write_table2(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )

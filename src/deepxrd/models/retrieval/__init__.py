@@ -1,0 +1,1 @@
+"""Retrieval: structures of like compositions, substituted, scaled, simulated, and weighed by a network."""

@@ -73,6 +73,7 @@ class Task:
         Returns:
             Patterns ``(n_test, n_points)``; and where the baseline had nothing to go by, ``(n_test,)``.
         """
+        baseline.keep_dir = self.store.path / "models"
         baseline.fit(self.reference)
         polymorphs = self.polymorphs if baseline.needs_polymorphs else None
 

@@ -116,9 +116,7 @@ class TemplateLibrary:
         """The nearest templates of each composition, its own left out."""
         found = self._search.nearest(formulas, N_NEIGHBOURS)
         pad = max(0, self.width - found.old.shape[2])
-        old, new = (
-            np.pad(each, ((0, 0), (0, 0), (0, pad)))[:, :, : self.width] for each in (found.old, found.new)
-        )
+        old, new = (np.pad(each, ((0, 0), (0, 0), (0, pad)))[:, :, : self.width] for each in (found.old, found.new))
         return Neighbours(found.row, found.distance, old, new)
 
     def fit_volumes(self, *, seed: int) -> TemplateVolumes:

@@ -85,9 +85,7 @@ class RetrievalModel:
         """
         check_settings(reference.xrd, epochs=epochs, batch=batch)
         additive = AdditiveVolumes(reference.formulas, reference.crystals)
-        library = TemplateLibrary(
-            reference.formulas, reference.crystals, protostructures(reference.crystals), additive
-        )
+        library = TemplateLibrary(reference.formulas, reference.crystals, protostructures(reference.crystals), additive)
         volumes = library.fit_volumes(seed=seed)
         net = fit_network(reference, library, volumes, seed=seed, epochs=epochs, batch=batch)
         distinct = list(reference.rows_of)
@@ -126,9 +124,7 @@ class RetrievalModel:
         return Prediction(expected, likely, peaks, probability, f1, known)
 
     @torch.no_grad()
-    def _ask(
-        self, formulas: Sequence[Formula]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float64]]:
+    def _ask(self, formulas: Sequence[Formula]) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float64]]:
         """Whether any candidate could be simulated; patterns in 0 to 100; density of peaks."""
         found = self.library.candidates(formulas, self.volumes)
         # as rounded in training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ class _UNet(nn.Module):
 
     def __init__(self, n_in: int, condition: int) -> None:
         super().__init__()
-        steps = list(zip(_CHANNELS[:-1], _CHANNELS[1:], strict=True))
+        steps = list(pairwise(_CHANNELS))
         self.stem = nn.Conv2d(n_in, _CHANNELS[0], (1, 5), padding=(0, 2))
         self.down = nn.ModuleList(_Block(c, condition) for c in _CHANNELS)
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, (1, 2), stride=(1, 2)) for a, b in steps)

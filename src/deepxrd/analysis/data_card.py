@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
+from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
 
 CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
@@ -158,22 +157,8 @@ def to_markdown(card: dict[str, Any]) -> str:
 
 
 def _space_groups(crystals: Sequence[Crystal]) -> list[int]:
-    with _quiet_spglib():
+    with quiet_spglib():
         return [space_group(crystal) for crystal in crystals]
-
-
-@contextmanager
-def _quiet_spglib() -> Iterator[None]:
-    """Keep the C library from writing to standard error each time it narrows a tolerance and tries again."""
-    before = os.environ.get("SPGLIB_WARNING")
-    os.environ["SPGLIB_WARNING"] = "OFF"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SPGLIB_WARNING"]
-        else:
-            os.environ["SPGLIB_WARNING"] = before
 
 
 def _summary(values: NDArray[Any]) -> dict[str, float] | None:

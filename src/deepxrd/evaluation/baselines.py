@@ -18,14 +18,14 @@ from deepxrd.models.baselines import Baseline
 
 FORMAT = 1
 """Raised whenever a baseline, or a score, would give other numbers for the same data."""
-PACKAGE = "deepxrd.models.baselines."
+PACKAGES = ("deepxrd.models.baselines.", "deepxrd.models.retrieval.")
 
 
 def baseline_nodes() -> dict[str, dict[str, Any]]:
     """The node of each baseline, by the name of its file in ``conf/model``."""
     files = sorted((conf_dir() / "model").glob("*.yaml"))
     nodes = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    return {name: node for name, node in nodes.items() if node["_target_"].startswith(PACKAGE)}
+    return {name: node for name, node in nodes.items() if node["_target_"].startswith(PACKAGES)}
 
 
 def check_names(names: list[str]) -> None:
@@ -55,7 +55,7 @@ def make_baseline(node: dict[str, Any]) -> Baseline:
         ConfigError: it is none.
     """
     target = str(node.get("_target_"))
-    if not target.startswith(PACKAGE):
+    if not target.startswith(PACKAGES):
         msg = (
             f"model {target} is no baseline and must be trained first: python -m deepxrd.train, "
             "then python -m deepxrd.evaluate run=FOLDER"
@@ -84,7 +84,7 @@ def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
     file = task.store.path / "baselines" / f"{name}-{value_hash(made_from)[:12]}.json"
     if file.is_file():
         return Summary(**json.loads(file.read_text(encoding="utf-8")))
-    predicted, fallbacks = task.predict(make_baseline(node).fit(task.reference), label=f"Predicting {name}")
+    predicted, fallbacks = task.predict(task.fit(make_baseline(node)), label=f"Predicting {name}")
     summary, _ = score(task, predicted, label=name, n_resamples=n_resamples, fallbacks=fallbacks)
     write_json(file, summary.to_dict())
     return summary

@@ -143,7 +143,7 @@ def _network(finished: Finished, task: Task, *, device: str) -> _Model:
 def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:
     """A baseline, fitted on the training part."""
     label = baselines.named(cfg["model"], choice)
-    baseline = baselines.make_baseline(cfg["model"]).fit(task.reference)
+    baseline = task.fit(baselines.make_baseline(cfg["model"]))
 
     def predict(task: Task) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return task.predict(baseline, label=f"Predicting {label}")

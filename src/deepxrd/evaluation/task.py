@@ -74,8 +74,13 @@ class Task:
             chosen = list(zip(samples["composition"], samples["material_id"], strict=True))
             return other_structures(bar.track(source, task_id=task), chosen)
 
+    def fit(self, baseline: Baseline) -> Baseline:
+        """Fit a baseline on the training part; what is slow to fit is kept beside the store."""
+        baseline.keep_dir = self.store.path / "models"
+        return baseline.fit(self.reference)
+
     def predict(self, baseline: Baseline, *, label: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Predict the targets with a baseline that is fitted on `reference`.
+        """Predict the targets with a fitted baseline.
 
         Args:
             baseline: what predicts.

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -96,6 +97,8 @@ class Baseline(ABC):
     """Whether `predict` must be given the truth: such numbers are bounds, not predictions."""
     needs_polymorphs: ClassVar[bool] = False
     """Whether that truth must hold the other structures of each composition."""
+    keep_dir: Path | None = None
+    """A folder where `fit` may keep what takes long to learn; None keeps nothing."""
 
     @abstractmethod
     def fit(self, reference: Reference) -> Self:

@@ -159,7 +159,7 @@ class Substitution(_TemplateBaseline):
         exchange = np.tile(np.arange(1 + len(SYMBOLS)), (len(places), 1))
         np.put_along_axis(exchange, neighbours.old[places, rank], neighbours.new[places, rank], axis=1)
         return [
-            _substitute(reference.crystals[row], each, length)
+            substitute(reference.crystals[row], each, length)
             for row, each, length in zip(rows, exchange, scale, strict=True)
         ]
 
@@ -229,7 +229,7 @@ class TemplateOracle(Substitution):
         patterns[places[closer]] = simulated[closer]
 
 
-def _substitute(crystal: Crystal, exchange: NDArray[np.int64], scale: float) -> Crystal:
+def substitute(crystal: Crystal, exchange: NDArray[np.int64], scale: float) -> Crystal:
     """The same sites with other elements in a cell that is ``scale`` times as long in every direction.
 
     Args:

@@ -1,0 +1,91 @@
+"""The retrieval model where baselines are asked for: ``python -m deepxrd.evaluate model=retrieval``."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.errors import ConfigError
+from deepxrd.files import locked, value_hash
+from deepxrd.models.baselines import Baseline, Reference, Truth
+from deepxrd.models.retrieval.model import FORMAT, RetrievalModel, check_settings
+
+ANSWERS = ("likely", "expected")
+_log = logging.getLogger(__name__)
+
+
+class Retrieval(Baseline):
+    """Fits, or loads, a `RetrievalModel` and gives one of its two patterns.
+
+    Args:
+        answer: ``likely``: of the peaks that promise the highest F1; ``expected``: the expected pattern.
+        weights: a folder to load; without, the model is fitted and kept in `Baseline.keep_dir`, if there is one.
+        epochs: of the training.
+        seed: of the training.
+    """
+
+    def __init__(self, *, answer: str = "likely", weights: str | None = None, epochs: int = 4, seed: int = 0) -> None:
+        if answer not in ANSWERS:
+            msg = f"model.answer is one of {', '.join(ANSWERS)}, not {answer!r}"
+            raise ConfigError(msg)
+        if epochs < 1:
+            msg = f"model.epochs must be 1 or more, not {epochs}"
+            raise ConfigError(msg)
+        self._answer, self._weights, self._epochs, self._seed = answer, weights, epochs, seed
+        self._model: RetrievalModel | None = None
+
+    def fit(self, reference: Reference) -> Self:
+        """Load the model if it was fitted to the same before; else fit it."""
+        check_settings(reference.xrd, epochs=self._epochs, batch=1)
+        self._model = self._load_or_fit(reference)
+        if self._model.xrd != reference.xrd:
+            msg = f"model.weights={self._weights} predicts other patterns ({self._model.xrd}) than {reference.xrd}"
+            raise ConfigError(msg)
+        return self
+
+    def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:
+        """Patterns of compositions, see `Baseline`."""
+        del oracle
+        prediction = self._fitted.predict(formulas)
+        return prediction.likely if self._answer == "likely" else prediction.expected
+
+    def fallbacks(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.bool_]:
+        """Which compositions have a stoichiometry or an element that no other training composition has, ``(n,)``."""
+        del oracle
+        return ~self._fitted.library.known(formulas)
+
+    @property
+    def _fitted(self) -> RetrievalModel:
+        if self._model is None:
+            raise self._not_fitted()
+        return self._model
+
+    def _load_or_fit(self, reference: Reference) -> RetrievalModel:
+        if self._weights:
+            return RetrievalModel.load(Path(self._weights))
+        if self.keep_dir is None:
+            return RetrievalModel.fit(reference, seed=self._seed, epochs=self._epochs)
+        made_from = {"format": FORMAT, "reference": _hash(reference), "seed": self._seed, "epochs": self._epochs}
+        folder = self.keep_dir / f"retrieval-{value_hash(made_from)[:12]}"
+        with locked(self.keep_dir / f".{folder.name}.lock"):
+            if not (folder / "model.json").is_file():
+                _log.info("fitting the retrieval model; it will be kept in %s", folder)
+                RetrievalModel.fit(reference, seed=self._seed, epochs=self._epochs).save(folder)
+        return RetrievalModel.load(folder)
+
+
+def _hash(reference: Reference) -> str:
+    """SHA-256 of all that a reference holds, in hexadecimal."""
+    digest = hashlib.sha256(value_hash([reference.xrd.to_dict(), [f.reduced for f in reference.formulas]]).encode())
+    for crystal in reference.crystals:
+        for array in (crystal.lattice, crystal.atomic_numbers, crystal.frac_coords, crystal.occupancies):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(np.ascontiguousarray(reference.patterns).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""The network that weighs candidate patterns and draws from them the expected pattern and the density of peaks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everywhere
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+N_ELEMENTS = 119
+_CHANNELS = (48, 64, 96, 128)
+DIVISOR = 2 * 2 ** (len(_CHANNELS) - 1)
+"""What the number of grid points must be divisible by."""
+_RARE = -3.3  # logit of the share of grid points that hold a peak
+
+
+class Output(NamedTuple):
+    """Weights of candidates ``(batch, k)`` (logits); pattern ``(batch, n_points)``; peak density likewise (logits)."""
+
+    weight: Tensor
+    pattern: Tensor
+    peaks: Tensor
+
+
+class _Block(nn.Module):
+    """A residual block of two convolutions along 2θ, its scale and offset set by the composition."""
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, channels)
+        self.first = nn.Conv2d(channels, channels, (1, 5), padding=(0, 2))
+        self.second = nn.Conv2d(channels, channels, (1, 5), padding=(0, 2))
+        self.condition = nn.Linear(condition, 2 * channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, offset = self.condition(condition)[:, :, None, None].chunk(2, 1)
+        y = self.first(F.silu(self.norm(x) * (1 + scale) + offset))
+        out: Tensor = x + self.second(F.silu(y))
+        return out
+
+
+class _UNet(nn.Module):
+    """A U-Net along 2θ: ``(batch, n_in, 1, n)`` to ``(batch, 4, 1, n)``."""
+
+    def __init__(self, n_in: int, condition: int) -> None:
+        super().__init__()
+        steps = list(pairwise(_CHANNELS))
+        self.stem = nn.Conv2d(n_in, _CHANNELS[0], (1, 5), padding=(0, 2))
+        self.down = nn.ModuleList(_Block(c, condition) for c in _CHANNELS)
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, (1, 2), stride=(1, 2)) for a, b in steps)
+        self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in reversed(steps))
+        self.up = nn.ModuleList(_Block(a, condition) for a, _ in reversed(steps))
+        last = nn.Conv2d(_CHANNELS[0], 4, (1, 5), padding=(0, 2))
+        nn.init.zeros_(last.weight)
+        last.bias = nn.Parameter(torch.tensor([0.0, 0.0, _RARE, _RARE]))
+        self.out = nn.Sequential(nn.GroupNorm(8, _CHANNELS[0]), nn.SiLU(), last)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        x, kept = self.stem(x), []
+        for block, shrink in zip(self.down, self.shrink, strict=False):
+            kept.append(block(x, condition))
+            x = shrink(kept[-1])
+        x = self.down[-1](x, condition)
+        for grow, block in zip(self.grow, self.up, strict=True):
+            x = block(grow(F.interpolate(x, scale_factor=(1.0, 2.0), mode="nearest")) + kept.pop(), condition)
+        out: Tensor = self.out(x)
+        return out
+
+
+class RetrievalNet(nn.Module):
+    """A transformer over candidates; mixtures of their patterns with learned weights; a U-Net over 2θ.
+
+    Args:
+        n_features: of each candidate.
+        width: elements of each.
+        two_theta_deg: the grid.
+        dim: width of the transformer.
+        n_mixtures: mixtures of square roots of patterns that the U-Net sees, beside the two weighted means.
+    """
+
+    centre: Tensor
+    spread: Tensor
+    place: Tensor
+
+    def __init__(
+        self, n_features: int, width: int, two_theta_deg: NDArray[np.float64], *, dim: int = 128, n_mixtures: int = 16
+    ) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(n_features))
+        self.register_buffer("spread", torch.ones(n_features))
+        theta = torch.from_numpy(np.radians(two_theta_deg) / 2)
+        place = torch.stack([theta.sin(), theta.tan().clamp(max=6) / 6, theta.cos()]).float()
+        self.register_buffer("place", place)
+        self.element = nn.Embedding(N_ELEMENTS, 32)
+        self.enter = nn.Sequential(nn.Linear(n_features + 64 * width, 256), nn.SiLU(), nn.Linear(256, dim))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(dim, 4, 2 * dim, 0.1, F.silu, batch_first=True, norm_first=True)
+            for _ in range(3)
+        )
+        self.norm, self.weight, self.mix = nn.LayerNorm(dim), nn.Linear(dim, 1), nn.Linear(dim, n_mixtures)
+        self.pool = nn.Sequential(nn.Linear(dim + 32 * width, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
+        self.unet = _UNet(2 * (n_mixtures + 2 + len(place)), dim)
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, features: Tensor, elements: Tensor, mask: Tensor, patterns: Tensor) -> Output:
+        """Weigh candidates.
+
+        Args:
+            features: ``(batch, k, n_features)``, as they are.
+            elements: atomic numbers, those of the template and then what takes their places, ``(batch, k, 2 width)``.
+            mask: where there are candidates, ``(batch, k)``.
+            patterns: ``(batch, k, n_points)`` in 0 to 1.
+        """
+        batch, n_points = len(patterns), patterns.shape[-1]
+        known = ((features - self.centre) / self.spread).clamp(-5, 5)
+        names = self.element(elements)
+        h = self.enter(torch.cat([known, names.flatten(2)], -1))
+        for layer in self.layers:
+            h = layer(h, src_key_padding_mask=~mask)
+        h = self.norm(h)
+        logits = self.weight(h)[..., 0].masked_fill(~mask, -1e4)
+        share = logits.softmax(-1)
+        patterns = patterns * mask[..., None]
+        root = patterns.clamp_min(0).sqrt()
+        mixtures = torch.einsum("bkg,bkn->bgn", self.mix(h) * mask[..., None] / 4, root)
+        mean, mean_root = (torch.einsum("bk,bkn->bn", share, each)[:, None] for each in (patterns, root))
+        seen = torch.cat([mixtures, 3 * mean, mean_root, self.place.expand(batch, -1, -1)], 1)
+        # two neighbouring points become channels: half the length, twice the channels
+        seen = seen.view(batch, -1, n_points // 2, 2).permute(0, 1, 3, 2).reshape(batch, -1, 1, n_points // 2)
+        new = names[:, 0, names.shape[2] // 2 :].flatten(1)
+        out = self.unet(seen, self.pool(torch.cat([(share[..., None] * h).sum(1), new], -1)))
+        out = out.view(batch, 2, 2, n_points // 2).permute(0, 1, 3, 2).reshape(batch, 2, n_points)
+        return Output(logits, F.relu(mean[:, 0]) * self.gain + 0.3 * out[:, 0], out[:, 1])
+
+
+def losses(out: Output, patterns: Tensor, peaks: Tensor, quality: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss to minimise, and its part that tells how good patterns are: 1 − Pearson correlation.
+
+    Args:
+        out: of the network.
+        patterns: true ones, ``(batch, n_points)``.
+        peaks: 1 where there is a true peak, else 0, ``(batch, n_points)``.
+        quality: mean F1 of each candidate, ``(batch, k)``.
+        mask: where there are candidates, ``(batch, k)``.
+    """
+    wanted = (quality.masked_fill(~mask, -9.0) / 0.08).softmax(-1)
+    choice = -(wanted * out.weight.log_softmax(-1).clamp(min=-30)).sum(-1).mean()
+    a, b = (x - x.mean(-1, keepdim=True) for x in (out.pattern, patterns))
+    pearson = (1 - (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + 1e-9).sqrt()).mean()
+    density = F.binary_cross_entropy_with_logits(out.peaks, peaks, reduction="none").sum(-1).mean() / 16
+    return pearson + 0.6 * density + 0.1 * choice, pearson

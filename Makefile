@@ -7,7 +7,7 @@ SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method test test-slow lint format bench-xrd bench-build wheel clean
+.PHONY: help setup dev train abc3 baselines method test test-slow lint format bench-xrd bench-build study wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd
 
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
+
+study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study
 
 wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -93,7 +93,8 @@ def test_a_baseline_is_evaluated_on_the_embedded_data(command: Command, tmp_path
 
 def test_baselines_are_those_of_the_configuration_and_are_not_trained(refuse: Refuse) -> None:
     assert set(baseline_nodes()) == {
-        "mean", "comb", "random", "nearest", "substitution", "oracle_volume", "template_oracle", "polymorph_oracle"
+        "mean", "comb", "random", "nearest", "substitution", "oracle_volume", "template_oracle", "polymorph_oracle",
+        "retrieval",
     }  # fmt: skip
     assert "use python -m deepxrd.evaluate model=nearest" in refuse("model=nearest", main=train.main)
 

@@ -110,7 +110,7 @@ class TemplateLibrary:
             all(n[ATOMIC_NUMBERS[symbol]] > (formula in distinct) for symbol in formula.elements)
             for formula in formulas
         ]
-        return self._search.has_any(formulas) & np.array(seen, dtype=bool)
+        return np.asarray(self._search.has_any(formulas) & np.array(seen, dtype=bool))
 
     def neighbours(self, formulas: Sequence[Formula]) -> Neighbours:
         """The nearest templates of each composition, its own left out."""

@@ -86,9 +86,9 @@ def _prepare(
             simulated = library.patterns(found, reference.xrd)
             if candidates is None:
                 shape = len(known), *simulated.shape[1:]
-                candidates = np.lib.format.open_memmap(folder / "candidates.npy", "w+", np.float16, shape)  # type: ignore[no-untyped-call]
+                candidates = np.lib.format.open_memmap(folder / "candidates.npy", "w+", np.float16, shape)
             candidates[start : start + len(rows)] = simulated
-            mask = simulated.any(axis=2)
+            mask = np.asarray(simulated.any(axis=2))
             quality = _quality(simulated, patterns[start : start + len(rows)], reference.xrd.two_theta_deg)
             parts.append((found.features, np.concatenate([found.old, found.new], axis=2), mask, quality))
             bar.advance(task, len(rows))
@@ -110,10 +110,12 @@ def _quality(
     n, k, n_points = simulated.shape
     ours = find_peaks(100 * simulated.reshape(n * k, n_points), two_theta_deg)
     once = find_peaks(100 * true, two_theta_deg)
-    theirs = Peaks(*(np.repeat(each, k, axis=0) for each in (once.two_theta_deg, once.intensity, once.count)))
+    theirs = Peaks(
+        np.repeat(once.two_theta_deg, k, axis=0), np.repeat(once.intensity, k, axis=0), np.repeat(once.count, k)
+    )
     total = np.maximum(ours.count + theirs.count, 1)
     each = [2 * match_count(theirs, ours, tolerance_deg=tolerance) / total for tolerance in TOLERANCES_DEG]
-    return np.mean(each, axis=0).reshape(n, k).astype(np.float32)
+    return np.asarray(np.mean(each, axis=0).reshape(n, k), dtype=np.float32)
 
 
 def _peak_map(patterns: NDArray[np.float32], reference: Reference) -> NDArray[np.bool_]:
@@ -150,7 +152,7 @@ def _train(
                 rows = shuffled[start : start + batch]
                 loss, pearson = data.losses(net(*data.inputs(rows)), rows)
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()

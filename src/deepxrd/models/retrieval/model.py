@@ -94,7 +94,7 @@ class RetrievalModel:
             alone = []  # there is nothing else whose mean could be taken
         pattern = MeanPattern().fit(reference)
         lonely = dict(zip(alone, pattern.predict(alone), strict=True))
-        total = np.sum(reference.patterns, axis=0, dtype=np.float64)
+        total = np.asarray(np.sum(reference.patterns, axis=0, dtype=np.float64))
         return cls(library, volumes, net, normalise(total[None])[0], lonely, reference.xrd)
 
     def predict(self, formulas: Sequence[Formula]) -> Prediction:
@@ -103,7 +103,7 @@ class RetrievalModel:
         expected = np.empty((n, self.xrd.n_points), dtype=np.float32)
         density = np.zeros((n, self.xrd.n_points))
         known = self.library.known(formulas)
-        for row in np.flatnonzero(~known):
+        for row in np.flatnonzero(~known).tolist():
             expected[row] = self.lonely.get(formulas[row], self.mean)
         rows = np.flatnonzero(known)
         for start in range(0, len(rows), _AT_ONCE):
@@ -117,7 +117,7 @@ class RetrievalModel:
         likely[~known] = expected[~known]
         if not known.all():  # all peaks anew, since those of mean patterns may be more than were decoded
             peaks = find_peaks(likely, self.xrd.two_theta_deg)
-            padded = np.zeros(peaks.intensity.shape)
+            padded = np.zeros_like(peaks.intensity)
             width = min(probability.shape[1], padded.shape[1])
             padded[known, :width] = probability[known, :width]
             probability, f1 = padded, np.where(known, f1, 0.0)
@@ -130,8 +130,8 @@ class RetrievalModel:
         # as rounded in training
         simulated = self.library.patterns(found, self.xrd).astype(np.float16).astype(np.float32)
         elements = np.concatenate([found.old, found.new], axis=2)
-        mask = simulated.any(axis=2)
-        sound = mask.any(axis=1)
+        mask = np.asarray(simulated.any(axis=2))
+        sound = np.asarray(mask.any(axis=1))
         mask[~sound, 0] = True  # attention to nothing at all is not a number
         out = self.net(*(torch.from_numpy(each) for each in (found.features, elements, mask, simulated)))
         pattern = normalise(np.maximum(out.pattern.numpy(), 0.0))

@@ -219,6 +219,18 @@ def test_a_perfect_density_gives_the_true_peaks_and_promises_a_perfect_score(ref
     assert (probability[peaks.valid] == 1.0).all()
 
 
+@pytest.mark.parametrize("width", [3, 12, 24, 40, 100])
+def test_one_peak_of_uncertain_place_is_won_no_more_than_once(width: int) -> None:
+    density = np.zeros((1, 1024))
+    density[0, 200 : 200 + width] = 1 / width
+    peaks, probability, f1 = decode(density, np.full((1, 1024), 50, dtype=np.float32), XRD)
+    n = int(peaks.count[0])
+    assert f1[0] * (n + 1) / 2 <= 1 + 1e-9  # what all guesses win together
+    assert probability.sum() <= 1 + 1e-9
+    if width == 3:
+        assert (n, f1[0]) == (1, pytest.approx(1.0))
+
+
 # the model as a whole
 
 

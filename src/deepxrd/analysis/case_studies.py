@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis.figures import PREDICTED_COLOUR, TRUE_COLOUR
 from deepxrd.analysis.structure_drawing import draw_structure
+from deepxrd.analysis.tables import higher_is_better
 from deepxrd.chem import Crystal
 from deepxrd.errors import ConfigError
 from deepxrd.metrics import all_distances, peak_scores
@@ -35,7 +36,6 @@ PAPER_FORMULAS: tuple[str, ...] = (
 )
 """Materials of the paper's Figures 7 to 10, as the reduced formulas that compositions are written in."""
 _ROOM_ABOVE = 1.28  # of the highest peak, for the scores
-_HIGHER_IS_BETTER = "peak_"  # what the scores of peaks start with; all others are distances
 
 
 def pick_cases(per_sample: pd.DataFrame, *, score: str = "peak_f1_2deg") -> dict[str, int]:
@@ -62,7 +62,7 @@ def pick_cases(per_sample: pd.DataFrame, *, score: str = "peak_f1_2deg") -> dict
     compositions = per_sample["composition"].tolist()
     cases = {formula: compositions.index(formula) for formula in PAPER_FORMULAS if formula in compositions}
     badness = per_sample[score].to_numpy(dtype=np.float64)
-    badness = -badness if score.startswith(_HIGHER_IS_BETTER) else badness
+    badness = -badness if higher_is_better(score) else badness
     order = np.argsort(badness, kind="stable")
     first_of_the_worst = int(np.argmax(badness))
     return cases | {"best": int(order[0]), "median": int(order[(len(order) - 1) // 2]), "worst": first_of_the_worst}

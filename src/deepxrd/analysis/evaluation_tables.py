@@ -33,11 +33,6 @@ _NOTES = (
 )
 
 
-def higher_is_better(score: str) -> bool:
-    """Whether a headline score rises with quality: peak scores do, distances and errors fall."""
-    return score.startswith("peak_")
-
-
 def score_frame(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Headline scores of several models, one row each, in full precision: means, then the ends of their intervals.
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Wedge
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal
+from deepxrd.chem.symmetry import quiet_spglib
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -91,9 +92,10 @@ def _conventional(crystal: Crystal) -> tuple[Structure, str]:
 
     structure = crystal.to_pymatgen()
     try:
-        found = SpacegroupAnalyzer(structure, _SYMPREC_ANGSTROM, _ANGLE_TOLERANCE_DEG)
-        symbol = latexify_spacegroup(found.get_space_group_symbol())
-        return found.get_conventional_standard_structure(), f"conventional cell\n{symbol}"
+        with quiet_spglib():
+            found = SpacegroupAnalyzer(structure, _SYMPREC_ANGSTROM, _ANGLE_TOLERANCE_DEG)
+            symbol = latexify_spacegroup(found.get_space_group_symbol())
+            return found.get_conventional_standard_structure(), f"conventional cell\n{symbol}"
     except (SymmetryUndeterminedError, SpglibError):
         return structure, "cell"
 

@@ -22,6 +22,11 @@ COLUMNS = {
 }
 
 
+def higher_is_better(score: str) -> bool:
+    """Whether a score rises with quality: peak scores do, distances and errors fall."""
+    return score.startswith("peak_")
+
+
 def reference_rows() -> dict[str, Any]:
     """Scores of chemical substitution per data set, with where they were measured; packaged with the code."""
     text = files("deepxrd.analysis").joinpath("reference_scores.json").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepxrd.analysis import evaluation_tables as tables
-from deepxrd.analysis.tables import COLUMNS
+from deepxrd.analysis.tables import COLUMNS, higher_is_better
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.finished import Finished
 from deepxrd.files import write_json, write_text
@@ -64,8 +64,8 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
 def _verdict(score: str, difference: float, *, is_real: bool) -> str:
     if not is_real:
         return "no real difference"
-    better = "b" if (difference > 0) == tables.higher_is_better(score) else "a"
-    return f"{better} is better: {abs(difference):.3f} {'higher' if tables.higher_is_better(score) else 'lower'}"
+    better = "b" if (difference > 0) == higher_is_better(score) else "a"
+    return f"{better} is better: {abs(difference):.3f} {'higher' if higher_is_better(score) else 'lower'}"
 
 
 def _refuse_unequal(a: Finished, b: Finished) -> None:

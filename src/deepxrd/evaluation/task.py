@@ -39,9 +39,9 @@ class Task:
         return Task(self._datamodule, targets=np.setdiff1d(known, self.rows["test"]))
 
     @cached_property
-    def parts(self) -> list[str]:
-        """Which part each target is of."""
-        return [next(part for part in PARTS if row in self.rows[part]) for row in self.targets]
+    def parts(self) -> NDArray[np.str_]:
+        """Which part each target is of, ``(n,)``."""
+        return np.select([np.isin(self.targets, self.rows[part]) for part in PARTS], PARTS, default="")
 
     @cached_property
     def formulas(self) -> list[Formula]:

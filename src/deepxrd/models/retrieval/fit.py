@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from deepxrd.chem import Formula
 from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
 from deepxrd.models.baselines import Reference
-from deepxrd.models.retrieval.candidates import TemplateLibrary
+from deepxrd.models.retrieval.candidates import N_CANDIDATES, TemplateLibrary
 from deepxrd.models.retrieval.network import Output, RetrievalNet, losses
 from deepxrd.models.retrieval.volumes import TemplateVolumes
 from deepxrd.progress import progress_bar
@@ -60,6 +60,9 @@ def fit_network(
     known = np.flatnonzero(library.known(reference.formulas))
     with tempfile.TemporaryDirectory(prefix="deepxrd-retrieval-") as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if not len(known):  # nothing to learn from, and nothing that the network will be asked
+            n_features = library.candidates([], volumes).features.shape[-1]
+            return RetrievalNet(n_features, library.width, reference.xrd.two_theta_deg).eval()
         data = _prepare(reference, known, library, volumes, Path(folder))
         net = RetrievalNet(data.features.shape[-1], library.width, reference.xrd.two_theta_deg)
         seen = torch.from_numpy(data.features[data.mask])
@@ -76,7 +79,8 @@ def _prepare(
     """Candidates of all compositions, simulated and compared with the truth."""
     parts: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]] = []
     patterns = np.array(reference.patterns[known]) / np.float32(100)
-    candidates: NDArray[np.float16] | None = None
+    shape = len(known), N_CANDIDATES, reference.xrd.n_points
+    candidates = np.lib.format.open_memmap(folder / "candidates.npy", "w+", np.float16, shape)
     with progress_bar() as bar:
         task = bar.add_task("Simulating candidates", total=len(known))
         for start in range(0, len(known), _AT_ONCE):
@@ -84,21 +88,11 @@ def _prepare(
             formulas: Sequence[Formula] = [reference.formulas[row] for row in rows]
             found = library.candidates(formulas, volumes)
             simulated = library.patterns(found, reference.xrd)
-            if candidates is None:
-                shape = len(known), *simulated.shape[1:]
-                candidates = np.lib.format.open_memmap(folder / "candidates.npy", "w+", np.float16, shape)
             candidates[start : start + len(rows)] = simulated
             mask = np.asarray(simulated.any(axis=2))
             quality = _quality(simulated, patterns[start : start + len(rows)], reference.xrd.two_theta_deg)
             parts.append((found.features, np.concatenate([found.old, found.new], axis=2), mask, quality))
             bar.advance(task, len(rows))
-    if candidates is None:
-        k, n = 16, reference.xrd.n_points
-        found = library.candidates([], volumes)
-        none = np.zeros((0, k, n), dtype=np.float16)
-        empty = np.zeros((0, k), dtype=np.float32)
-        elements = np.zeros((0, k, 2 * library.width), dtype=np.int64)
-        return _Data(found.features, elements, found.mask, none, empty, patterns, patterns > 0)
     features, elements, mask, quality = (np.concatenate(each) for each in zip(*parts, strict=True))
     return _Data(features, elements, mask, candidates, quality, patterns, _peak_map(patterns, reference))
 

@@ -56,7 +56,8 @@ def exchange_features(old: NDArray[np.int64], new: NDArray[np.int64], counts: ND
         counts: atoms of each in the reduced formula, likewise.
     """
     before, after = element_table()[old], element_table()[new]
-    parts = [before.reshape(len(old), -1), (after - before).reshape(len(old), -1)]
+    flat = len(old), before.shape[1] * before.shape[2]  # given in full, since there may be no pairs
+    parts = [before.reshape(flat), (after - before).reshape(flat)]
     parts += [counts, counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)]
     return np.concatenate(parts, axis=1).astype(np.float32)
 

@@ -247,6 +247,14 @@ def test_predictions_are_patterns_with_their_peaks(model: RetrievalModel) -> Non
     assert said.expected_f1[4:].tolist() == [0, 0]
 
 
+def test_compositions_that_are_like_no_other_teach_nothing_and_break_nothing() -> None:
+    reference = reference_of([crystals()[0], cscl()])
+    one, other = (RetrievalModel.fit(reference, epochs=1).predict([*reference.formulas, *STRANGE]) for _ in range(2))
+    assert not one.known.any()
+    np.testing.assert_array_equal(one.expected, other.expected)
+    np.testing.assert_allclose(one.expected[:2], reference.patterns[::-1], atol=1e-3)  # each has the other's
+
+
 def test_what_nothing_is_known_of_gets_the_mean_pattern_of_others() -> None:
     made = [*crystals()[:12], cscl()]
     reference = reference_of(made)

@@ -5,50 +5,92 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepxrd.chem import parse_formula
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.files import atomic_path, value_hash
 
 PARTS = ("train", "val", "test")
+NO_PART = "none"
+BY = ("composition", "chemical_system", "time")
 
 
 @dataclass(frozen=True)
 class Split:
-    """A random split by composition.
+    """What is learned from, and what is left to be predicted.
 
-    Each composition draws a number from a hash of the seed and its own name, and the number says where it goes. So a
+    Each composition draws a number from a hash of the seed and a name, and the number says where it goes. So a
     composition stays in its part when the data grow, and a test composition of one data set is no training composition
     of another with the same seed. The price: the shares hold on average, not to the sample.
+
+    ``by`` says what the test asks for:
+
+    - ``composition``: the name is the composition's own: new compositions, some of well-known chemical systems (the
+      paper's split);
+    - ``chemical_system``: the name is the set of elements, so that all compositions of a system are in one part: new
+      chemical systems;
+    - ``time``: entries made on the day `before` or later are for the test, earlier ones are dealt out to train and val
+      by their composition: what a model of that day would have made of later discoveries. Entries without a date are
+      in no part.
 
     Attributes:
         seed: another seed, another split.
         train: share of the compositions to learn from.
-        val: share to stop early and choose by; the rest is for the test.
+        val: share to stop early and choose by; the rest is for the test. By time, train and val share what is earlier.
+        by: ``composition``, ``chemical_system`` or ``time``.
+        before: a day, such as ``2018-01-01``; for ``time`` alone.
     """
 
     seed: int = 42
     train: float = 0.7
     val: float = 0.1
+    by: str = "composition"
+    before: str = "2018-01-01"
 
     def __post_init__(self) -> None:
         if not (self.train > 0 and self.val > 0 and self.train + self.val < 1):
             msg = f"shares of {self.train:g} train and {self.val:g} val leave no room for all three parts"
             raise ConfigError(msg)
+        if self.by not in BY:
+            msg = f"data.split.by={self.by!r} is none of {', '.join(BY)}"
+            raise ConfigError(msg)
+        try:
+            date.fromisoformat(self.before)
+        except (TypeError, ValueError) as error:
+            msg = f"data.split.before={self.before!r} is no day; write one such as 2018-01-01"
+            raise ConfigError(msg) from error
 
-    def assign(self, compositions: Sequence[str]) -> NDArray[np.str_]:
-        """The part of each composition, ``(n,)``: train, val or test."""
-        drawn = np.array([_draw(self.seed, composition) for composition in compositions])
-        return np.array(PARTS)[np.searchsorted([self.train, self.train + self.val], drawn, side="right")]
+    def assign(self, compositions: Sequence[str], created_at: Sequence[str | None] | None = None) -> NDArray[np.str_]:
+        """The part of each composition, ``(n,)``: train, val or test; by time, none where there is no date.
+
+        Args:
+            compositions: reduced formulas.
+            created_at: the day of each entry, as in ``2018-01-01``, or None where unknown; for ``time`` alone.
+        """
+        names = compositions
+        if self.by == "chemical_system":
+            names = ["-".join(sorted(parse_formula(text).elements)) for text in compositions]
+        drawn = np.array([_draw(self.seed, name) for name in names])
+        if self.by != "time":
+            return np.array(PARTS)[np.searchsorted([self.train, self.train + self.val], drawn, side="right")]
+        days = [day if isinstance(day, str) else "" for day in created_at or [None] * len(compositions)]
+        earlier = np.where(drawn < self.train / (self.train + self.val), "train", "val")
+        part = np.where([day < self.before for day in days], earlier, "test")
+        return np.where([day == "" for day in days], NO_PART, part)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values: those that matter."""
+        values = asdict(self)
+        if self.by != "time":
+            del values["before"]
+        return values
 
 
 def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:
@@ -57,22 +99,26 @@ def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:
     Raises:
         SelectionError: a part is empty.
     """
-    path = store.path / "splits" / f"random-{value_hash(split.to_dict())[:8]}.parquet"
+    path = store.path / "splits" / f"{split.by}-{value_hash(split.to_dict())[:8]}.parquet"
     if not path.is_file():
         compositions = store.samples["composition"]
-        table = pd.DataFrame({"composition": compositions, "part": split.assign(compositions.tolist())})
+        days = store.samples["created_at"].tolist() if split.by == "time" else None
+        table = pd.DataFrame({"composition": compositions, "part": split.assign(compositions.tolist(), days)})
         with atomic_path(path) as temporary:
             table.to_parquet(temporary, index=False)
     part = pd.read_parquet(path)["part"].to_numpy()
     rows = {name: np.flatnonzero(part == name) for name in PARTS}
     empty = [name for name in PARTS if not len(rows[name])]
     if empty:
-        msg = f"with {len(store)} samples and seed {split.seed} no sample falls to {', '.join(empty)}: use more data"
+        way_out = "use more data"
+        if split.by == "time":
+            way_out = f"{(part == NO_PART).sum()} of them have no date; choose another data.split.before or by"
+        msg = f"with {len(store)} samples and {split} no sample falls to {', '.join(empty)}: {way_out}"
         raise SelectionError(msg)
     return rows
 
 
-def _draw(seed: int, composition: str) -> float:
-    """An even number in [0, 1), the same for ever for one seed and composition."""
-    digest = hashlib.sha256(f"{seed}:{composition}".encode()).digest()
+def _draw(seed: int, name: str) -> float:
+    """An even number in [0, 1), the same for ever for one seed and name."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.errors import ConfigError, SelectionError
 
-_compositions = st.lists(st.text("ABCFeOTi123", min_size=1, max_size=8), min_size=1, max_size=50)
+_composition = st.lists(st.sampled_from(["Fe", "O2", "Ti", "Sr3", "Ba"]), min_size=1, max_size=4).map("".join)
+_compositions = st.lists(_composition, min_size=1, max_size=50)
 _NAMES = [f"composition-{i}" for i in range(20_000)]
 
 
@@ -22,9 +23,10 @@ def _store(folder: Path, compositions: list[str]) -> PatternStore:
     return PatternStore(folder, {})
 
 
-@given(_compositions, _compositions, st.integers(0, 99))
-def test_a_composition_keeps_its_part_when_the_data_grow(some: list[str], more: list[str], seed: int) -> None:
-    split = Split(seed=seed)
+@pytest.mark.parametrize("by", ["composition", "chemical_system"])
+@given(some=_compositions, more=_compositions, seed=st.integers(0, 99))
+def test_a_composition_keeps_its_part_when_the_data_grow(by: str, some: list[str], more: list[str], seed: int) -> None:
+    split = Split(seed=seed, by=by)
     small = dict(zip(some, split.assign(some), strict=True))
     large = dict(zip(some + more, split.assign(some + more), strict=True))
     assert {name: large[name] for name in some} == small
@@ -86,7 +88,7 @@ def test_every_sample_falls_to_exactly_one_part(tmp_path: Path) -> None:
 
 def test_a_part_without_samples_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    with pytest.raises(SelectionError, match="with 1 samples and seed 42 no sample falls to") as caught:
+    with pytest.raises(SelectionError, match="with 1 samples and Split.* no sample falls to") as caught:
         indices(_store(tmp_path / "one", ["SrTiO3"]), Split())
     missing = {"train", "val", "test"} - set(Split().assign(["SrTiO3"]))
     assert all(part in str(caught.value) for part in missing)
@@ -110,3 +112,51 @@ def test_splits_of_other_seeds_or_shares_have_their_own_files(tmp_path: Path) ->
     for split in (Split(), Split(seed=1), Split(train=0.6), Split(val=0.15)):
         indices(store, split)
     assert len(list((tmp_path / "splits").iterdir())) == 4
+
+
+def test_all_compositions_of_a_chemical_system_are_in_one_part() -> None:
+    split = Split(by="chemical_system")
+    for system in ("Sr{}Ti{}O{}", "La{}Fe{}O{}", "Ba{}Ni{}S{}"):
+        compositions = [system.format(a, b, c) for a in (1, 2) for b in (1, 3) for c in (4, 5, 7)]
+        assert len(set(split.assign(compositions))) == 1
+
+
+def test_systems_are_dealt_out_in_the_shares_asked_for() -> None:
+    from itertools import combinations
+
+    systems = ["".join(each) for each in combinations(["H", "Li", "O", "Na", "S", "K", "Fe", "Ni", "Se", "Rb"], 3)]
+    parts = Split(by="chemical_system").assign(systems)
+    assert np.mean(parts == "train") == pytest.approx(0.7, abs=4 * np.sqrt(0.7 * 0.3 / len(systems)))
+
+
+def test_by_time_the_test_is_what_came_later() -> None:
+    days = ["2011-05-13", "2017-12-31", "2018-01-01", "2023-04-05", None]
+    names = [f"Sr{i + 1}TiO3" for i in range(5)]
+    parts = Split(by="time").assign(names, days)
+    assert set(parts[:2]) <= {"train", "val"}
+    assert parts[2:].tolist() == ["test", "test", "none"]
+    early = Split(by="time").assign(_NAMES, ["2011-05-13"] * len(_NAMES))
+    assert np.mean(early == "train") == pytest.approx(7 / 8, abs=0.01)
+    assert set(Split(by="time", before="2011-01-01").assign(names, days)) == {"test", "none"}
+
+
+def test_samples_without_a_date_are_in_no_part(tmp_path: Path) -> None:
+    store = _store(tmp_path, _NAMES[:300])
+    days = ["2012-01-01"] * 200 + ["2020-01-01"] * 50 + [None] * 50
+    pd.DataFrame({"composition": _NAMES[:300], "created_at": days}).to_parquet(tmp_path / "samples.parquet")
+    rows = indices(store, Split(by="time"))
+    assert rows["test"].tolist() == list(range(200, 250))
+    assert sorted([*rows["train"], *rows["val"]]) == list(range(200))
+
+
+def test_a_source_without_dates_cannot_be_split_by_time(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"composition": _NAMES[:30], "created_at": [None] * 30})
+    frame.to_parquet(tmp_path / "samples.parquet")
+    with pytest.raises(SelectionError, match="30 of them have no date"):
+        indices(PatternStore(tmp_path, {}), Split(by="time"))
+
+
+@pytest.mark.parametrize(("setting", "value"), [("by", "stoichiometry"), ("before", "last year"), ("before", 2018)])
+def test_what_is_no_split_is_refused(setting: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"data.split.{setting}={value!r}"):
+        Split(**{setting: value})  # type: ignore[arg-type]

@@ -88,7 +88,7 @@ def test_every_sample_falls_to_exactly_one_part(tmp_path: Path) -> None:
 
 def test_a_part_without_samples_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    with pytest.raises(SelectionError, match="with 1 samples and Split.* no sample falls to") as caught:
+    with pytest.raises(SelectionError, match=r"with 1 samples and Split.* no sample falls to") as caught:
         indices(_store(tmp_path / "one", ["SrTiO3"]), Split())
     missing = {"train", "val", "test"} - set(Split().assign(["SrTiO3"]))
     assert all(part in str(caught.value) for part in missing)

@@ -17,8 +17,15 @@ from torch import Tensor, nn
 from deepxrd.chem import Formula
 from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
 from deepxrd.models.baselines import Reference
+from deepxrd.models.retrieval.augment import (
+    draw_stretch,
+    drop_candidates,
+    stretch_patterns,
+    stretch_peaks,
+    stretched_points,
+)
 from deepxrd.models.retrieval.candidates import N_CANDIDATES, TemplateLibrary
-from deepxrd.models.retrieval.network import Output, RetrievalNet, losses
+from deepxrd.models.retrieval.network import RetrievalNet, losses
 from deepxrd.models.retrieval.volumes import TemplateVolumes
 from deepxrd.progress import progress_bar
 from deepxrd.xrd import Peaks, find_peaks
@@ -41,13 +48,24 @@ class _Data:
     patterns: NDArray[np.float32]
     peaks: NDArray[np.bool_]
 
-    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
-        simulated = torch.from_numpy(np.array(self.candidates[rows], dtype=np.float32))
-        return (*(torch.from_numpy(each[rows]) for each in (self.features, self.elements, self.mask)), simulated)
+    two_theta_deg: NDArray[np.float64]
 
-    def losses(self, out: Output, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        patterns, quality, mask = (torch.from_numpy(each[rows]) for each in (self.patterns, self.quality, self.mask))
-        return losses(out, patterns, torch.from_numpy(self.peaks[rows]).float(), quality, mask)
+    def losses(
+        self, net: RetrievalNet, rows: NDArray[np.int64], rng: np.random.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The losses of some compositions; with a generator, of variations of them (see `augment`)."""
+        simulated = torch.from_numpy(np.array(self.candidates[rows], dtype=np.float32))
+        patterns, peaks, mask = torch.from_numpy(self.patterns[rows]), self.peaks[rows], self.mask[rows]
+        if rng is not None:
+            stretch = draw_stretch(len(rows), rng)
+            both = torch.cat([simulated, patterns[:, None]], 1)
+            both = stretch_patterns(both, stretched_points(self.two_theta_deg, stretch))
+            simulated, patterns = both[:, :-1], both[:, -1]
+            peaks, mask = stretch_peaks(peaks, self.two_theta_deg, stretch), drop_candidates(mask, rng)
+        features, elements, quality = (torch.from_numpy(a[rows]) for a in (self.features, self.elements, self.quality))
+        seen = torch.from_numpy(mask)
+        out = net(features, elements, seen, simulated)
+        return losses(out, patterns, torch.from_numpy(peaks).float(), quality, seen)
 
 
 def fit_network(
@@ -94,7 +112,8 @@ def _prepare(
             parts.append((found.features, np.concatenate([found.old, found.new], axis=2), mask, quality))
             bar.advance(task, len(rows))
     features, elements, mask, quality = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return _Data(features, elements, mask, candidates, quality, patterns, _peak_map(patterns, reference))
+    peaks = _peak_map(patterns, reference)
+    return _Data(features, elements, mask, candidates, quality, patterns, peaks, reference.xrd.two_theta_deg)
 
 
 def _quality(
@@ -144,7 +163,7 @@ def _train(
             shuffled, total = rng.permutation(learned), 0.0
             for start in range(0, per_epoch * batch, batch):
                 rows = shuffled[start : start + batch]
-                loss, pearson = data.losses(net(*data.inputs(rows)), rows)
+                loss, pearson = data.losses(net, rows, rng)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -171,5 +190,5 @@ def _held_out(net: RetrievalNet, data: _Data, held: NDArray[np.int64]) -> float:
     total = 0.0
     for start in range(0, len(held), _AT_ONCE):
         rows = held[start : start + _AT_ONCE]
-        total += float(data.losses(net(*data.inputs(rows)), rows)[1]) * len(rows)
+        total += float(data.losses(net, rows)[1]) * len(rows)
     return total / len(held)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepxrd import __version__
 from deepxrd.entry import run
 from deepxrd.errors import CheckpointError, DeepXRDError
 
+if TYPE_CHECKING:
+    from deepxrd.screening import PatternPredictor
+
 _EPILOG = """
 examples:
   deepxrd predict SrTiO3 BaZrO3 --checkpoint outputs/.../checkpoints/best.ckpt --out patterns
-  deepxrd predict --file formulas.csv --checkpoint best.ckpt --out patterns.parquet
+  deepxrd predict --file formulas.csv --checkpoint best.ckpt --out screened
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
   deepxrd prepare --help
@@ -56,14 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         help="patterns of formulas, as CSV, Parquet and figures",
         description="Predict patterns. Formulas on the command line give a CSV and a PNG each, and a peaks.csv; "
-        "a file of formulas gives one Parquet table.",
+        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command goes on with it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.add_argument("formulas", nargs="*", metavar="FORMULA", help="such as SrTiO3 or 'Fe3(OF2)2'")
-    predict.add_argument("--file", type=Path, help="a CSV with a column 'formula', instead of formulas")
+    predict.add_argument(
+        "--file", type=Path, help="a CSV or Parquet table with a column 'formula', instead of formulas"
+    )
     predict.add_argument("--checkpoint", type=Path, help="a trained network, such as outputs/.../checkpoints/best.ckpt")
-    predict.add_argument("--out", type=Path, help="folder (default: patterns) or, with --file, Parquet table")
+    predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
     predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
     commands.add_parser(
@@ -85,32 +91,35 @@ def _predict(options: argparse.Namespace) -> None:
             "--checkpoint outputs/…/checkpoints/best.ckpt"
         )
         raise CheckpointError(msg)
-    from deepxrd import screening
     from deepxrd.predict import Predictor
 
     predictor = Predictor.load(options.checkpoint, device=options.device)
+    out = options.out or Path("patterns")
     if options.file:
-        out = options.out or Path("patterns.parquet")
-        screened = screening.predict_file(predictor, options.file, out)
-        print(f"{screened.n_predicted} patterns: {out}")  # noqa: T201 - what the user asks for
-        if screened.skipped:
-            raise SkippedRowsError(_skipped(screened.skipped, options.file))
+        _screen(predictor, options.file, out)
         return
+    from deepxrd import prediction_folder
+
     parsed = [predictor.check(text) for text in options.formulas]
-    folder = options.out or Path("patterns")
-    patterns = screening.predict_to_folder(predictor, parsed, folder)
+    patterns = prediction_folder.predict_to_folder(predictor, parsed, out)
     for formula, pattern in zip(parsed, patterns, strict=True):
         print(f"{formula}: strongest peaks\n  2θ (deg)  intensity")  # noqa: T201 - what the user asks for
-        for two_theta, intensity in screening.strongest_peaks(pattern, predictor.two_theta):
+        for two_theta, intensity in prediction_folder.strongest_peaks(pattern, predictor.two_theta):
             print(f"  {two_theta:8.2f}  {intensity:9.1f}")  # noqa: T201 - what the user asks for
-    print(f"results: {folder}")  # noqa: T201 - what the user asks for
+    print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 
-def _skipped(skipped: dict[int, str], file: Path, *, shown: int = 10) -> str:
-    lines = [f"  line {line}: {reason}" for line, reason in list(skipped.items())[:shown]]
-    if len(skipped) > shown:
-        lines.append(f"  and {len(skipped) - shown} more")
-    return f"{len(skipped)} rows of {file} were skipped:\n" + "\n".join(lines)
+def _screen(predictor: PatternPredictor, table: Path, out: Path) -> None:
+    from deepxrd.screening import PATTERNS, SKIPPED, screen
+
+    screened = screen(predictor, table, out)
+    print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
+    if screened.n_skipped:
+        lines = [f"  line {line}: {reason}" for line, reason in screened.first_skipped]
+        if screened.n_skipped > len(lines):
+            lines.append(f"  and {screened.n_skipped - len(lines)} more")
+        msg = f"{screened.n_skipped} rows of {table} were skipped, see {out / SKIPPED}:\n" + "\n".join(lines)
+        raise SkippedRowsError(msg)
 
 
 if __name__ == "__main__":

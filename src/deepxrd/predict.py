@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,19 @@ from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import ConfigError
 from deepxrd.models import SavedNetwork, load_network, to_patterns
 from deepxrd.xrd import XrdSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a predictor says of n formulas.
+
+    Attributes:
+        patterns: ``(n, n_points)`` float32, from 0 to 100.
+        columns: what else it knows of each formula, arrays ``(n,)`` by name.
+    """
+
+    patterns: NDArray[np.float32]
+    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 class Predictor:
@@ -55,6 +72,15 @@ class Predictor:
         """The grid of the patterns, ``(n_points,)``, degrees 2θ."""
         return self.xrd.two_theta_deg
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights and of what they were made for: equal fingerprints, equal predictions."""
+        described = [str(self._net), self._network.encoding.to_dict(), self.xrd.to_dict()]
+        digest = hashlib.sha256(json.dumps(described).encode())
+        for name, values in self._net.state_dict().items():
+            digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
     def check(self, formula: str) -> Formula:
         """Parse a formula and make sure that it can be predicted.
 
@@ -86,3 +112,7 @@ class Predictor:
                 raw = self._net(batch.to(self._device).float())
                 out[start : start + batch_size] = to_patterns(raw).cpu().numpy()
         return out
+
+    def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
+        """The same, as screening takes it; this network has no further columns."""
+        return Predictions(self.patterns(formulas))

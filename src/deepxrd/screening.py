@@ -1,123 +1,191 @@
-"""Predictions for files: a few formulas into a folder for people, many into one Parquet table."""
+"""Predictions for a table of formulas: streamed into a folder of Parquet parts, and gone on with after a kill."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from deepxrd import __version__
 from deepxrd.chem import Formula
-from deepxrd.errors import FormulaError, SourceError
-from deepxrd.files import atomic_path
-from deepxrd.predict import Predictor
+from deepxrd.errors import ConfigError, FormulaError
+from deepxrd.files import atomic_path, file_hash, write_json
+from deepxrd.formula_table import read_formulas
+from deepxrd.predict import Predictions
 from deepxrd.progress import progress_bar
-from deepxrd.xrd import find_peaks
+from deepxrd.xrd import XrdSettings
 
-_ROWS_AT_ONCE = 1024
+FORMAT = 1
+"""Raised whenever the same inputs would give other files."""
+MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
+ROWS_PER_PART = 4096
+"""Rows of the input behind each part: what a kill can cost, and what is held in memory."""
+_SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
 
 
-@dataclass
+class PatternPredictor(Protocol):
+    """What screening asks of a predictor."""
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that its predictions depend on."""
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; FormulaError if it cannot be predicted."""
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """Predict one row per formula; of none, too, so that the columns are known beforehand."""
+
+
+@dataclass(frozen=True)
 class Screened:
-    """What became of a file of formulas.
+    """What became of a table of formulas.
 
     Attributes:
         n_predicted: patterns written.
-        skipped: why each bad row was skipped, by its line.
+        n_skipped: rows that could not be predicted; they are listed in ``skipped.csv``.
+        first_skipped: line and reason of the first of them.
     """
 
-    n_predicted: int = 0
-    skipped: dict[int, str] = field(default_factory=dict)
+    n_predicted: int
+    n_skipped: int
+    first_skipped: tuple[tuple[int, str], ...]
 
 
-def strongest_peaks(
-    pattern: NDArray[np.float32], two_theta_deg: NDArray[np.float64], *, n: int = 10
-) -> list[tuple[float, float]]:
-    """The n strongest peaks as (2θ in degrees, intensity), strongest first."""
-    position, height = find_peaks(pattern[None], two_theta_deg).of(0)
-    order = np.argsort(-height, kind="stable")[:n]
-    return [(float(position[i]), float(height[i])) for i in order]
+def screen(predictor: PatternPredictor, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART) -> Screened:
+    """Predict each formula of a CSV or Parquet table into a folder.
 
+    The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, ``pattern`` in float16, and
+    what columns the predictor adds), ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which
+    says of what table, by what predictor. Parts that a killed screening left there are kept.
 
-def predict_to_folder(predictor: Predictor, formulas: list[Formula], folder: Path) -> NDArray[np.float32]:
-    """Write a CSV and a PNG per formula, and one ``peaks.csv``; returns the patterns ``(n, n_points)``."""
-    from deepxrd.analysis import figures
-
-    patterns = predictor.patterns(formulas)
-    peaks = find_peaks(patterns, predictor.two_theta)
-    for formula, pattern in zip(formulas, patterns, strict=True):
-        with atomic_path(folder / f"{formula}.csv") as temporary:
-            table = np.column_stack([predictor.two_theta, pattern])
-            np.savetxt(temporary, table, "%.4f", delimiter=",", header="two_theta_deg,intensity", comments="")
-        figures.save(figures.predicted_pattern(str(formula), pattern, predictor.xrd), folder / f"{formula}.png")
-    with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["formula", "two_theta_deg", "intensity"])
-        for row, formula in enumerate(formulas):
-            writer.writerows([formula, f"{t:.3f}", f"{i:.2f}"] for t, i in zip(*peaks.of(row), strict=True))
-    return patterns
-
-
-def predict_file(predictor: Predictor, formulas_file: Path, out: Path) -> Screened:
-    """Predict a CSV with a column ``formula`` into a Parquet table with columns ``formula`` and ``pattern``.
-
-    Rows are streamed, so memory stays the same however long the file is. A row that cannot be predicted is skipped.
-    The grid is kept in the table's metadata as ``two_theta_deg``: first, last, number of points.
+    Args:
+        predictor: of the patterns.
+        table: with a column ``formula``; see :func:`deepxrd.formula_table.read_formulas`.
+        out: the folder.
+        rows_per_part: rows of the table behind each part.
 
     Raises:
-        SourceError: there is no such file, or it has no such column.
+        SourceError: there is no such table.
+        ConfigError: the folder holds another screening.
     """
-    result = Screened()
+    n_rows = sum(1 for _ in read_formulas(table))
+    manifest = _manifest(predictor, table, n_rows=n_rows, rows_per_part=rows_per_part)
+    _claim(out, manifest)
+    schema = _schema(predictor)
+    parts = [out / PATTERNS / f"part-{i:05d}.parquet" for i in range(-(-n_rows // rows_per_part))]
+    rows = read_formulas(table)
+    with progress_bar() as bar:
+        task = bar.add_task("Predicting", total=n_rows)
+        for part in parts:
+            chunk = list(itertools.islice(rows, rows_per_part))
+            if not part.exists():
+                _write_part(predictor, chunk, part, schema)
+            bar.advance(task, len(chunk))
+    screened = _finish(parts, out)
+    write_json(out / MANIFEST, {**manifest, "n_predicted": screened.n_predicted, "n_skipped": screened.n_skipped})
+    return screened
+
+
+def _manifest(predictor: PatternPredictor, table: Path, **settings: int) -> dict[str, Any]:
+    """All that the parts depend on, and so what a screening that is gone on with must share."""
+    return {
+        "format": FORMAT,
+        "deepxrd": __version__,
+        "table_sha256": file_hash(table),
+        "predictor": predictor.fingerprint,
+        "xrd": predictor.xrd.to_dict(),
+        **settings,
+    }
+
+
+def _claim(out: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, or make sure that the one that is there says the same."""
+    path = out / MANIFEST
+    if not path.exists():
+        write_json(path, manifest)
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+        differ = [key for key, value in manifest.items() if there.get(key) != value]
+    except (ValueError, AttributeError):
+        differ = [MANIFEST]
+    if differ:
+        msg = (
+            f"{out} holds another screening ({', '.join(differ)} differ): choose another --out, or delete that folder "
+            "to begin anew"
+        )
+        raise ConfigError(msg)
+
+
+def _schema(predictor: PatternPredictor) -> pa.Schema:
+    """Columns of a part; the grid is in the metadata as ``two_theta_deg``: first, last, number of points."""
     xrd = predictor.xrd
+    extra = [(name, pa.array(values).type) for name, values in predictor.predict([]).columns.items()]
+    # float16 is within 0.03 of 100, a hundredth of what predictions are off by, and half of float32
+    fields = [("line", pa.int64()), ("formula", pa.string()), *extra, ("pattern", pa.list_(pa.float16(), xrd.n_points))]
     grid = f"{xrd.two_theta_min_deg},{xrd.two_theta_max_deg},{xrd.n_points}"
-    fields = [("formula", pa.string()), ("pattern", pa.list_(pa.float32(), xrd.n_points))]
-    schema = pa.schema(fields, metadata={"two_theta_deg": grid})
-    total = sum(1 for _ in _read_formulas(formulas_file))
-    with (
-        atomic_path(out) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-        progress_bar() as bar,
-    ):
-        task = bar.add_task("Predicting", total=total)
-        names: list[str] = []
-        parsed: list[Formula] = []
-
-        def flush() -> None:
-            patterns = predictor.patterns(parsed)
-            values = pa.FixedSizeListArray.from_arrays(pa.array(patterns.ravel()), xrd.n_points)
-            writer.write_table(pa.table([pa.array(names), values], schema=schema))
-            result.n_predicted += len(names)
-            names.clear()
-            parsed.clear()
-
-        for line, text in _read_formulas(formulas_file):
-            try:
-                parsed.append(predictor.check(text))
-                names.append(text)
-            except FormulaError as error:
-                result.skipped[line] = str(error)
-            bar.advance(task)
-            if len(names) == _ROWS_AT_ONCE:
-                flush()
-        if names:
-            flush()
-    return result
+    return pa.schema(fields, metadata={"two_theta_deg": grid})
 
 
-def _read_formulas(path: Path) -> Iterator[tuple[int, str]]:
-    """Line number and text of each formula."""
-    if not path.is_file():
-        msg = f"no such file: {path}; give a CSV with a column 'formula'"
-        raise SourceError(msg)
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        reader = csv.DictReader(stream)
-        if "formula" not in (reader.fieldnames or ()):
-            msg = f"{path} has no column 'formula'; its columns are {', '.join(reader.fieldnames or ()) or 'none'}"
-            raise SourceError(msg)
-        for row in reader:
-            yield reader.line_num, row["formula"] or ""
+def _write_part(predictor: PatternPredictor, chunk: list[tuple[int, str]], part: Path, schema: pa.Schema) -> None:
+    """Predict some rows of the table and write them."""
+    lines: list[int] = []
+    texts: list[str] = []
+    formulas: list[Formula] = []
+    skipped: list[tuple[int, str, str]] = []
+    for line, text in chunk:
+        try:
+            formulas.append(predictor.check(text))
+        except FormulaError as error:
+            skipped.append((line, text, str(error)))
+        else:
+            lines.append(line)
+            texts.append(text)
+    predictions = predictor.predict(formulas)
+    values = pa.array(predictions.patterns.astype(np.float16).ravel())
+    pattern = pa.FixedSizeListArray.from_arrays(values, predictor.xrd.n_points)
+    columns = [pa.array(lines, pa.int64()), pa.array(texts), *map(pa.array, predictions.columns.values()), pattern]
+    metadata = {**schema.metadata, _SKIPPED_KEY: json.dumps(skipped, ensure_ascii=False).encode(errors="replace")}
+    with atomic_path(part) as temporary:
+        # bytes of the same significance side by side compress best: by a quarter here, and in less time
+        pq.write_table(
+            pa.table(columns, schema=schema.with_metadata(metadata)),
+            temporary,
+            compression="zstd",
+            use_dictionary=False,
+            use_byte_stream_split=["pattern.list.element"],
+        )
+
+
+def _finish(parts: list[Path], out: Path, *, shown: int = 10) -> Screened:
+    """Count what was predicted and list what was skipped, part by part."""
+    n_predicted = sum(pq.read_metadata(part).num_rows for part in parts)
+    skipped = list(itertools.islice(_skipped(parts), shown))
+    if not skipped:
+        return Screened(n_predicted, 0, ())
+    n_skipped = 0
+    with atomic_path(out / SKIPPED) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["line", "formula", "reason"])
+        for row in _skipped(parts):
+            writer.writerow(row)
+            n_skipped += 1
+    return Screened(n_predicted, n_skipped, tuple((line, reason) for line, _, reason in skipped))
+
+
+def _skipped(parts: list[Path]) -> Iterator[tuple[int, str, str]]:
+    for part in parts:
+        yield from json.loads(pq.read_schema(part).metadata[_SKIPPED_KEY])

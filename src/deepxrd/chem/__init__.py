@@ -1,18 +1,18 @@
 """Formulas, their one-hot encoding, and crystals as plain arrays."""
 
 from deepxrd.chem.crystal import Crystal, lattice_from_parameters
-from deepxrd.chem.elements import ATOMIC_NUMBERS, SYMBOLS, electronegativity
+from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.encoding import PAPER_ELEMENTS, OneHotEncoding
 from deepxrd.chem.formula import Formula, formula_from_amounts, formula_from_atomic_numbers, parse_formula
 
 __all__ = [
     "ATOMIC_NUMBERS",
+    "ELECTRONEGATIVITY",
     "PAPER_ELEMENTS",
     "SYMBOLS",
     "Crystal",
     "Formula",
     "OneHotEncoding",
-    "electronegativity",
     "formula_from_amounts",
     "formula_from_atomic_numbers",
     "lattice_from_parameters",

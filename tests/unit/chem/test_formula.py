@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from fractions import Fraction
 from math import gcd
 
@@ -8,9 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Element
 
-from deepxrd.chem import SYMBOLS, Formula, formula_from_amounts, formula_from_atomic_numbers, parse_formula
+from deepxrd.chem import (
+    ELECTRONEGATIVITY,
+    SYMBOLS,
+    Formula,
+    formula_from_amounts,
+    formula_from_atomic_numbers,
+    parse_formula,
+)
 from deepxrd.errors import FormulaError
 
 _NATURAL = SYMBOLS[:94]
@@ -153,3 +161,11 @@ def test_amounts_may_be_fractions_and_zeros_are_dropped() -> None:
 
 def test_a_formula_of_more_than_26_elements_still_has_a_stoichiometry() -> None:
     assert parse_formula("".join(SYMBOLS[:28])).anonymous == "ABCDEFGHIJKLMNOPQRSTUVWXYZAaAb"
+
+
+def test_electronegativities_are_those_of_pymatgen() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pymatgen warns about elements that have no value
+        theirs = {symbol: float(Element(symbol).X) for symbol in SYMBOLS}
+    for symbol, value in theirs.items():
+        assert ELECTRONEGATIVITY[symbol] == (np.inf if np.isnan(value) else value), symbol

@@ -105,3 +105,14 @@ def test_patterns_run_from_0_to_100_whatever_the_offset_and_scale() -> None:
     assert expected.amax(dim=1).tolist() == pytest.approx([100.0] * 4)
     torch.testing.assert_close(to_patterns(7 * raw + 3), expected, atol=1e-3, rtol=0)
     assert torch.equal(to_patterns(torch.ones(1, 1024)), torch.zeros(1, 1024))
+
+
+def test_a_fingerprint_tells_other_weights_and_other_settings(checkpoint: Path) -> None:
+    first = Predictor.load(checkpoint).fingerprint
+    assert Predictor.load(checkpoint).fingerprint == first
+    change(checkpoint, xrd=XrdSettings(radiation="MoKa").to_dict())
+    second = Predictor.load(checkpoint).fingerprint
+    content = torch.load(checkpoint, weights_only=True)
+    content["state_dict"]["net.dense.bias"][0] += 1e-3
+    torch.save(content, checkpoint)
+    assert len({first, second, Predictor.load(checkpoint).fingerprint}) == 3

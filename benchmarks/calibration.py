@@ -20,7 +20,7 @@ from deepxrd.chem import parse_formula
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.files import write_text
 from deepxrd.metrics import peak_scores
-from deepxrd.models.retrieval import RetrievalModel
+from deepxrd.models.retrieval.saved import load
 from deepxrd.provenance import git_commit, machine
 from deepxrd.xrd import find_peaks
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    store, model = PatternStore.open(arguments.store), RetrievalModel.load(arguments.weights)
+    store, model = PatternStore.open(arguments.store), load(arguments.weights)
     test = indices(store, Split())["test"]
     said = model.predict([parse_formula(text) for text in store.samples["composition"].iloc[test]])
     true = find_peaks(np.array(store.patterns[test]), store.xrd.two_theta_deg)

@@ -15,7 +15,8 @@ from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
 from deepxrd.files import locked, value_hash
 from deepxrd.models.baselines import Baseline, Reference, Truth
-from deepxrd.models.retrieval.model import FORMAT, RetrievalModel, check_settings
+from deepxrd.models.retrieval.model import FORMAT, RetrievalModel, check_grid, check_numbers
+from deepxrd.models.retrieval.saved import FACTS, load, save
 
 ANSWERS = ("likely", "expected")
 _log = logging.getLogger(__name__)
@@ -27,23 +28,31 @@ class Retrieval(Baseline):
     Args:
         answer: ``likely``: of the peaks that promise the highest F1; ``expected``: the expected pattern.
         weights: a folder to load; without, the model is fitted and kept in `Baseline.keep_dir`, if there is one.
-        epochs: of the training.
+        epochs: of the training of each network.
+        members: how many networks to train, whose answers are averaged.
         seed: of the training.
     """
 
-    def __init__(self, *, answer: str = "likely", weights: str | None = None, epochs: int = 4, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        answer: str = "likely",
+        weights: str | None = None,
+        epochs: int = 4,
+        members: int = 1,
+        seed: int = 0,
+    ) -> None:
         if answer not in ANSWERS:
             msg = f"model.answer is one of {', '.join(ANSWERS)}, not {answer!r}"
             raise ConfigError(msg)
-        if epochs < 1:
-            msg = f"model.epochs must be 1 or more, not {epochs}"
-            raise ConfigError(msg)
-        self._answer, self._weights, self._epochs, self._seed = answer, weights, epochs, seed
+        check_numbers(epochs=epochs, members=members)
+        self._answer, self._weights = answer, weights
+        self._settings = {"epochs": epochs, "members": members, "seed": seed}
         self._model: RetrievalModel | None = None
 
     def fit(self, reference: Reference) -> Self:
         """Load the model if it was fitted to the same before; else fit it."""
-        check_settings(reference.xrd, epochs=self._epochs, batch=1)
+        check_grid(reference.xrd)
         self._model = self._load_or_fit(reference)
         if self._model.xrd != reference.xrd:
             msg = f"model.weights={self._weights} predicts other patterns ({self._model.xrd}) than {reference.xrd}"
@@ -69,16 +78,16 @@ class Retrieval(Baseline):
 
     def _load_or_fit(self, reference: Reference) -> RetrievalModel:
         if self._weights:
-            return RetrievalModel.load(Path(self._weights))
+            return load(Path(self._weights))
         if self.keep_dir is None:
-            return RetrievalModel.fit(reference, seed=self._seed, epochs=self._epochs)
-        made_from = {"format": FORMAT, "reference": _hash(reference), "seed": self._seed, "epochs": self._epochs}
+            return RetrievalModel.fit(reference, **self._settings)
+        made_from = {"format": FORMAT, "reference": _hash(reference), **self._settings}
         folder = self.keep_dir / f"retrieval-{value_hash(made_from)[:12]}"
         with locked(self.keep_dir / f".{folder.name}.lock"):
-            if not (folder / "model.json").is_file():
+            if not (folder / FACTS).is_file():
                 _log.info("fitting the retrieval model; it will be kept in %s", folder)
-                RetrievalModel.fit(reference, seed=self._seed, epochs=self._epochs).save(folder)
-        return RetrievalModel.load(folder)
+                save(RetrievalModel.fit(reference, **self._settings), folder)
+        return load(folder)
 
 
 def _hash(reference: Reference) -> str:

@@ -17,13 +17,6 @@ from torch import Tensor, nn
 from deepxrd.chem import Formula
 from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
 from deepxrd.models.baselines import Reference
-from deepxrd.models.retrieval.augment import (
-    draw_stretch,
-    drop_candidates,
-    stretch_patterns,
-    stretch_peaks,
-    stretched_points,
-)
 from deepxrd.models.retrieval.candidates import N_CANDIDATES, TemplateLibrary
 from deepxrd.models.retrieval.network import RetrievalNet, losses
 from deepxrd.models.retrieval.volumes import TemplateVolumes
@@ -48,47 +41,51 @@ class _Data:
     patterns: NDArray[np.float32]
     peaks: NDArray[np.bool_]
 
-    two_theta_deg: NDArray[np.float64]
-
-    def losses(
-        self, net: RetrievalNet, rows: NDArray[np.int64], rng: np.random.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The losses of some compositions; with a generator, of variations of them (see `augment`)."""
+    def losses(self, net: RetrievalNet, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         simulated = torch.from_numpy(np.array(self.candidates[rows], dtype=np.float32))
-        patterns, peaks, mask = torch.from_numpy(self.patterns[rows]), self.peaks[rows], self.mask[rows]
-        if rng is not None:
-            stretch = draw_stretch(len(rows), rng)
-            both = torch.cat([simulated, patterns[:, None]], 1)
-            both = stretch_patterns(both, stretched_points(self.two_theta_deg, stretch))
-            simulated, patterns = both[:, :-1], both[:, -1]
-            peaks, mask = stretch_peaks(peaks, self.two_theta_deg, stretch), drop_candidates(mask, rng)
-        features, elements, quality = (torch.from_numpy(a[rows]) for a in (self.features, self.elements, self.quality))
-        seen = torch.from_numpy(mask)
-        out = net(features, elements, seen, simulated)
-        return losses(out, patterns, torch.from_numpy(peaks).float(), quality, seen)
+        features, elements, mask, patterns, quality = (
+            torch.from_numpy(each[rows])
+            for each in (self.features, self.elements, self.mask, self.patterns, self.quality)
+        )
+        out = net(features, elements, mask, simulated)
+        return losses(out, patterns, torch.from_numpy(self.peaks[rows]).float(), quality, mask)
 
 
-def fit_network(
-    reference: Reference, library: TemplateLibrary, volumes: TemplateVolumes, *, seed: int, epochs: int, batch: int
-) -> RetrievalNet:
-    """Train the network on all training compositions that have candidates.
+def fit_networks(
+    reference: Reference,
+    library: TemplateLibrary,
+    volumes: TemplateVolumes,
+    *,
+    seed: int,
+    epochs: int,
+    batch: int,
+    members: int,
+) -> tuple[RetrievalNet, ...]:
+    """Train networks on all training compositions that have candidates; they differ by their seed only.
 
     Patterns of candidates are kept in a temporary file, 32 kB a composition, and not in memory.
     """
     known = np.flatnonzero(library.known(reference.formulas))
+    seeds = [seed + 1000 * member for member in range(members)]
     with tempfile.TemporaryDirectory(prefix="deepxrd-retrieval-") as folder, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if not len(known):  # nothing to learn from, and nothing that the network will be asked
-            n_features = library.candidates([], volumes).features.shape[-1]
-            return RetrievalNet(n_features, library.width, reference.xrd.two_theta_deg).eval()
-        data = _prepare(reference, known, library, volumes, Path(folder))
-        net = RetrievalNet(data.features.shape[-1], library.width, reference.xrd.two_theta_deg)
-        seen = torch.from_numpy(data.features[data.mask])
-        if len(seen):
-            net.centre.copy_(seen.mean(0))
-            net.spread.copy_(seen.std(0, correction=0) + 1e-6)
-        usable = np.flatnonzero(data.mask.any(axis=1))
-        return _train(net, data, usable, seed=seed, epochs=epochs, batch=batch) if len(usable) else net.eval()
+        data = _prepare(reference, known, library, volumes, Path(folder)) if len(known) else None
+        n_features = library.candidates([], volumes).features.shape[-1]
+        nets = []
+        for each in seeds:
+            torch.manual_seed(each)
+            net = RetrievalNet(n_features, library.width, reference.xrd.two_theta_deg)
+            # without data there is nothing to learn from, and nothing that the network will be asked
+            nets.append(net.eval() if data is None else _fit(net, data, seed=each, epochs=epochs, batch=batch))
+        return tuple(nets)
+
+
+def _fit(net: RetrievalNet, data: _Data, *, seed: int, epochs: int, batch: int) -> RetrievalNet:
+    seen = torch.from_numpy(data.features[data.mask])
+    if len(seen):
+        net.centre.copy_(seen.mean(0))
+        net.spread.copy_(seen.std(0, correction=0) + 1e-6)
+    usable = np.flatnonzero(data.mask.any(axis=1))
+    return _train(net, data, usable, seed=seed, epochs=epochs, batch=batch) if len(usable) else net.eval()
 
 
 def _prepare(
@@ -112,8 +109,7 @@ def _prepare(
             parts.append((found.features, np.concatenate([found.old, found.new], axis=2), mask, quality))
             bar.advance(task, len(rows))
     features, elements, mask, quality = (np.concatenate(each) for each in zip(*parts, strict=True))
-    peaks = _peak_map(patterns, reference)
-    return _Data(features, elements, mask, candidates, quality, patterns, peaks, reference.xrd.two_theta_deg)
+    return _Data(features, elements, mask, candidates, quality, patterns, _peak_map(patterns, reference))
 
 
 def _quality(
@@ -163,7 +159,7 @@ def _train(
             shuffled, total = rng.permutation(learned), 0.0
             for start in range(0, per_epoch * batch, batch):
                 rows = shuffled[start : start + batch]
-                loss, pearson = data.losses(net, rows, rng)
+                loss, pearson = data.losses(net, rows)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)

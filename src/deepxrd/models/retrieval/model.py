@@ -1,35 +1,29 @@
-"""The model as a whole: fit, predict, save, load."""
+"""The model as a whole: fit and predict."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from deepxrd.chem import Crystal, Formula, parse_formula
-from deepxrd.errors import CheckpointError, ConfigError
-from deepxrd.files import write_json
+from deepxrd.chem import Formula
+from deepxrd.errors import ConfigError
 from deepxrd.models.baselines import MeanPattern, Reference
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.retrieval.candidates import TemplateLibrary
 from deepxrd.models.retrieval.decode import decode, draw
-from deepxrd.models.retrieval.fit import fit_network
+from deepxrd.models.retrieval.fit import fit_networks
+from deepxrd.models.retrieval.geometry import share_geometry
 from deepxrd.models.retrieval.network import DIVISOR, RetrievalNet
-from deepxrd.models.retrieval.protostructure import Protostructure, protostructures
+from deepxrd.models.retrieval.protostructure import protostructures
 from deepxrd.models.retrieval.volumes import TemplateVolumes
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same training part would give other predictions."""
 _AT_ONCE = 256
 
@@ -63,7 +57,7 @@ class RetrievalModel:
     Attributes:
         library: structures to substitute into.
         volumes: of the candidates.
-        net: what weighs them.
+        nets: what weighs them: networks that were trained apart, whose answers are averaged.
         mean: the mean training pattern, ``(n_points,)``.
         lonely: training compositions that nothing else in the library is like, and for each the mean of all others.
         xrd: settings of the patterns.
@@ -71,23 +65,31 @@ class RetrievalModel:
 
     library: TemplateLibrary
     volumes: TemplateVolumes
-    net: RetrievalNet
+    nets: tuple[RetrievalNet, ...]
     mean: NDArray[np.float32]
     lonely: dict[Formula, NDArray[np.float32]]
     xrd: XrdSettings
 
     @classmethod
-    def fit(cls, reference: Reference, *, seed: int = 0, epochs: int = 4, batch: int = 64) -> Self:
+    def fit(cls, reference: Reference, *, seed: int = 0, epochs: int = 4, batch: int = 64, members: int = 1) -> Self:
         """Learn from the training part; the same seed gives the same numbers.
+
+        Args:
+            reference: the training part.
+            seed: of all that is drawn.
+            epochs: of the training of each network.
+            batch: compositions at a time.
+            members: how many networks to train.
 
         Raises:
             ConfigError: the grid does not suit the network, or a number makes no sense.
         """
-        check_settings(reference.xrd, epochs=epochs, batch=batch)
+        check_grid(reference.xrd)
+        check_numbers(epochs=epochs, batch=batch, members=members)
         additive = AdditiveVolumes(reference.formulas, reference.crystals)
         library = TemplateLibrary(reference.formulas, reference.crystals, protostructures(reference.crystals), additive)
         volumes = library.fit_volumes(seed=seed)
-        net = fit_network(reference, library, volumes, seed=seed, epochs=epochs, batch=batch)
+        nets = fit_networks(reference, library, volumes, seed=seed, epochs=epochs, batch=batch, members=members)
         distinct = list(reference.rows_of)
         alone = [f for f, known in zip(distinct, library.known(distinct), strict=True) if not known]
         if len(distinct) == 1:
@@ -95,7 +97,7 @@ class RetrievalModel:
         pattern = MeanPattern().fit(reference)
         lonely = dict(zip(alone, pattern.predict(alone), strict=True))
         total = np.asarray(np.sum(reference.patterns, axis=0, dtype=np.float64))
-        return cls(library, volumes, net, normalise(total[None])[0], lonely, reference.xrd)
+        return cls(library, volumes, nets, normalise(total[None])[0], lonely, reference.xrd)
 
     def predict(self, formulas: Sequence[Formula]) -> Prediction:
         """Patterns and peaks of compositions; what is known of their own structures is not used."""
@@ -133,98 +135,45 @@ class RetrievalModel:
         mask = np.asarray(simulated.any(axis=2))
         sound = np.asarray(mask.any(axis=1))
         mask[~sound, 0] = True  # attention to nothing at all is not a number
-        out = self.net(*(torch.from_numpy(each) for each in (found.features, elements, mask, simulated)))
-        pattern = normalise(np.maximum(out.pattern.numpy(), 0.0))
-        return sound, pattern, out.peaks.sigmoid().double().numpy()
+        inputs = [torch.from_numpy(each) for each in (found.features, elements, mask, simulated)]
+        outputs = [net(*inputs) for net in self.nets]
+        pattern = torch.stack([out.pattern for out in outputs]).mean(0)
+        density = torch.stack([out.peaks.sigmoid() for out in outputs]).double().mean(0)
+        return sound, normalise(np.maximum(pattern.numpy(), 0.0)), density.numpy()
 
-    def save(self, folder: Path) -> None:
-        """Write a folder that is either whole or not there: safetensors, LightGBM's text and JSON."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            made = Path(temporary) / folder.name
-            made.mkdir()
-            self._write(made)
-            if folder.exists():
-                shutil.rmtree(folder)
-            made.rename(folder)
+    def compact(self) -> Self:
+        """A model that is much smaller and nearly as good: shared positions of sites, and weights in half precision.
 
-    def _write(self, folder: Path) -> None:
-        crystals, kinds = self.library.crystals, self.library.kinds
-        arrays = {
-            "lattice": np.stack([each.lattice for each in crystals]),
-            "n_sites": np.array([len(each.atomic_numbers) for each in crystals]),
-            "atomic_numbers": np.concatenate([each.atomic_numbers for each in crystals]),
-            "frac_coords": np.concatenate([each.frac_coords for each in crystals]),
-            "occupancies": np.concatenate([each.occupancies for each in crystals]),
-            "space_group": np.array([each.space_group for each in kinds]),
-            "n_primitive": np.array([each.n_primitive for each in kinds]),
-            "volume_angstrom3": self.library.additive.volume_angstrom3,
-            "mean": self.mean,
-            "lonely": np.stack([self.mean, *self.lonely.values()]),
-        }
-        save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / "library.safetensors")
-        weights = {key: np.ascontiguousarray(each.numpy()) for key, each in self.net.state_dict().items()}
-        save_file(weights, folder / "network.safetensors")
-        self.volumes.save(folder)
-        facts = {
-            "format": FORMAT,
-            "xrd": self.xrd.to_dict(),
-            "n_features": len(self.net.centre),
-            "formulas": [each.reduced for each in self.library.formulas],
-            "labels": [each.label for each in kinds],
-            "lonely": [each.reduced for each in self.lonely],
-        }
-        write_json(folder / "model.json", facts)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; nothing in it is run.
-
-        Raises:
-            CheckpointError: it is no such folder.
+        See :func:`deepxrd.models.retrieval.geometry.share_geometry`.
         """
-        try:
-            facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            if facts["format"] != FORMAT:
-                msg = f"{folder} holds a retrieval model of format {facts['format']}, not {FORMAT}: fit it anew"
-                raise CheckpointError(msg)
-            arrays, weights = (load_file(folder / f"{name}.safetensors") for name in ("library", "network"))
-            library = _library(facts["formulas"], facts["labels"], arrays)
-            xrd = XrdSettings(**facts["xrd"])
-            net = RetrievalNet(facts["n_features"], library.width, xrd.two_theta_deg)
-            net.load_state_dict({key: torch.from_numpy(each) for key, each in weights.items()})
-            lonely = dict(zip(map(parse_formula, facts["lonely"]), arrays["lonely"][1:], strict=True))
-            # laid out as it was when it was trained, so that sums are formed in the same order
-            net = net.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            return cls(library, TemplateVolumes.load(folder), net, arrays["mean"], lonely, xrd)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            msg = f"{folder} holds no retrieval model that can be read: {error}"
-            raise CheckpointError(msg) from error
+        nets = []
+        for net in self.nets:
+            rounded = {key: each.half().to(each.dtype) for key, each in net.state_dict().items()}
+            nets.append(RetrievalNet(len(net.centre), self.library.width, self.xrd.two_theta_deg))
+            nets[-1].load_state_dict(rounded)
+        kept = tuple(net.to(memory_format=torch.channels_last).eval() for net in nets)  # type: ignore[call-overload]
+        return replace(self, library=share_geometry(self.library, self.xrd), nets=kept)
 
 
-def check_settings(xrd: XrdSettings, *, epochs: int, batch: int) -> None:
+def check_grid(xrd: XrdSettings) -> None:
     """Find out before hours of training.
 
     Raises:
-        ConfigError: the grid does not suit the network, or a number makes no sense.
+        ConfigError: the grid does not suit the network.
     """
     if xrd.axis != "two_theta" or xrd.n_points % DIVISOR:
         msg = f"the retrieval model needs xrd.axis=two_theta and xrd.n_points a multiple of {DIVISOR}, not "
         msg += f"{xrd.axis} and {xrd.n_points}"
         raise ConfigError(msg)
-    if epochs < 1 or batch < 1:
-        msg = f"the retrieval model needs at least 1 epoch and batches of 1, not {epochs} and {batch}"
-        raise ConfigError(msg)
 
 
-def _library(formulas: list[str], labels: list[str], arrays: dict[str, NDArray[np.float64]]) -> TemplateLibrary:
-    ends = np.cumsum(arrays["n_sites"])[:-1]
-    sites = [np.split(arrays[name], ends) for name in ("atomic_numbers", "frac_coords", "occupancies")]
-    crystals = [Crystal(*each) for each in zip(arrays["lattice"], *sites, strict=True)]
-    kinds = [
-        Protostructure(label, int(group), int(n))
-        for label, group, n in zip(labels, arrays["space_group"], arrays["n_primitive"], strict=True)
-    ]
-    parsed = {text: parse_formula(text) for text in set(formulas)}
-    additive = AdditiveVolumes.from_table(arrays["volume_angstrom3"])
-    return TemplateLibrary([parsed[text] for text in formulas], crystals, kinds, additive)
+def check_numbers(**numbers: int) -> None:
+    """Make sure that all are at least 1.
+
+    Raises:
+        ConfigError: one is not; the message names it.
+    """
+    for name, value in numbers.items():
+        if value < 1:
+            msg = f"model.{name} must be 1 or more, not {value}"
+            raise ConfigError(msg)

@@ -12,7 +12,7 @@ from deepxrd.chem import Crystal
 from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.progress import progress_bar
 
-_SYMPREC_ANGSTROM = 0.1
+SYMPREC_ANGSTROM = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def protostructure(crystal: Crystal) -> Protostructure | None:
         return None
     cell = (crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
     try:
-        found = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC_ANGSTROM)
+        found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC_ANGSTROM)
     except spglib.SpglibError:
         return None
     if found is None:  # spglib tells of a failure in this way or in the other, as its settings have it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
-from deepxrd.files import write_text
+from deepxrd.files import atomic_path
 
 N_FOLDS = 2
 _MOST = 0.4  # of the logarithm: a pair further from additive volumes than by half is odd, and would teach nothing
@@ -92,14 +93,17 @@ class TemplateVolumes:
         return np.where(learned, each[fold, np.arange(len(fold))], each.mean(axis=0))
 
     def save(self, folder: Path) -> None:
-        """Write the trees as LightGBM's text, one file a fold."""
+        """Write the trees as LightGBM's text, compressed, one file a fold."""
         for fold, trees in enumerate(self.trees):
-            write_text(folder / f"volumes-{fold}.txt", trees.model_to_string() if trees else "")
+            text = trees.model_to_string() if trees else ""
+            with atomic_path(folder / f"volumes-{fold}.txt.gz") as temporary:
+                temporary.write_bytes(gzip.compress(text.encode(), mtime=0))  # the same trees, the same bytes
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        texts = [(folder / f"volumes-{fold}.txt").read_text(encoding="utf-8") for fold in range(N_FOLDS)]
+        files = [folder / f"volumes-{fold}.txt.gz" for fold in range(N_FOLDS)]
+        texts = [gzip.decompress(file.read_bytes()).decode() for file in files]
         return cls(tuple(lightgbm.Booster(model_str=text) if text else None for text in texts))
 
 

@@ -18,8 +18,10 @@ from deepxrd.models.retrieval import Retrieval, RetrievalModel
 from deepxrd.models.retrieval.candidates import TemplateLibrary
 from deepxrd.models.retrieval.decode import decode, draw
 from deepxrd.models.retrieval.features import element_table, exchange_features
+from deepxrd.models.retrieval.geometry import Geometries, share_geometry
 from deepxrd.models.retrieval.network import RetrievalNet
 from deepxrd.models.retrieval.protostructure import protostructure, protostructures
+from deepxrd.models.retrieval.saved import load, save
 from deepxrd.models.retrieval.volumes import TemplateVolumes, folds
 from deepxrd.xrd import XrdSettings, find_peaks, simulate
 
@@ -284,14 +286,79 @@ def test_the_same_seed_gives_the_same_numbers_and_files_give_them_back(
     state = torch.random.get_rng_state()
     again = RetrievalModel.fit(reference, seed=1, epochs=2, batch=16)
     assert torch.equal(torch.random.get_rng_state(), state)
-    model.save(tmp_path / "kept")
-    for other in (again, RetrievalModel.load(tmp_path / "kept")):
+    save(model, tmp_path / "kept")
+    for other in (again, load(tmp_path / "kept")):
         after = other.predict(TARGETS)
         np.testing.assert_array_equal(after.expected, before.expected)
         np.testing.assert_array_equal(after.likely, before.likely)
         np.testing.assert_array_equal(after.peak_probability, before.peak_probability)
     with pytest.raises(CheckpointError, match="holds no retrieval model"):
-        RetrievalModel.load(tmp_path / "absent")
+        load(tmp_path / "absent")
+
+
+def test_networks_trained_apart_are_averaged(reference: Reference, model: RetrievalModel) -> None:
+    pair = RetrievalModel.fit(reference, seed=1, epochs=2, batch=16, members=2)
+    first, second = (replace(pair, nets=(net,)) for net in pair.nets)
+    np.testing.assert_array_equal(first.predict(TARGETS).expected, model.predict(TARGETS).expected)
+    raw = [each._ask(TARGETS)[2] for each in (first, second, pair)]
+    assert not np.allclose(raw[0], raw[1], rtol=1e-3, atol=0)
+    np.testing.assert_allclose(raw[2], (raw[0] + raw[1]) / 2, rtol=1e-12)
+
+
+def test_a_compact_model_shares_positions_and_says_nearly_the_same(model: RetrievalModel, tmp_path: Path) -> None:
+    small = model.compact()
+    assert small.library.formulas == model.library.formulas
+    for before, after in zip(model.library.crystals, small.library.crystals, strict=True):
+        assert after.formula == before.formula
+        assert after.volume == pytest.approx(before.volume, rel=1e-6)
+    np.testing.assert_allclose(small.predict(TARGETS).expected, model.predict(TARGETS).expected, atol=1.0)
+    save(small, tmp_path / "small")
+    again = load(tmp_path / "small").predict(TARGETS)
+    np.testing.assert_array_equal(again.expected, small.predict(TARGETS).expected)
+    np.testing.assert_array_equal(again.likely, small.predict(TARGETS).likely)
+
+
+def test_templates_that_differ_little_share_their_positions() -> None:
+    rng = np.random.default_rng(0)
+    made = [replace(each, frac_coords=each.frac_coords + rng.normal(0, 5e-4, (5, 3))) for each in crystals()]
+    kept = share_geometry(library_of(made), XRD)
+    assert len(Geometries.of(made).n_sites) == 60
+    assert len(Geometries.of(kept.crystals).n_sites) <= 2  # kinds: cubic and stretched
+    before, after = (simulate(each, XRD)[0] for each in (made, kept.crystals))
+    cosine = (before * after).sum(axis=1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
+    assert cosine.min() >= 0.99
+
+
+def test_kinds_of_one_composition_are_not_in_a_compact_model() -> None:
+    made = [*crystals(), cscl()]
+    kept = share_geometry(library_of(made), XRD)
+    assert cscl().formula not in kept.formulas
+    assert len(kept.formulas) == len(made) - 1
+
+
+@given(st.integers(0, 99))
+@settings(max_examples=20)
+def test_crystals_taken_apart_are_put_together_again(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = []
+    for n in rng.integers(1, 9, 12):
+        coords = rng.random((n, 3)) if rng.random() < 0.7 else np.full((n, 3), 0.25)
+        filled = rng.choice([0.5, 1.0], n)
+        made.append(Crystal(rng.random((3, 3)), rng.integers(1, 119, n), coords, filled))
+    for before, after in zip(made, Geometries.of(made).crystals(), strict=True):
+        for name in ("lattice", "atomic_numbers", "frac_coords", "occupancies"):
+            np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+
+
+@pytest.mark.parametrize("name", ["library.safetensors", "networks.safetensors", "volumes-0.txt.gz"])
+def test_a_changed_file_is_refused(model: RetrievalModel, tmp_path: Path, name: str) -> None:
+    save(model, tmp_path / "kept")
+    file = tmp_path / "kept" / name
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"{name} does not match the hash"):
+        load(tmp_path / "kept")
 
 
 def test_as_a_baseline_it_is_fitted_once_and_then_loaded(reference: Reference, tmp_path: Path) -> None:
@@ -311,8 +378,9 @@ def test_as_a_baseline_it_is_fitted_once_and_then_loaded(reference: Reference, t
 def test_bad_settings_are_refused(reference: Reference) -> None:
     with pytest.raises(ConfigError, match=r"likely, expected, not 'best'"):
         Retrieval(answer="best")
-    with pytest.raises(ConfigError, match="1 or more, not 0"):
-        Retrieval(epochs=0)
+    for setting in ("epochs", "members"):
+        with pytest.raises(ConfigError, match=f"model.{setting} must be 1 or more, not 0"):
+            Retrieval(**{setting: 0})  # type: ignore[arg-type]
     odd = XrdSettings(n_points=1001)
     with pytest.raises(ConfigError, match="multiple of 16, not two_theta and 1001"):
         RetrievalModel.fit(Reference(reference.formulas, reference.crystals, reference.patterns[:, :1001], odd))

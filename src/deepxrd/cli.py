@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from deepxrd import __version__
 from deepxrd.entry import run
-from deepxrd.errors import CheckpointError, DeepXRDError
+from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
-    from deepxrd.screening import PatternPredictor
+    from deepxrd.predict import PatternPredictor
 
 _EPILOG = """
 examples:
-  deepxrd predict SrTiO3 BaZrO3 --checkpoint outputs/.../checkpoints/best.ckpt --out patterns
-  deepxrd predict --file formulas.csv --checkpoint best.ckpt --out screened
+  deepxrd predict SrTiO3 BaZrO3
+  deepxrd predict --file formulas.csv --out screened
+  deepxrd predict SrTiO3 --checkpoint outputs/.../checkpoints/best.ckpt
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
   deepxrd prepare --help
@@ -68,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--file", type=Path, help="a CSV or Parquet table with a column 'formula', instead of formulas"
     )
-    predict.add_argument("--checkpoint", type=Path, help="a trained network, such as outputs/.../checkpoints/best.ckpt")
+    predict.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=retrieval "
+        "(default: the model that comes with deepxrd, for compounds of three elements)",
+    )
     predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
     predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
@@ -85,27 +91,19 @@ def _predict(options: argparse.Namespace) -> None:
     if bool(options.formulas) == bool(options.file):
         msg = "give either formulas, such as SrTiO3, or --file formulas.csv"
         raise DeepXRDError(msg)
-    if options.checkpoint is None:
-        msg = (
-            "no trained network given: train one by `python -m deepxrd.train` and name it by "
-            "--checkpoint outputs/…/checkpoints/best.ckpt"
-        )
-        raise CheckpointError(msg)
-    from deepxrd.predict import Predictor
+    from deepxrd.predict import load_predictor
 
-    predictor = Predictor.load(options.checkpoint, device=options.device)
+    predictor = load_predictor(options.checkpoint, device=options.device)
     out = options.out or Path("patterns")
     if options.file:
         _screen(predictor, options.file, out)
         return
-    from deepxrd import prediction_folder
+    from deepxrd.prediction_folder import in_words, predict_to_folder
 
     parsed = [predictor.check(text) for text in options.formulas]
-    patterns = prediction_folder.predict_to_folder(predictor, parsed, out)
-    for formula, pattern in zip(parsed, patterns, strict=True):
-        print(f"{formula}: strongest peaks\n  2θ (deg)  intensity")  # noqa: T201 - what the user asks for
-        for two_theta, intensity in prediction_folder.strongest_peaks(pattern, predictor.two_theta):
-            print(f"  {two_theta:8.2f}  {intensity:9.1f}")  # noqa: T201 - what the user asks for
+    predictions = predict_to_folder(predictor, parsed, out)
+    for row, formula in enumerate(parsed):
+        print(f"{formula}: strongest peaks\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 

@@ -1,4 +1,4 @@
-"""Formulas to patterns with a trained network, from Python: load once, predict many times."""
+"""Formulas to patterns from Python: load once, predict many times."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_formula
-from deepxrd.errors import ConfigError
+from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.files import file_hash
 from deepxrd.models import SavedNetwork, load_network, to_patterns
 from deepxrd.xrd import XrdSettings
+
+if TYPE_CHECKING:
+    from deepxrd.models.retrieval import RetrievalModel
+
+SHIPPED = Path(__file__).parent / "weights" / "ternary"
+"""The weights that come with the package; see the model card there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +34,53 @@ class Predictions:
     Attributes:
         patterns: ``(n, n_points)`` float32, from 0 to 100.
         columns: what else it knows of each formula, arrays ``(n,)`` by name.
+        further: other patterns by name, such as the expected one, of the same shape as ``patterns``.
+        peak_probability: of each peak that :func:`deepxrd.xrd.find_peaks` finds in ``patterns``, that a true one is
+            within 1°, ``(n, width)``; None where the predictor does not know.
     """
 
     patterns: NDArray[np.float32]
     columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    further: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    peak_probability: NDArray[np.float64] | None = None
+
+
+class PatternPredictor(Protocol):
+    """What all predictors have in common."""
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that its predictions depend on."""
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; FormulaError if it cannot be predicted."""
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """Predict one row per formula; of none, too, so that the columns are known beforehand."""
+
+
+def load_predictor(path: Path | None = None, *, device: str = "cpu") -> PatternPredictor:
+    """Load what predicts.
+
+    Args:
+        path: a checkpoint of `deepxrd.train`, or the folder of a retrieval model; None for the weights that come with
+            the package.
+        device: where a network computes; a retrieval model does so on the CPU.
+
+    Raises:
+        CheckpointError: there is nothing at the path that can be loaded.
+        ConfigError: there is no such device, or it is not for this model.
+    """
+    if path is None or path.is_dir():
+        if device != "cpu":
+            msg = f"the retrieval model computes on the CPU; leave --device out, or give a --checkpoint, not {device!r}"
+            raise ConfigError(msg)
+        return RetrievalPredictor.load(path or SHIPPED)
+    return Predictor.load(path, device=device)
 
 
 class Predictor:
@@ -114,5 +165,68 @@ class Predictor:
         return out
 
     def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
-        """The same, as screening takes it; this network has no further columns."""
+        """The same, as screening takes it; this network knows nothing else."""
         return Predictions(self.patterns(formulas))
+
+
+class RetrievalPredictor:
+    """A retrieval model behind one call: likely and expected patterns, and how sure they are.
+
+    Args:
+        model: fitted.
+        fingerprint: hash of the model's file of facts, which holds those of all others.
+    """
+
+    def __init__(self, model: RetrievalModel, *, fingerprint: str) -> None:
+        self._model, self.fingerprint = model, fingerprint
+
+    @classmethod
+    def load(cls, folder: Path) -> RetrievalPredictor:
+        """Load the folder of a retrieval model.
+
+        Raises:
+            CheckpointError: it holds none, or a damaged one.
+        """
+        from deepxrd.models.retrieval.saved import FACTS, load
+
+        if not (folder / FACTS).is_file():
+            msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
+            raise CheckpointError(msg)
+        return cls(load(folder), fingerprint=file_hash(folder / FACTS))
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+        return self._model.xrd
+
+    @property
+    def two_theta(self) -> NDArray[np.float64]:
+        """The grid of the patterns, ``(n_points,)``, degrees 2θ."""
+        return self.xrd.two_theta_deg
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; all that can be parsed get a prediction, perhaps with ``known`` false.
+
+        Raises:
+            FormulaError: it cannot be parsed.
+        """
+        return parse_formula(formula)
+
+    def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
+        """Likely patterns, ``(len(formulas), n_points)`` float32, from 0 to 100.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        return self.predict(formulas).patterns
+
+    def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
+        """Likely patterns; and ``expected`` patterns, ``expected_f1``, ``known``, probabilities of peaks.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        found = self._model.predict(parsed)
+        columns: dict[str, NDArray[np.generic]] = {"expected_f1": found.expected_f1, "known": found.known}
+        return Predictions(found.likely, columns, {"expected": found.expected}, found.peak_probability)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,8 @@ from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError, FormulaError
 from deepxrd.files import atomic_path, file_hash, write_json
 from deepxrd.formula_table import read_formulas
-from deepxrd.predict import Predictions
+from deepxrd.predict import PatternPredictor
 from deepxrd.progress import progress_bar
-from deepxrd.xrd import XrdSettings
 
 FORMAT = 1
 """Raised whenever the same inputs would give other files."""
@@ -29,24 +28,6 @@ MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
 ROWS_PER_PART = 4096
 """Rows of the input behind each part: what a kill can cost, and what is held in memory."""
 _SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
-
-
-class PatternPredictor(Protocol):
-    """What screening asks of a predictor."""
-
-    @property
-    def xrd(self) -> XrdSettings:
-        """Radiation, range and width of the patterns."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all that its predictions depend on."""
-
-    def check(self, formula: str) -> Formula:
-        """Parse a formula; FormulaError if it cannot be predicted."""
-
-    def predict(self, formulas: Sequence[Formula]) -> Predictions:
-        """Predict one row per formula; of none, too, so that the columns are known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +48,9 @@ class Screened:
 def screen(predictor: PatternPredictor, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART) -> Screened:
     """Predict each formula of a CSV or Parquet table into a folder.
 
-    The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, ``pattern`` in float16, and
-    what columns the predictor adds), ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which
-    says of what table, by what predictor. Parts that a killed screening left there are kept.
+    The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, what columns the predictor
+    adds, ``pattern`` and perhaps other patterns in float16), ``skipped.csv`` if some rows could not be predicted, and
+    ``manifest.json``, which says of what table, by what predictor. Parts that a killed screening left there are kept.
 
     Args:
         predictor: of the patterns.
@@ -133,9 +114,11 @@ def _claim(out: Path, manifest: dict[str, Any]) -> None:
 def _schema(predictor: PatternPredictor) -> pa.Schema:
     """Columns of a part; the grid is in the metadata as ``two_theta_deg``: first, last, number of points."""
     xrd = predictor.xrd
-    extra = [(name, pa.array(values).type) for name, values in predictor.predict([]).columns.items()]
+    none = predictor.predict([])
+    extra = [(name, pa.array(values).type) for name, values in none.columns.items()]
     # float16 is within 0.03 of 100, a hundredth of what predictions are off by, and half of float32
-    fields = [("line", pa.int64()), ("formula", pa.string()), *extra, ("pattern", pa.list_(pa.float16(), xrd.n_points))]
+    patterns = [(name, pa.list_(pa.float16(), xrd.n_points)) for name in ("pattern", *none.further)]
+    fields = [("line", pa.int64()), ("formula", pa.string()), *extra, *patterns]
     grid = f"{xrd.two_theta_min_deg},{xrd.two_theta_max_deg},{xrd.n_points}"
     return pa.schema(fields, metadata={"two_theta_deg": grid})
 
@@ -155,9 +138,11 @@ def _write_part(predictor: PatternPredictor, chunk: list[tuple[int, str]], part:
             lines.append(line)
             texts.append(text)
     predictions = predictor.predict(formulas)
-    values = pa.array(predictions.patterns.astype(np.float16).ravel())
-    pattern = pa.FixedSizeListArray.from_arrays(values, predictor.xrd.n_points)
-    columns = [pa.array(lines, pa.int64()), pa.array(texts), *map(pa.array, predictions.columns.values()), pattern]
+    patterns = [
+        pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float16).ravel()), predictor.xrd.n_points)
+        for values in (predictions.patterns, *predictions.further.values())
+    ]
+    columns = [pa.array(lines, pa.int64()), pa.array(texts), *map(pa.array, predictions.columns.values()), *patterns]
     metadata = {**schema.metadata, _SKIPPED_KEY: json.dumps(skipped, ensure_ascii=False).encode(errors="replace")}
     with atomic_path(part) as temporary:
         # bytes of the same significance side by side compress best: by a quarter here, and in less time
@@ -166,7 +151,7 @@ def _write_part(predictor: PatternPredictor, chunk: list[tuple[int, str]], part:
             temporary,
             compression="zstd",
             use_dictionary=False,
-            use_byte_stream_split=["pattern.list.element"],
+            use_byte_stream_split=[f"{name}.list.element" for name in ("pattern", *predictions.further)],
         )
 
 

@@ -59,12 +59,25 @@ def pattern_grid(
     return figure
 
 
-def predicted_pattern(formula: str, pattern: NDArray[np.float32], xrd: XrdSettings) -> Figure:
-    """One predicted pattern ``(n_points,)``, its strongest peaks marked with their angle."""
+def predicted_pattern(
+    title: str, pattern: NDArray[np.float32], xrd: XrdSettings, *, expected: NDArray[np.float32] | None = None
+) -> Figure:
+    """One predicted pattern ``(n_points,)``, its strongest peaks marked with their angle.
+
+    Args:
+        title: of the figure.
+        pattern: to be drawn as a line.
+        xrd: settings of the patterns.
+        expected: the mean over what could be, drawn behind it.
+    """
     figure = Figure(figsize=(9, 4), layout="constrained")
     axis = figure.subplots()
     two_theta = xrd.two_theta_deg
-    axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1)
+    if expected is not None:
+        axis.fill_between(two_theta, expected, color=PREDICTED_COLOUR, alpha=0.25, linewidth=0, label="expected")
+    axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1, label="most likely")
+    if expected is not None:
+        axis.legend(frameon=False)
     position, height = find_peaks(pattern[None], two_theta).of(0)
     for i in np.argsort(-height, kind="stable")[:10]:
         axis.annotate(
@@ -75,7 +88,7 @@ def predicted_pattern(formula: str, pattern: NDArray[np.float32], xrd: XrdSettin
         ylim=(0, 112),
         xlabel=f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)",
         ylabel="intensity (largest = 100)",
-        title=f"{formula}: predicted pattern",
+        title=title,
     )
     return figure
 

@@ -23,9 +23,6 @@ from deepxrd.xrd import XrdSettings
 if TYPE_CHECKING:
     from deepxrd.models.retrieval import RetrievalModel
 
-SHIPPED = Path(__file__).parent / "weights" / "ternary"
-"""The weights that come with the package; see the model card there."""
-
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -79,7 +76,7 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu") -> PatternP
         if device != "cpu":
             msg = f"the retrieval model computes on the CPU; leave --device out, or give a --checkpoint, not {device!r}"
             raise ConfigError(msg)
-        return RetrievalPredictor.load(path or SHIPPED)
+        return RetrievalPredictor.load(path)
     return Predictor.load(path, device=device)
 
 
@@ -181,14 +178,15 @@ class RetrievalPredictor:
         self._model, self.fingerprint = model, fingerprint
 
     @classmethod
-    def load(cls, folder: Path) -> RetrievalPredictor:
-        """Load the folder of a retrieval model.
+    def load(cls, folder: Path | None = None) -> RetrievalPredictor:
+        """Load the folder of a retrieval model; without one, the weights that come with the package.
 
         Raises:
             CheckpointError: it holds none, or a damaged one.
         """
-        from deepxrd.models.retrieval.saved import FACTS, load
+        from deepxrd.models.retrieval.saved import FACTS, SHIPPED, load
 
+        folder = folder or SHIPPED
         if not (folder / FACTS).is_file():
             msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
             raise CheckpointError(msg)

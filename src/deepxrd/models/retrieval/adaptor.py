@@ -16,7 +16,7 @@ from deepxrd.errors import ConfigError
 from deepxrd.files import locked, value_hash
 from deepxrd.models.baselines import Baseline, Reference, Truth
 from deepxrd.models.retrieval.model import FORMAT, RetrievalModel, check_grid, check_numbers
-from deepxrd.models.retrieval.saved import FACTS, load, save
+from deepxrd.models.retrieval.saved import FACTS, SHIPPED, load, save
 
 ANSWERS = ("likely", "expected")
 _log = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ class Retrieval(Baseline):
 
     Args:
         answer: ``likely``: of the peaks that promise the highest F1; ``expected``: the expected pattern.
-        weights: a folder to load; without, the model is fitted and kept in `Baseline.keep_dir`, if there is one.
+        weights: a folder to load, or ``shipped`` for the weights that come with the package; without, the model is
+            fitted and kept in `Baseline.keep_dir`, if there is one.
         epochs: of the training of each network.
         members: how many networks to train, whose answers are averaged.
         seed: of the training.
@@ -62,6 +63,8 @@ class Retrieval(Baseline):
     def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:
         """Patterns of compositions, see `Baseline`."""
         del oracle
+        if self._weights:
+            self._tell_of_known(formulas)
         prediction = self._fitted.predict(formulas)
         return prediction.likely if self._answer == "likely" else prediction.expected
 
@@ -69,6 +72,17 @@ class Retrieval(Baseline):
         """Which compositions have a stoichiometry or an element that no other training composition has, ``(n,)``."""
         del oracle
         return ~self._fitted.library.known(formulas)
+
+    def _tell_of_known(self, formulas: Sequence[Formula]) -> None:
+        """Weights may be of another split: then scores of what they were learned from would be too good."""
+        learned = len(set(formulas) & set(self._fitted.library.formulas))
+        if learned:
+            _log.warning(
+                "%d of %d compositions to be predicted were among those that %s were learned from",
+                learned,
+                len(formulas),
+                self._weights,
+            )
 
     @property
     def _fitted(self) -> RetrievalModel:
@@ -78,7 +92,7 @@ class Retrieval(Baseline):
 
     def _load_or_fit(self, reference: Reference) -> RetrievalModel:
         if self._weights:
-            return load(Path(self._weights))
+            return load(SHIPPED if self._weights == "shipped" else Path(self._weights))
         if self.keep_dir is None:
             return RetrievalModel.fit(reference, **self._settings)
         made_from = {"format": FORMAT, "reference": _hash(reference), **self._settings}

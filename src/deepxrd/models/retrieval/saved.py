@@ -27,6 +27,8 @@ from deepxrd.models.retrieval.volumes import TemplateVolumes
 from deepxrd.xrd import XrdSettings
 
 FACTS = "model.json"
+SHIPPED = Path(__file__).parents[2] / "weights" / "ternary"
+"""The weights that come with the package; see the model card there."""
 _LIBRARY, _NETWORKS = "library.safetensors", "networks.safetensors"
 
 

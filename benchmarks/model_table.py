@@ -1,0 +1,251 @@
+r"""All models and baselines × ABC3 and Ternary × three splits: scores, intervals, differences to substitution, times.
+
+    python benchmarks/model_table.py --parquet TABLE --data-dir data --out results/model \
+        --run abc3:composition:FOLDER --run ternary:time:FOLDER --members composition=3
+
+Baselines and the retrieval model are fitted to the training part of each (the retrieval model to that of Ternary, for
+both), or taken from where ``python -m deepxrd.evaluate`` keeps them. ``--run`` adds a finished run of the paper's
+network. What was scored once is kept under ``DATA_DIR/model-table`` and not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepxrd.chem import PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.data import BuildOptions, Selection, Split
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
+from deepxrd.evaluation.finished import Finished
+from deepxrd.evaluation.task import Task, in_parts
+from deepxrd.files import atomic_path, write_json, write_text
+from deepxrd.metrics import score_patterns
+from deepxrd.metrics.bootstrap import mean_interval, paired_difference
+from deepxrd.models.baselines import Baseline
+from deepxrd.models.retrieval.saved import FACTS, SHIPPED
+from deepxrd.predict import Predictor
+from deepxrd.provenance import git_commit, machine
+from deepxrd.sources.files import FilesSource
+from deepxrd.xrd import XrdSettings
+
+DATA = {"ternary": Selection(n_elements=3), "abc3": Selection(n_elements=3, stoichiometry="ABC3")}
+SPLITS = {
+    "composition": "random by composition",
+    "time": "by time: test from 2018 on",
+    "chemical_system": "new systems",
+}
+BASELINES = ("mean", "comb", "random", "nearest", "substitution")
+ORACLES = ("oracle_volume", "template_oracle")
+ANSWERS = ("likely", "expected")
+SCORES = {
+    "peak_f1_2deg": "F1 2°",
+    "peak_f1_1deg": "F1 1°",
+    "peak_f1_0.5deg": "F1 0.5°",
+    "cosine_distance": "1−cosine",
+    "pearson_distance": "1−Pearson",
+}
+NAMES = {
+    "network": "the paper's network",
+    "mean": "mean training pattern",
+    "comb": "comb of peaks every 2°",
+    "random": "pattern of a random composition",
+    "nearest": "pattern of the nearest composition",
+    "substitution": "substitution",
+    "retrieval-likely": "retrieval, `likely`",
+    "retrieval-expected": "retrieval, `expected`",
+    "shipped-likely": "retrieval as shipped, `likely`",
+    "shipped-expected": "retrieval as shipped, `expected`",
+    "oracle_volume": "substitution, told the true volume (an oracle)",
+    "template_oracle": "substitution, best of six templates (an oracle)",
+}
+
+
+def main() -> None:
+    """Score what is not scored yet, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parquet", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", action="append", default=[], help="DATA:SPLIT:FOLDER of a finished run")
+    parser.add_argument("--members", action="append", default=[], help="SPLIT=N networks of the retrieval model")
+    parser.add_argument("--splits", nargs="+", default=list(SPLITS), choices=list(SPLITS))
+    parser.add_argument("--no-retrieval", action="store_true", help="leave the retrieval model out")
+    arguments = parser.parse_args()
+    members = {split: int(n) for split, n in (each.split("=") for each in arguments.members)}
+    kept = arguments.data_dir / "model-table"
+    for split in arguments.splits:
+        tasks = {data: _task(arguments, data, split) for data in DATA}
+        for data, task in tasks.items():
+            for name in (*BASELINES, *ORACLES):
+                _score_baseline(task, name, kept / f"{data}-{split}-{name}")
+        if not arguments.no_retrieval:
+            _score_retrieval(tasks, split, kept, members=members.get(split, 1))
+        for data, run in ((each.split(":")[0], Path(each.split(":")[2])) for each in _of(arguments.run, split)):
+            _score_network(tasks[data], run, kept / f"{data}-{split}-network")
+    _write_table(kept, arguments.out)
+    print(f"results: {arguments.out}")
+
+
+def _of(runs: list[str], split: str) -> list[str]:
+    return [each for each in runs if each.split(":")[1] == split]
+
+
+def _task(arguments: argparse.Namespace, data: str, split: str) -> Task:
+    datamodule = PatternDataModule(
+        source=FilesSource(path=str(arguments.parquet)),
+        selection=DATA[data],
+        encoding=OneHotEncoding(PAPER_ELEMENTS, 10),
+        xrd=XrdSettings(),
+        split=Split(by=split),
+        stores_dir=arguments.data_dir / "stores",
+        build=BuildOptions(),
+    )
+    return Task(datamodule)
+
+
+def _score_baseline(task: Task, name: str, target: Path) -> None:
+    if not _is_scored(target):
+        started = time.perf_counter()
+        baseline = task.fit(make_baseline(baseline_nodes()[name]))
+        _score(task, partial(_predict, task, baseline, name), target, fit_s=time.perf_counter() - started)
+
+
+def _score_retrieval(tasks: dict[str, Task], split: str, kept: Path, *, members: int) -> None:
+    """Both data sets by the model of all ternaries, and by the shipped one where it was learned from this split."""
+    models = {"retrieval": {"members": members}}
+    if split == "composition" and SHIPPED.is_dir():
+        models["shipped"] = {"weights": "shipped"}
+    for model, settings in models.items():
+        for answer in ANSWERS:
+            targets = {data: kept / f"{data}-{split}-{model}-{answer}" for data in tasks}
+            if all(map(_is_scored, targets.values())):
+                continue
+            node = {**baseline_nodes()["retrieval"], **settings, "answer": answer}
+            baseline = tasks["ternary"].fit(make_baseline(node))
+            facts = {"fit_s": _fit_seconds(baseline), "members": members} if model == "retrieval" else {}
+            for data, task in tasks.items():
+                learned = set(tasks["ternary"].reference.formulas) & set(task.formulas)
+                if learned:
+                    msg = f"{len(learned)} test compositions of {data} were learned from"
+                    raise RuntimeError(msg)
+                _score(task, partial(_predict, task, baseline, model), targets[data], **facts)
+
+
+def _predict(task: Task, baseline: Baseline, label: str) -> NDArray[np.float32]:
+    return task.predict(baseline, label=label)[0]
+
+
+def _fit_seconds(baseline: Baseline) -> float | None:
+    """From when the lock of the kept model was made to when its last file was written; of the newest."""
+    folders = sorted(baseline.keep_dir.glob("retrieval-*"), key=lambda path: (path / FACTS).stat().st_mtime)
+    lock = baseline.keep_dir / f".{folders[-1].name}.lock"
+    return (folders[-1] / FACTS).stat().st_mtime - lock.stat().st_mtime if lock.exists() else None
+
+
+def _score_network(task: Task, run: Path, target: Path) -> None:
+    if _is_scored(target):
+        return
+    finished = Finished.open(run, setting="--run")
+    predictor = Predictor.load(finished.checkpoint)
+
+    def predict() -> NDArray[np.float32]:
+        def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+            return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
+
+        return in_parts(part, np.arange(len(task.targets)), label="network", at_once=128)["patterns"]
+
+    if sorted(finished.per_sample.index) != sorted(task.store.identity(task.targets)["composition"]):
+        msg = f"{run} was tested on other compositions"
+        raise RuntimeError(msg)
+    seconds = (run / "metrics.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime
+    _score(task, predict, target, fit_s=seconds, epochs=finished.metrics["epochs"])
+
+
+def _is_scored(target: Path) -> bool:
+    return target.with_suffix(".json").is_file()
+
+
+def _score(task: Task, predict: Any, target: Path, **facts: Any) -> None:
+    started = time.perf_counter()
+    patterns = predict()
+    seconds = time.perf_counter() - started
+    grid = task.xrd.two_theta_deg
+
+    def part(predicted: NDArray[np.float32], true: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        return score_patterns(predicted, true, grid)
+
+    scores = pd.DataFrame(in_parts(part, patterns, task.true, label=f"Scoring {target.name}"))
+    with atomic_path(target.with_suffix(".parquet")) as temporary:
+        scores[list(SCORES)].to_parquet(temporary, index=False)
+    about = {"data_hash": task.store.content_hash, "n_train": len(task.rows["train"]), "n_test": len(patterns)}
+    write_json(target.with_suffix(".json"), {**about, "formulas_per_s": len(patterns) / seconds, **facts})
+
+
+def _write_table(kept: Path, out: Path) -> None:
+    rows, text = [], [_HEAD.format(commit=git_commit(), **machine())]
+    for split, told in SPLITS.items():
+        for data in DATA:
+            names = [name for name in NAMES if _is_scored(kept / f"{data}-{split}-{name}")]
+            if names:
+                made, lines = _section(kept, data, split, names)
+                rows += made
+                text.append(f"\n## {'All ternaries' if data == 'ternary' else 'ABC₃'}, {told}\n\n{lines}")
+    with atomic_path(out / "scores.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.5g")
+    write_text(out / "README.md", "\n".join(text))
+
+
+_HEAD = """# Every model and baseline, on three splits
+
+Written by `benchmarks/model_table.py` (its help tells the command) on {processor}, {cores} core(s), commit {commit}.
+Data: Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013). All numbers with their intervals are in
+[scores.csv](scores.csv).
+
+In brackets: half the width of the 95 % interval (bootstrap over samples). After it: the difference to substitution,
+sample by sample, where its interval does not hold zero. Oracles are told part of the truth. Times are of one thread of
+a machine that had other work to do; what it takes to fit is read off the times of files."""
+
+
+def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Rows of the CSV, and a Markdown table, of one data set and split."""
+    tables = {name: pd.read_parquet(kept / f"{data}-{split}-{name}.parquet") for name in names}
+    facts = {name: json.loads((kept / f"{data}-{split}-{name}.json").read_text(encoding="utf-8")) for name in names}
+    first = facts[names[0]]
+    lines = [
+        f"Data hash {first['data_hash']}; {first['n_train']} to learn from, {first['n_test']} to test on.\n",
+        "| | " + " | ".join(SCORES.values()) + " | min to fit | formulas/s |",
+        "|---|" + "---|" * (len(SCORES) + 2),
+    ]
+    rows = []
+    for name in names:
+        cells, row = [], {"data": data, "split": split, "model": name, **facts[name]}
+        for score in SCORES:
+            values, base = (tables[each][score].to_numpy(np.float64) for each in (name, "substitution"))
+            mean, paired = mean_interval(values), paired_difference(base, values)
+            row |= {score: mean.mean, f"{score} low": mean.low, f"{score} high": mean.high}
+            row |= {f"{score} − substitution{end}": getattr(paired, each) for each, end in _ENDS.items()}
+            cell = f"{mean.mean:.3f} ({(mean.high - mean.low) / 2:.3f})"
+            cells.append(cell + (f" {paired.mean:+.3f}" if paired.is_real and name != "substitution" else ""))
+        rows.append(row)
+        trained = name.startswith(("network", "retrieval")) and facts[name].get("fit_s")
+        cells += [f"{facts[name]['fit_s'] / 60:.0f}" if trained else "", f"{facts[name]['formulas_per_s']:.0f}"]
+        more = [f"{facts[name][key]} {key}" for key in ("members", "epochs") if key in facts[name]]
+        told = f" ({', '.join(more)})" if more else ""
+        lines.append(f"| {NAMES[name]}{told} | " + " | ".join(cells) + " |")
+    return rows, "\n".join(lines)
+
+
+_ENDS = {"mean": "", "low": " low", "high": " high"}
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,8 @@
 
     python benchmarks/ship_weights.py --weights STORE/models/retrieval-… [--out src/deepxrd/weights/ternary]
 
-The model is what ``python -m deepxrd.evaluate model=retrieval`` keeps beside the store. Prints what there is of it after
-compaction, and the hash that the model card gives.
+The model is what ``python -m deepxrd.evaluate model=retrieval`` keeps beside the store. Prints what is left of it, and
+the hash that the model card gives.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepxrd.data import PatternStore
+from deepxrd.chem import parse_formula
+from deepxrd.data import PatternStore, Split, indices
+from deepxrd.models.retrieval.saved import SHIPPED, load
 from deepxrd.xrd import find_peaks
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,14 +39,34 @@ def test_the_main_job_runs_on_real_structures(command: Command, snapshot_path: P
     grid = store.xrd.two_theta_deg
     assert find_peaks(np.asarray(store.patterns), grid).count.mean() == pytest.approx(0.177 * 90, rel=0.1)
     assert (grid[store.patterns.argmax(axis=1)] > 170).mean() == pytest.approx(0.045, abs=0.015)
+    _splits_hold(store)
+
+
+def _splits_hold(store: PatternStore) -> None:
+    """What no part may share with another, on real compositions and days."""
+    compositions, days = store.samples["composition"].to_numpy(), store.samples["created_at"].to_numpy()
+    systems = np.array(["-".join(sorted(parse_formula(each).elements)) for each in compositions])
+    assert len(set(compositions)) == len(compositions)
+    for by, names in (("composition", compositions), ("time", compositions), ("chemical_system", systems)):
+        parts = {part: set(names[rows]) for part, rows in indices(store, Split(by=by)).items()}
+        assert not parts["train"] & parts["test"]
+        assert not parts["train"] & parts["val"]
+        assert not parts["val"] & parts["test"]
+    rows = indices(store, Split(by="time"))
+    assert max(days[rows["train"]]) < "2018-01-01" <= min(days[rows["test"]])
+    learned = {str(formula) for formula in load(SHIPPED).library.formulas}
+    held_out = set(compositions[indices(store, Split())["test"]])
+    assert len(held_out) > 400
+    assert not learned & held_out, "the shipped weights must not know the test part"
 
 
 def test_baselines_score_on_real_structures_as_the_reference_says(
     command: Command, snapshot_path: Path, tmp_path: Path
 ) -> None:
     done = command(
-        "evaluate", "data=abc3", "source=files", f"source.path={snapshot_path}", "model=mean", "hydra.run.dir=out",
-        "evaluate.baselines=[comb,random,nearest,substitution,oracle_volume,polymorph_oracle]", "evaluate.cases=false",
+        "evaluate", "data=abc3", "source=files", f"source.path={snapshot_path}", "model=retrieval",
+        "model.weights=shipped", "hydra.run.dir=out",
+        "evaluate.baselines=[mean,comb,random,nearest,substitution,oracle_volume,polymorph_oracle]", "evaluate.cases=false",
         "evaluate.table2=false", "evaluate.n_resamples=100", timeout=420,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -56,3 +78,5 @@ def test_baselines_score_on_real_structures_as_the_reference_says(
     for name, expected in reference.items():
         assert f1[name] == pytest.approx(expected, abs=0.03), name
     assert f1["substitution"] < f1["oracle_volume"]
+    assert f1["substitution"] + 0.03 < f1["retrieval, weights=shipped"]
+    assert "were learned from" not in done.stderr

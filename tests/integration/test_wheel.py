@@ -1,5 +1,6 @@
 """The wheel works without the checkout: code, configuration files and the console script come with it."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -59,6 +60,17 @@ def test_train_composes_its_configuration_from_the_wheel(installed: Path) -> Non
     where = run(installed, "-c", "import deepxrd.config as c; print(c.conf_dir())").strip()
     assert where == str(installed / "site/deepxrd/conf")
     assert "depth: 20" in run(installed, "-m", "deepxrd.train", "--cfg", "job")
+
+
+def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> None:
+    shown = run(installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "NaCl", "--out", "shipped")
+    assert "SrTiO3: strongest peaks\n  expected F1 of the peaks" in shown
+    assert "NaCl: strongest peaks\n  not known" in shown
+    with (installed / "shipped/peaks.csv").open() as stream:
+        peaks = [row for row in csv.DictReader(stream) if row["formula"] == "SrTiO3"]
+    sure = [float(row["two_theta_deg"]) for row in peaks if float(row["probability_within_1deg"]) > 0.8]
+    for line_deg in (32.4, 39.9, 46.5, 57.8):  # of cubic SrTiO3, a = 3.905 Å, Cu Kα: 110, 111, 200, 211
+        assert min(abs(each - line_deg) for each in sure) < 1.0
 
 
 def test_predict_works_from_the_wheel(installed: Path, trained: Path) -> None:

@@ -57,8 +57,7 @@ def padded_conv2d(x: Tensor, conv: nn.Conv2d, padding: Padding) -> Tensor:
             bias = None if conv.bias is None else conv.bias.to(dtype)
             y: Tensor = PaddedConv.apply(x.to(dtype), conv.weight.to(dtype), bias, padding)  # type: ignore[no-untyped-call]
             return y
-    y = conv(functional.pad(x, padding))
-    return y
+    return conv(functional.pad(x, padding))  # type: ignore[no-any-return]
 
 
 class PaddedConv(torch.autograd.Function):

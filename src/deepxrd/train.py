@@ -22,7 +22,7 @@ register()
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
     from deepxrd.analysis import tables
-    from deepxrd.training.run import fit_and_test
+    from deepxrd.training.run import fit_and_test, is_main_process
 
     overrides = list(HydraConfig.get().overrides.task)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
@@ -32,8 +32,9 @@ def train(cfg: DictConfig) -> float:
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     _refuse_baseline(plain["model"])
     result = fit_and_test(plain, run_dir, overrides=overrides)
-    tables.show(tables.score_table(result.metrics))
-    print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
+    if is_main_process():
+        tables.show(tables.score_table(result.metrics))
+        print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
     return float(result.metrics["test"]["peak_f1_2deg"])
 
 

@@ -19,6 +19,7 @@ from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices
 from deepxrd.data.store import PatternStore
 from deepxrd.data.workers import BuildOptions
+from deepxrd.errors import ConfigError
 from deepxrd.sources import Source
 from deepxrd.xrd import XrdSettings
 
@@ -38,24 +39,47 @@ class PatternDataset(Dataset[Batch]):
         self._patterns = store.patterns
         formulas = [parse_formula(text) for text in store.samples["composition"].iloc[rows]]
         self._inputs = torch.from_numpy(store.encoding.encode(formulas))
+        self._resident: Tensor | None = None
+
+    def to(self, device: torch.device) -> None:
+        """Copy the part to a device once, so that batches are gathered there and nothing is sent in a step."""
+        if self._resident is None or self._resident.device != device:
+            self._inputs = self._inputs.to(device)
+            self._resident = torch.from_numpy(np.asarray(self._patterns[self.rows])).to(device)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, positions: NDArray[np.int64]) -> Batch:
         """One-hot matrices ``(batch, 1, elements, counts)`` and patterns ``(batch, n_points)``, float32."""
-        targets = torch.from_numpy(self._patterns[self.rows[positions]])
-        return self._inputs[torch.from_numpy(positions)].float(), targets
+        index = torch.from_numpy(positions)
+        if self._resident is not None:
+            index = index.to(self._resident.device, non_blocking=True)
+            return self._inputs[index].float(), self._resident[index]
+        return self._inputs[index].float(), torch.from_numpy(self._patterns[self.rows[positions]])
 
 
 class BatchPositions(Sampler[NDArray[np.int64]]):
     """Positions of each batch; shuffled anew in each epoch by the seed and the epoch's number alone.
 
     A run that is resumed at epoch n thus draws the batches of an uninterrupted run's epoch n.
+
+    Several processes share the work. In training each takes its share of every batch, so that what is learned depends
+    little on their number: a last batch with fewer samples than processes is filled up by repetition, and batch norms
+    see a share only, unless ``trainer.sync_batchnorm``. Where nothing is learned each takes one stretch of the order,
+    and no sample comes twice.
+
+    Args:
+        n: samples.
+        batch_size: of all processes together in training, of each where nothing is learned.
+        seed: of the shuffling; None where nothing is learned.
+        rank: of this process.
+        world_size: number of processes.
     """
 
-    def __init__(self, n: int, batch_size: int, *, seed: int | None) -> None:
+    def __init__(self, n: int, batch_size: int, *, seed: int | None, rank: int = 0, world_size: int = 1) -> None:
         self._n, self._batch_size, self._seed = n, batch_size, seed
+        self._rank, self._world_size = rank, world_size
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -63,14 +87,22 @@ class BatchPositions(Sampler[NDArray[np.int64]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return math.ceil(self._n / self._batch_size)
+        n = self._n if self._seed is not None else len(self._share(np.arange(self._n)))
+        return math.ceil(n / self._batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        order = np.arange(self._n)
-        if self._seed is not None:
-            order = np.random.default_rng([self._seed, self._epoch]).permutation(self._n)
+        if self._seed is None:
+            order = self._share(np.arange(self._n))
+            for start in range(0, len(order), self._batch_size):
+                yield order[start : start + self._batch_size]
+            return
+        order = np.random.default_rng([self._seed, self._epoch]).permutation(self._n)
         for start in range(0, self._n, self._batch_size):
-            yield order[start : start + self._batch_size]
+            batch = order[start : start + self._batch_size]
+            yield self._share(np.resize(batch, max(len(batch), self._world_size)))
+
+    def _share(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.array_split(positions, self._world_size)[self._rank]
 
 
 class PatternDataModule(pl.LightningDataModule):
@@ -86,6 +118,7 @@ class PatternDataModule(pl.LightningDataModule):
         batch_size: training batch; validation and test use ``eval_batch_size``, which does not change scores.
         eval_batch_size: patterns at a time where nothing is learned.
         seed: of the shuffling.
+        resident: whether a GPU holds all samples while it trains, 5 KB each.
         build: how to build the store.
     """
 
@@ -101,12 +134,14 @@ class PatternDataModule(pl.LightningDataModule):
         batch_size: int = 64,
         eval_batch_size: int = 256,
         seed: int = 42,
+        resident: bool = True,
         build: BuildOptions | None = None,
     ) -> None:
         super().__init__()
         self.source, self.selection, self.encoding, self.xrd = source, selection, encoding, xrd
         self.split, self.stores_dir, self.build = split, stores_dir, build or BuildOptions()
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.resident = resident
         self._store: PatternStore | None = None
         self._datasets: dict[str, PatternDataset] = {}
 
@@ -147,5 +182,14 @@ class PatternDataModule(pl.LightningDataModule):
         return self._loader("test", self.eval_batch_size)
 
     def _loader(self, part: str, batch_size: int, *, seed: int | None = None) -> DataLoader[Batch]:
-        dataset = self.dataset(part)
-        return DataLoader(dataset, sampler=BatchPositions(len(dataset), batch_size, seed=seed), batch_size=None)
+        dataset, rank, world_size = self.dataset(part), 0, 1
+        if self.trainer is not None:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+            device = self.trainer.strategy.root_device
+            if self.resident and device.type != "cpu":
+                dataset.to(device)
+        if len(dataset) < world_size:
+            msg = f"{world_size} processes cannot share {len(dataset)} {part} samples: lower trainer.devices"
+            raise ConfigError(msg)
+        positions = BatchPositions(len(dataset), batch_size, seed=seed, rank=rank, world_size=world_size)
+        return DataLoader(dataset, sampler=positions, batch_size=None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from deepxrd.errors import ConfigError
-from deepxrd.models.blocks import ResidualBlock, SameConv2d
+from deepxrd.models.blocks import ResidualBlock, SameConv2d, prelu
 
 INPUT_SHAPE = (84, 10)
 N_POINTS = 1024
@@ -24,12 +25,19 @@ class DeepXRDNet(nn.Module):
         norm: batch norm after each convolution; the paper does not say.
         dropout: share of channels dropped inside each block; the paper gives no rate.
         input_shape: elements and counts of the one-hot.
+        quick: cheaper forms of the same arithmetic (:mod:`deepxrd.models.quick`); off, torch's own layers.
     """
 
     n_points = N_POINTS
 
     def __init__(
-        self, *, depth: int = 20, norm: bool = True, dropout: float = 0.0, input_shape: Sequence[int] = INPUT_SHAPE
+        self,
+        *,
+        depth: int = 20,
+        norm: bool = True,
+        dropout: float = 0.0,
+        input_shape: Sequence[int] = INPUT_SHAPE,
+        quick: bool = True,
     ) -> None:
         super().__init__()
         if depth not in _REPEATS:
@@ -39,7 +47,7 @@ class DeepXRDNet(nn.Module):
             msg = f"dropout must be a share from 0 to below 1, not {dropout}"
             raise ConfigError(msg)
         self.input_shape = (int(input_shape[0]), int(input_shape[1]))
-        self._norm, self._dropout = norm, dropout
+        self._settings: dict[str, Any] = {"norm": norm, "dropout": dropout, "quick": quick}
         encoder_repeats, decoder_repeats = _REPEATS[depth]
         self.encoder = self._encoder(encoder_repeats)
         height, width = (_halved(size, times=3) for size in self.input_shape)
@@ -53,22 +61,20 @@ class DeepXRDNet(nn.Module):
         return self.decoder(code[:, :, None, None]).flatten(1)  # type: ignore[no-any-return]
 
     def _block1(self, n_in: int, n_out: int, stride: int = 1) -> ResidualBlock:
-        return ResidualBlock(n_in, n_out, stride=stride, project=True, norm=self._norm, dropout=self._dropout)
+        return ResidualBlock(n_in, n_out, stride=stride, project=True, **self._settings)
 
     def _block2(self, channels: int, repeats: int = 1) -> list[ResidualBlock]:
-        return [
-            ResidualBlock(channels, channels, project=False, norm=self._norm, dropout=self._dropout)
-            for _ in range(repeats)
-        ]
+        return [ResidualBlock(channels, channels, project=False, **self._settings) for _ in range(repeats)]
 
     def _encoder(self, repeats: tuple[int, int, int]) -> nn.Sequential:
         at_42, at_21, at_11 = repeats
-        first: list[nn.Module] = [SameConv2d(1, 32, bias=not self._norm)]
-        if self._norm:
+        norm, quick = self._settings["norm"], self._settings["quick"]
+        first: list[nn.Module] = [SameConv2d(1, 32, bias=not norm, quick=quick)]
+        if norm:
             first.append(nn.BatchNorm2d(32))
         return nn.Sequential(
             *first,
-            nn.PReLU(32),
+            prelu(32, quick=quick),
             self._block1(32, 64, stride=2),  # 84×10 to 42×5
             *self._block2(64, at_42),
             self._block1(64, 128, stride=2),  # to 21×3
@@ -93,7 +99,7 @@ class DeepXRDNet(nn.Module):
             nn.Upsample(scale_factor=2),
             self._block1(64, 64),
             *self._block2(64, at_32),
-            SameConv2d(64, 1),
+            SameConv2d(64, 1, quick=self._settings["quick"]),
         )
 
 

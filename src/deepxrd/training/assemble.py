@@ -25,6 +25,7 @@ from deepxrd.xrd import XrdSettings
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
 BEST, LAST = "best", "last"
+_STEPS_PER_LOOK = 10
 
 
 def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
@@ -44,6 +45,7 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         batch_size=data["batch_size"],
         eval_batch_size=data["eval_batch_size"],
         seed=cfg.get("seed", 0),
+        resident=data["resident"],
         build=BuildOptions(**cfg["build"]),
     )
 
@@ -114,7 +116,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
         keep(filename=LAST, monitor=None, save_on_train_epoch_end=True),
     ]
     if settings["enable_progress_bar"]:
-        callbacks.append(RichProgressBar())
+        callbacks.append(RichProgressBar(refresh_rate=_STEPS_PER_LOOK))  # each look at the loss waits for the device
     try:
         return pl.Trainer(
             default_root_dir=run_dir,
@@ -122,6 +124,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
             callbacks=callbacks,
             enable_model_summary=False,  # one line by the run itself says more
             deterministic="warn",
+            use_distributed_sampler=False,  # ours knows of processes itself
             **settings,
         )
     except (TypeError, ValueError, MisconfigurationException) as error:

@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.errors import ConfigError
@@ -51,6 +52,7 @@ class DeepXRDModule(pl.LightningModule):
             raise ConfigError(msg)
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
+        self.mean_losses = nn.ModuleDict({f"mean_{part}": MeanMetric() for part in ("train", "val", "test")})
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_patterns: list[Tensor] = []
@@ -67,14 +69,14 @@ class DeepXRDModule(pl.LightningModule):
         """Loss of a batch."""
         x, true = batch
         loss: Tensor = self.loss(self.net(x), true)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(x))
+        self._log_loss("train", loss, len(x))
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self.log("val/loss", self.loss(raw, true), on_epoch=True, prog_bar=True, batch_size=len(x))
+        self._log_loss("val", self.loss(raw, true), len(x))
         self.val_scores.update(to_patterns(raw), true)
 
     def on_validation_epoch_end(self) -> None:
@@ -89,14 +91,18 @@ class DeepXRDModule(pl.LightningModule):
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self.log("test/loss", self.loss(raw, true), on_epoch=True, batch_size=len(x))
+        self._log_loss("test", self.loss(raw, true), len(x))
         patterns = to_patterns(raw)
         self.test_scores.update(patterns, true)
         self.test_patterns.append(patterns.cpu())
 
     def on_test_epoch_end(self) -> None:
-        """Log the means over all samples."""
+        """Log the means over all samples, and gather the patterns of all processes in the order of the samples."""
         self._log_scores("test", self.test_scores)
+        if self.trainer.world_size > 1:
+            gathered: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(gathered, torch.cat(self.test_patterns))
+            self.test_patterns[:] = gathered
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
         """Patterns of a batch."""
@@ -115,6 +121,12 @@ class DeepXRDModule(pl.LightningModule):
         with torch.autocast(x.device.type, enabled=False):
             raw: Tensor = self.net(x.float())
         return raw
+
+    def _log_loss(self, part: str, loss: Tensor, n: int) -> None:
+        """Log the mean over all samples of an epoch; Lightning's own, over several processes, rounds their number."""
+        mean = self.mean_losses[f"mean_{part}"]
+        mean.update(loss.detach(), n)
+        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")  # type: ignore[arg-type]
 
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})

@@ -14,12 +14,14 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.files import atomic_path, write_json, write_text
+from deepxrd.memory import keep_freed_memory
 from deepxrd.metrics import score_patterns
 from deepxrd.models import load_checkpoint
 from deepxrd.provenance import run_facts
@@ -62,6 +64,7 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
     Raises:
         DeepXRDError: something the user can mend.
     """
+    keep_freed_memory()
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
     module = assemble.make_module(cfg, datamodule)
@@ -69,12 +72,12 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
     last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
     facts = {"data_hash": datamodule.store.content_hash, "store_id": datamodule.store.id, "seed": cfg["seed"]}
     resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
-    _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
-    _write_description(cfg, run_dir, facts, overrides or [])
-
-    _announce(datamodule, module, cfg, run_dir)
+    if is_main_process():
+        _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
+        _write_description(cfg, run_dir, facts, overrides or [])
+        _announce(datamodule, module, cfg, run_dir)
     logger = assemble.make_logger(cfg, run_dir)
-    if isinstance(logger, CSVLogger) and resumed:
+    if isinstance(logger, CSVLogger) and resumed and is_main_process():
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
     logger.log_hyperparams({"config": cfg, **facts})
     trainer = assemble.make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
@@ -83,6 +86,11 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
         return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
     finally:
         _close(logger)
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes and prints; with ``trainer.devices`` above 1 there are others."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _score(
@@ -118,6 +126,8 @@ def _score(
         "test_loss": logged["test/loss"],
         "test": {name: float(values.mean()) for name, values in scores.items()},
     }
+    if not is_main_process():
+        return RunResult(run_dir, metrics, per_sample)
     figure = figures.pattern_grid(per_sample, predicted, true, datamodule.xrd)
     figures.save(figure, run_dir / FIGURE)
     with atomic_path(run_dir / PER_SAMPLE) as temporary:

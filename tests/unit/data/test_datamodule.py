@@ -118,3 +118,13 @@ def test_the_store_is_built_on_first_use_only(datamodule: PatternDataModule) -> 
     datamodule.prepare_data()
     datamodule.setup()
     assert {file: file.stat().st_mtime_ns for file in Path(datamodule.store.path).rglob("*")} == before
+
+
+def test_a_part_that_was_moved_to_a_device_gives_the_same_batches(datamodule: PatternDataModule) -> None:
+    from deepxrd.data.datamodule import PatternDataset
+
+    rows = datamodule.dataset("train").rows
+    mapped, moved = PatternDataset(datamodule.store, rows), PatternDataset(datamodule.store, rows)
+    moved.to(torch.device("cpu"))
+    positions = np.array([4, 0, 2])
+    assert all(torch.equal(a, b) for a, b in zip(mapped[positions], moved[positions], strict=True))

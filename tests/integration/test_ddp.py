@@ -1,0 +1,69 @@
+"""Training on two processes: the samples shared out, the scores those of one process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+
+from deepxrd.data.datamodule import BatchPositions
+from deepxrd.training import assemble
+from deepxrd.training.module import DeepXRDModule
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.mark.parametrize(("n", "batch_size", "world_size"), [(20, 8, 2), (25, 8, 3), (9, 8, 4), (7, 7, 1)])
+def test_processes_share_each_batch_of_training_and_every_sample_once_else(
+    n: int, batch_size: int, world_size: int
+) -> None:
+    whole = list(BatchPositions(n, batch_size, seed=1))
+    ranks = range(world_size)
+    shares = [list(BatchPositions(n, batch_size, seed=1, rank=r, world_size=world_size)) for r in ranks]
+    assert len({len(share) for share in shares}) == 1, "every process takes as many steps"
+    for batch, *parts in zip(whole, *shares, strict=True):
+        together = np.concatenate(parts)
+        assert set(together) == set(batch)
+        assert len(together) == max(len(batch), world_size)
+    evaluated = [BatchPositions(n, batch_size, seed=None, rank=r, world_size=world_size) for r in ranks]
+    assert [len(list(positions)) for positions in evaluated] == [len(positions) for positions in evaluated]
+    assert np.concatenate([b for positions in evaluated for b in positions]).tolist() == list(range(n))
+
+
+def test_two_processes_train_and_score_as_one(command: Command, small: list[str], tmp_path: Path) -> None:
+    # without batch norms, whose statistics are of a process's share, two processes learn what one does
+    settings = [*small, "model.norm=false", "trainer.precision=32-true", "trainer.accelerator=cpu", "optimizer.lr=1e-4"]
+    for name, more in (("one", []), ("two", ["trainer.devices=2", "trainer.strategy=ddp"])):
+        done = command("train", *settings, f"hydra.run.dir={name}", *more, timeout=240)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("results:") == 1
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert two["test_loss"] == pytest.approx(one["test_loss"], rel=1e-3)
+    assert two["test"]["pearson_distance"] == pytest.approx(one["test"]["pearson_distance"], rel=1e-3)
+
+    # and what two processes have scored is what one gets from the same weights, sample by sample
+    cfg = yaml.safe_load((tmp_path / "two/config.yaml").read_text())
+    cfg["paths"]["data_dir"] = str(tmp_path / cfg["paths"]["data_dir"])
+    module = DeepXRDModule.load_from_checkpoint(tmp_path / "two/checkpoints/best.ckpt", weights_only=True)
+    datamodule = assemble.make_datamodule(cfg)
+    trainer = pl.Trainer(logger=False, enable_progress_bar=False, accelerator="cpu", enable_model_summary=False)
+    [scores] = trainer.test(module, datamodule=datamodule, verbose=False)
+    assert two["n_test"] == len(torch.cat(module.test_patterns))
+    for name, value in two["test"].items():
+        assert value == pytest.approx(scores[f"test/{name}"], rel=1e-5, abs=1e-5), name
+    assert two["test_loss"] == pytest.approx(scores["test/loss"], rel=1e-5)
+    per_sample = pd.read_parquet(tmp_path / "two/per_sample.parquet")
+    predicted, true = (
+        torch.cat(module.test_patterns).double(),
+        datamodule.store.patterns[datamodule.dataset("test").rows],
+    )
+    correlations = [np.corrcoef(p, t)[0, 1] for p, t in zip(predicted.numpy(), true, strict=True)]
+    np.testing.assert_allclose(per_sample["pearson_distance"], 1 - np.array(correlations), atol=1e-5)

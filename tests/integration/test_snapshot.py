@@ -66,8 +66,8 @@ def test_baselines_score_on_real_structures_as_the_reference_says(
     done = command(
         "evaluate", "data=abc3", "source=files", f"source.path={snapshot_path}", "model=retrieval",
         "model.weights=shipped", "hydra.run.dir=out",
-        "evaluate.baselines=[mean,comb,random,nearest,substitution,oracle_volume,polymorph_oracle]", "evaluate.cases=false",
-        "evaluate.table2=false", "evaluate.n_resamples=100", timeout=420,
+        "evaluate.baselines=[mean,comb,random,nearest,substitution,oracle_volume,polymorph_oracle]",
+        "evaluate.cases=false", "evaluate.table2=false", "evaluate.n_resamples=100", timeout=420,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     f1 = pd.read_csv(tmp_path / "out/scores.csv", index_col="model")["peak_f1_2deg"]

@@ -95,7 +95,7 @@ def _run_and_kill(settings: list[str], folder: Path, *, after: int) -> int:
 
 
 def _report(folder: Path) -> int:
-    command = [sys.executable, "-m", "deepxrd.report", f"sweep={folder}"]
+    command = [sys.executable, "-m", "deepxrd.report", f"sweeps={folder}"]
     return subprocess.run(command, check=False).returncode  # noqa: S603
 
 

@@ -1,4 +1,4 @@
-"""The command ``deepxrd``, for people: predict, train, evaluate, prepare."""
+"""The command ``deepxrd``, for people: predict, train, evaluate, prepare, report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ examples:
   deepxrd predict --file formulas.csv --checkpoint best.ckpt --out patterns.parquet
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
+  deepxrd train sweep=table4 source=files source.path=structures.parquet
+  deepxrd report sweeps=outputs/sweeps/table4
   deepxrd prepare --help
 
 exit code: 0 done; 2 something you can mend (the message says what); 1 anything else
@@ -29,7 +31,12 @@ class SkippedRowsError(DeepXRDError):
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] in (["train"], ["evaluate"], ["prepare"]):  # these are Hydra's, with its own command line
+    if arguments[:1] in (
+        ["train"],
+        ["evaluate"],
+        ["prepare"],
+        ["report"],
+    ):  # these are Hydra's, with its own command line
         _hand_over(*arguments)
         return
     options = _parser().parse_args(arguments)
@@ -72,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     commands.add_parser("prepare", help="build a data set only (python -m deepxrd.prepare)", add_help=False)
+    commands.add_parser("report", help="tables of sweeps beside the paper's (python -m deepxrd.report)", add_help=False)
     return parser
 
 

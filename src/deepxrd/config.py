@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from deepxrd.files import value_hash
 
 EVALUATION = "evaluation"
 """Folder within that of a run where its evaluation goes."""
@@ -68,6 +65,15 @@ class TrainConfig(DataConfig):
 
 
 @dataclass
+class ReportConfig:
+    """Top level of ``report``."""
+
+    sweeps: Any = None
+    metric: str = "peak_recall_any"
+    paths: Any = None
+
+
+@dataclass
 class DtwOptions:
     """How far DTW may warp patterns, and at what price."""
 
@@ -104,11 +110,10 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    # our settings of the launchers bear the names of the plugins' own, and Hydra 1.3 lays them over those, as we want
-    warnings.filterwarnings("ignore", message="(?s).*is validated against ConfigStore schema with the same name")
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
     ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
     ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
+    ConfigStore.instance().store(name="report_schema", node=ReportConfig)
     started = datetime.now().astimezone()
 
     def run_dir(output_dir: str, resume: str | None) -> str:
@@ -117,21 +122,9 @@ def register() -> None:
     def evaluation_dir(output_dir: str, run: str | None) -> str:
         return f"{run}/{EVALUATION}" if run else run_dir(output_dir, None)
 
-    def sweep_name(choices: Mapping[str, str | None], overrides: Sequence[str]) -> str:
-        return choices.get("sweep") or f"free-{value_hash(sorted(overrides))[:8]}"
+    def report_dir(output_dir: str, sweeps: str | Sequence[str] | None) -> str:
+        return f"{sweeps}/report" if isinstance(sweeps, str) else run_dir(output_dir, None)
 
-    def cell_name(sweep_dir: str, overrides: Sequence[str]) -> str:
-        from deepxrd.sweeps.callback import name_of
-
-        return name_of(Path(sweep_dir), overrides)
-
-    def launcher_runs(asked: int | None) -> int:
-        from deepxrd.sweeps.share import runs_at_once
-
-        return runs_at_once(asked)
-
-    OmegaConf.register_new_resolver("deepxrd.sweep_name", sweep_name, replace=True)
-    OmegaConf.register_new_resolver("deepxrd.cell_name", cell_name, replace=True)
-    OmegaConf.register_new_resolver("deepxrd.runs_at_once", launcher_runs, replace=True)
+    OmegaConf.register_new_resolver("deepxrd.report_dir", report_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.run_dir", run_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.evaluation_dir", evaluation_dir, replace=True)

@@ -26,11 +26,11 @@ class Cell:
 
     Attributes:
         path: its folder.
-        values: what it is told by, such as ``{"model.depth": 20, "loss": "pearson"}``.
+        settings: what it is told by, such as ``{"model.depth": 20, "loss": "pearson"}``.
     """
 
     path: Path
-    values: dict[str, Any]
+    settings: dict[str, Any]
 
     @property
     def state(self) -> str:
@@ -96,7 +96,7 @@ class SweepFolder:
         """
         path = Path(path)
         if not (path / SWEEP).is_file():
-            msg = f"sweep={path}: no sweep there, {SWEEP} is missing; give a folder such as outputs/sweeps/table4"
+            msg = f"sweeps={path}: no sweep there, {SWEEP} is missing; give a folder such as outputs/sweeps/table4"
             raise ConfigError(msg)
         plan = _read(path / SWEEP)
         cells = [Cell(path / cell_name(values), values) for values in plan["cells"]]

@@ -12,9 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from deepxrd.config import conf_dir, register
+from deepxrd.config import conf_dir
 from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
+from deepxrd.sweeps.resolvers import register
 from deepxrd.sweeps.watch import conclude
 
 register()

@@ -15,8 +15,8 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from deepxrd.config import register
 from deepxrd.sweep_folder import SweepFolder, cell_name
+from deepxrd.sweeps.resolvers import register
 from deepxrd.sweeps.watch import SweepWatch
 
 
@@ -77,8 +77,8 @@ def values_of(job: Sequence[str], keys: list[str]) -> dict[str, Any]:
 
 def _plain(override: Override) -> Any:
     value: Any = override.value()
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
 def _as_overrides(params: DictConfig | None) -> list[str]:
-    return [f"{key}={value}" for key, value in (params or {}).items()]
+    return [f"{key!s}={value}" for key, value in (params or {}).items()]

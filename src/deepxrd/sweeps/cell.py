@@ -34,7 +34,7 @@ def run_cell(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> flo
     """
     sweep = SweepFolder.open(run_dir.parent)
     cell = next(each for each in sweep.planned if each.path.name == run_dir.name)
-    attempt = _Attempt(Cell(run_dir, cell.values), sweep.session)
+    attempt = _Attempt(Cell(run_dir, cell.settings), sweep.session)
     with locked(sweep.path / _LOCKS / run_dir.name):
         try:
             return _once(_for_sweep(cfg, run_dir), attempt, overrides)
@@ -58,7 +58,7 @@ class _Attempt:
 
     def record(self, state: str, *, reused: bool = False) -> None:
         values = {
-            "values": self.cell.values,
+            "values": self.cell.settings,
             "fingerprint": self.fingerprint or self.cell.record.get("fingerprint"),
             "session": self.session,
             "state": state,

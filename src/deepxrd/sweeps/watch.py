@@ -100,7 +100,7 @@ def conclude() -> None:
         )
         raise SweepError(msg)
     where = os.path.relpath(watch.sweep.path)
-    print(f"results: {where}\ntables: python -m deepxrd.report sweep={where}")  # noqa: T201 - what the user asks for
+    print(f"results: {where}\ntables: python -m deepxrd.report sweeps={where}")  # noqa: T201 - what the user asks for
 
 
 def _duration(seconds: float) -> str:

@@ -67,7 +67,7 @@ def test_wandb_offline_writes_config_curves_figure_and_table_and_no_secret(
     written = [p for p in (tmp_path / "run").rglob("*") if p.is_file() and not p.is_symlink()]
     [log] = [p for p in written if p.suffix == ".wandb"]
     content = log.read_bytes()
-    for expected in (b"val/loss", b"worst_and_best", b"test_patterns", b"peak_f1_2deg", b"data_hash", b"PearsonLoss"):
+    for expected in (b"val/loss", b"per_sample", b"test_patterns", b"peak_f1_2deg", b"data_hash", b"PearsonLoss"):
         assert expected in content, expected
     assert any(p.suffix == ".png" and "media" in str(p) for p in written)
     assert any(p.name.endswith(".table.json") for p in written)

@@ -12,7 +12,7 @@ from pathlib import Path
 RUNS_PER_GPU = 4
 """Runs on one GPU at a time where nothing else is asked for; the nets are small. Not measured yet."""
 _ALL_AT_ONCE = "submitit_local"
-_TOGETHER = ("joblib", _ALL_AT_ONCE)
+_TOGETHER = ("joblib", "ray", _ALL_AT_ONCE)
 """Launchers that start several runs on this machine; the others start one, or give each a machine of its own."""
 _LOOK_AGAIN_S = 0.2
 

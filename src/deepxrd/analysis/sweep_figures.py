@@ -43,10 +43,11 @@ def heat_map(scores: SweepScores) -> Figure:
         for axis, (values, cells) in zip(row, panels, strict=True):
             _panel(axis, cells, kind, down=down, across=layout.column, scale=scale)
             told = ", ".join(f"{key_name(key)} {value}" for key, value in zip(rest, values, strict=True))
-            axis.set_title(told, fontsize=9)
+            if kind == kinds[0]:
+                axis.set_title(told, fontsize=9)
         row[0].set_ylabel(("ours\n" if kind == "value" else "the paper's\n") + (key_name(down) if down else ""))
         label = scores.metric if kind == "value" else "peak match"
-        figure.colorbar(scale, ax=list(row), label=label, shrink=0.9)
+        figure.colorbar(scale, ax=list(row), label=label, shrink=0.9, format="%.3g")
     for axis in axes[-1]:
         axis.set_xlabel(key_name(layout.column))
     figure.suptitle(heading(scores), fontsize=11)

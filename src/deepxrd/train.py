@@ -15,8 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from deepxrd.config import conf_dir
 from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
+from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
-from deepxrd.sweeps.watch import conclude
+from deepxrd.sweeps.watch import watched
 
 register()
 
@@ -30,7 +31,6 @@ def train(cfg: DictConfig) -> float:
     if hydra_cfg.mode == RunMode.MULTIRUN:
         return _run_as_cell(cfg, run_dir, overrides)
     from deepxrd.analysis import tables
-    from deepxrd.sweeps.share import take_share
     from deepxrd.training.run import fit_and_test
 
     if cfg.resume:
@@ -39,7 +39,7 @@ def train(cfg: DictConfig) -> float:
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     _refuse_baseline(plain["model"])
     if plain["threads"]:
-        take_share(1, plain["threads"])
+        share.take_share(1, plain["threads"])
     result = fit_and_test(plain, run_dir, overrides=overrides)
     tables.show(tables.score_table(result.metrics))
     print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
@@ -47,8 +47,6 @@ def train(cfg: DictConfig) -> float:
 
 
 def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
-    from deepxrd.sweeps import share
-
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
     n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
     with share.place(run_dir.parent / ".places", n_runs, launcher):
@@ -78,9 +76,12 @@ def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:
 
 def _train() -> None:
     try:
-        train()
-    finally:
-        conclude()
+        with watched():
+            train()
+    except RuntimeError as error:  # of Hydra and of submitit alike
+        if way_out := share.launcher_trouble(error):
+            raise ConfigError(way_out) from error
+        raise
 
 
 def main() -> None:

@@ -118,6 +118,13 @@ def test_other_launchers_give_the_same_numbers(
         assert file_hash(one) == file_hash(other), cell
 
 
+def test_a_launcher_that_cannot_start_here_says_what_to_do(command: Command) -> None:
+    done = command("train", "-m", "seed=1,2", "hydra/launcher=submitit_slurm")
+    assert done.returncode == 2
+    assert "take submitit_local or joblib" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def configs(records: list[wandb_internal_pb2.Record]) -> list[wandb_internal_pb2.ConfigRecord]:
     kinds = [(record.WhichOneof("record_type"), record) for record in records]
     return [r.config for kind, r in kinds if kind == "config"] + [r.run.config for kind, r in kinds if kind == "run"]

@@ -52,6 +52,15 @@ def take_share(n_runs: int, threads: int | None) -> None:
         torch.cuda.set_per_process_memory_fraction(1 / n_runs)
 
 
+def launcher_trouble(error: RuntimeError) -> str | None:
+    """What to do about a launcher that cannot start here; None if the error is about something else."""
+    if str(error).startswith("Unknown plugin class"):
+        return f"{error}: install the launchers by pip install 'deepxrd[sweeps]'; for Ray's see README, Sweeps"
+    if "slurm cluster" in str(error):
+        return f"{error} hydra/launcher=submitit_slurm needs Slurm's commands; here take submitit_local or joblib"
+    return None
+
+
 @contextmanager
 def place(folder: Path, n_places: int, launcher: str) -> Iterator[None]:
     """Wait for one of so many places on this machine, and hold it; a process that dies gives its place back.

@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from deepxrd.errors import DeepXRDError
@@ -80,16 +82,24 @@ def progress_text(records: list[dict[str, Any]], n_cells: int, elapsed_s: float)
     return ", ".join(parts)
 
 
-def conclude() -> None:
-    """End the watch of this process's sweep, if it has run one, and say how it went.
+@contextmanager
+def watched() -> Iterator[None]:
+    """End the watch of a sweep that the block has started, if it has, and say how the sweep went.
 
     Raises:
         SweepError: cells failed.
     """
-    watch = next((thread for thread in threading.enumerate() if isinstance(thread, SweepWatch)), None)
-    if watch is None:
-        return
-    watch.finish()
+    try:
+        yield
+    finally:  # whatever ended it, the line must not go on
+        watch = next((thread for thread in threading.enumerate() if isinstance(thread, SweepWatch)), None)
+        if watch is not None:
+            watch.finish()
+    if watch is not None:
+        _conclude(watch)
+
+
+def _conclude(watch: SweepWatch) -> None:
     failed = [cell for cell in watch.sweep.settled() if cell.record["state"] == FAILED]
     if failed:
         shown = "\n".join(f"  {cell.path.name}: {cell.error}" for cell in failed[:_SHOWN])

@@ -82,23 +82,23 @@ def test_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept: dict,
 
 
 def test_wandb_has_the_sweep_as_group_the_cell_as_name_and_config_scores_figure_and_table(swept: dict) -> None:
-    [file] = (swept["folder"] / "loss-mse_seed-2").rglob("*.wandb")  # begun once, or twice if the kill struck there
+    [file] = (swept["folder"] / "loss-cosine_seed-2").rglob("*.wandb")
     records = list(wandb_records(file))
     runs = [record.run for record in records if record.WhichOneof("record_type") == "run"]
     assert {run.run_group for run in runs} == {"sweep"}
-    assert {run.display_name for run in runs} == {"loss-mse_seed-2"}
+    assert {run.display_name for run in runs} == {"loss-cosine_seed-2"}
     config = {
         item.key or item.nested_key[0]: json.loads(item.value_json) for r in configs(records) for item in r.update
     }
-    assert config["config"]["loss"]["_target_"] == "deepxrd.losses.MSELoss"
+    assert config["config"]["loss"]["_target_"] == "deepxrd.losses.CosineLoss"
     assert config["config"]["seed"] == 2
     summary = {}
     for record in records:
         if record.WhichOneof("record_type") == "summary":
             summary |= {item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.summary.update}
-    metrics = json.loads((swept["folder"] / "loss-mse_seed-2/metrics.json").read_text())
+    metrics = json.loads((swept["folder"] / "loss-cosine_seed-2/metrics.json").read_text())
     assert {f"test/{name}": value for name, value in metrics["test"].items()}.items() <= summary.items()
-    assert summary["loss"] == "MSELoss"
+    assert summary["loss"] == "CosineLoss"
     steps = [record.history for record in records if record.WhichOneof("record_type") == "history"]
     logged = {item.key or item.nested_key[0] for step in steps for item in step.item}
     assert {"test_patterns", "per_sample", "val/loss"} <= logged

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deepxrd.analysis.tables import higher_is_better
 from deepxrd.config import EVALUATION
@@ -137,8 +136,9 @@ class SweepScores:
                 row |= {"value": interval.mean, "low": interval.low, "high": interval.high}
             rows.append(row | {"paper": paper.get(key, np.nan)})
         frame = pd.DataFrame(rows)
-        frame["best"] = is_best(frame["value"].to_numpy(), up=higher_is_better(self.metric))
-        frame["paper_best"] = is_best(frame["paper"].to_numpy(np.float64), up=True)
+        groups = frame["data"] if "data" in frame else pd.Series(0, index=frame.index)  # data sets do not compete
+        for name, column, up in (("best", "value", higher_is_better(self.metric)), ("paper_best", "paper", True)):
+            frame[name] = frame[column].groupby(groups).transform(is_best, up=up).astype(bool)
         return frame
 
     @cached_property
@@ -151,12 +151,9 @@ class SweepScores:
         return {tuple(cell.settings[key] for key in self.layout.keys): cell for cell in self.sweep.cells}
 
 
-def is_best(values: NDArray[np.float64], *, up: bool) -> NDArray[np.bool_]:
+def is_best(values: pd.Series, *, up: bool) -> pd.Series:
     """Which values are the best; none where there are none. Equal ones share the place."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return np.zeros(len(values), dtype=bool)
-    return np.asarray(values == (known.max() if up else known.min()))
+    return values == (values.max() if up else values.min())
 
 
 def facts_of_cells(scores: SweepScores) -> pd.DataFrame:

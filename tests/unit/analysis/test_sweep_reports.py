@@ -157,7 +157,10 @@ def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
     abc3, ternary = conclusions.claims(scores)
     assert abc3.verdict == conclusions.HOLDS
     assert ternary.verdict == conclusions.UNKNOWN
-    assert sweep_tables.markdown(scores).splitlines()[2].startswith("| abc3 | 1.000 | 0.626 |")
+    assert sweep_tables.markdown(scores).splitlines()[2:] == [
+        "| abc3 | 1.000 | 0.626 | 2.000 | 0.644 | 3.000 | 0.673 | **4.000** | **0.681** |",
+        "| ternary | not run | 0.612 | not run | 0.631 | not run | 0.667 | not run | **0.678** |",
+    ]
 
 
 def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:

@@ -153,7 +153,8 @@ class SweepScores:
 
 def is_best(values: pd.Series, *, up: bool) -> pd.Series:
     """Which values are the best; none where there are none. Equal ones share the place."""
-    return values == (values.max() if up else values.min())
+    best: pd.Series = values == (values.max() if up else values.min())
+    return best
 
 
 def facts_of_cells(scores: SweepScores) -> pd.DataFrame:

@@ -7,7 +7,7 @@ SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method test test-slow lint format bench-xrd bench-build study wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build study wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,15 @@ method: $(VENV)/.installed-dev ## three seeds of the paper's network on ABC3, ev
 	$(RUN_ENV) $(BIN)/python -m deepxrd.evaluate model=substitution $$real hydra.run.dir=$$out/substitution && \
 	$(BIN)/python benchmarks/method_results.py --runs $$out/seed1 $$out/seed2 $$out/seed3 \
 	  --baseline $$out/substitution --baselines results/baselines-abc3.csv --out results/abc3
+
+tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (104 cells), into results/tables: SNAPSHOT=PATH ARGS=hydra/launcher=joblib
+	real="source=files source.path=$(SNAPSHOT)" && for table in table3 table4 table5; do \
+	  $(RUN_ENV) $(BIN)/python -m deepxrd.train sweep=$$table $$real $(ARGS) || failed=1; \
+	done; \
+	for metric in peak_recall_any peak_f1_2deg pearson_distance; do \
+	  $(BIN)/python -m deepxrd.report sweeps=[outputs/sweeps/table3,outputs/sweeps/table4,outputs/sweeps/table5] \
+	    metric=$$metric hydra.run.dir=results/tables || exit; \
+	done; exit $${failed:-0}
 
 test: $(VENV)/.installed-dev ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -1,4 +1,4 @@
-"""The command ``deepxrd``, for people: predict, train, evaluate, prepare."""
+"""The command ``deepxrd``, for people: predict, train, evaluate, prepare, report."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ examples:
   deepxrd predict SrTiO3 --checkpoint outputs/.../checkpoints/best.ckpt
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
+  deepxrd train sweep=table4 source=files source.path=structures.parquet
+  deepxrd report sweeps=outputs/sweeps/table4
   deepxrd prepare --help
 
 exit code: 0 done; 2 something you can mend (the message says what); 1 anything else
 """
+
+
+_HYDRA = ("train", "evaluate", "prepare", "report")
+"""Commands with Hydra's command line."""
 
 
 class SkippedRowsError(DeepXRDError):
@@ -34,7 +40,7 @@ class SkippedRowsError(DeepXRDError):
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] in (["train"], ["evaluate"], ["prepare"]):  # these are Hydra's, with its own command line
+    if arguments[:1] and arguments[0] in _HYDRA:
         _hand_over(*arguments)
         return
     options = _parser().parse_args(arguments)
@@ -84,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     commands.add_parser("prepare", help="build a data set only (python -m deepxrd.prepare)", add_help=False)
+    commands.add_parser("report", help="tables of sweeps beside the paper's (python -m deepxrd.report)", add_help=False)
     return parser
 
 

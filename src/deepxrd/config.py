@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ class TrainConfig(DataConfig):
 
     seed: int = 42
     resume: str | None = None
+    runs_at_once: int | None = None
+    threads: int | None = None
     model: Any = None
     loss: Any = None
     optimizer: Any = None
@@ -59,6 +62,15 @@ class TrainConfig(DataConfig):
     trainer: Any = None
     callbacks: Any = None
     logger: Any = None
+
+
+@dataclass
+class ReportConfig:
+    """Top level of ``report``."""
+
+    sweeps: Any = None
+    metric: str = "peak_recall_any"
+    paths: Any = None
 
 
 @dataclass
@@ -101,6 +113,7 @@ def register() -> None:
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
     ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
     ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
+    ConfigStore.instance().store(name="report_schema", node=ReportConfig)
     started = datetime.now().astimezone()
 
     def run_dir(output_dir: str, resume: str | None) -> str:
@@ -109,5 +122,9 @@ def register() -> None:
     def evaluation_dir(output_dir: str, run: str | None) -> str:
         return f"{run}/{EVALUATION}" if run else run_dir(output_dir, None)
 
+    def report_dir(output_dir: str, sweeps: str | Sequence[str] | None) -> str:
+        return f"{sweeps}/report" if isinstance(sweeps, str) else run_dir(output_dir, None)
+
+    OmegaConf.register_new_resolver("deepxrd.report_dir", report_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.run_dir", run_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.evaluation_dir", evaluation_dir, replace=True)

@@ -9,11 +9,15 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from deepxrd.config import conf_dir, register
+from deepxrd.config import conf_dir
 from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
+from deepxrd.sweeps import share
+from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.watch import watched
 
 register()
 
@@ -21,16 +25,21 @@ register()
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
+    hydra_cfg = HydraConfig.get()
+    overrides = list(hydra_cfg.overrides.task)
+    run_dir = Path(hydra_cfg.runtime.output_dir)
+    if hydra_cfg.mode == RunMode.MULTIRUN:
+        return _run_as_cell(cfg, run_dir, overrides)
     from deepxrd.analysis import tables
     from deepxrd.training.run import fit_and_test, is_main_process
 
-    overrides = list(HydraConfig.get().overrides.task)
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
     if cfg.resume:
         overrides = _resumed_overrides(Path(cfg.resume), overrides)
         cfg = hydra.compose("train", overrides)
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     _refuse_baseline(plain["model"])
+    if plain["threads"]:
+        share.take_share(1, plain["threads"])
     result = fit_and_test(plain, run_dir, overrides=overrides)
     if is_main_process():
         tables.show(tables.score_table(result.metrics))
@@ -38,10 +47,21 @@ def train(cfg: DictConfig) -> float:
     return float(result.metrics["test"]["peak_f1_2deg"])
 
 
+def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
+    launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+    n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
+    with share.place(run_dir.parent / ".places", n_runs, launcher):
+        from deepxrd.sweeps.cell import run_cell  # heavy, so only when it is this cell's turn
+
+        share.take_share(n_runs, cfg.threads)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        return run_cell(plain, run_dir, overrides=overrides)
+
+
 def _refuse_baseline(model: dict[str, Any]) -> None:
-    if str(model.get("_target_")).startswith("deepxrd.models.baselines."):
+    if str(model.get("_target_")).startswith(("deepxrd.models.baselines.", "deepxrd.models.retrieval.")):
         choice = HydraConfig.get().runtime.choices["model"]
-        msg = f"model={choice} is a baseline and needs no training: use python -m deepxrd.evaluate model={choice}"
+        msg = f"model={choice} is fitted where it is evaluated: use python -m deepxrd.evaluate model={choice}"
         raise ConfigError(msg)
 
 
@@ -55,9 +75,19 @@ def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:
     return [*kept, *new]
 
 
+def _train() -> None:
+    try:
+        with watched():
+            train()
+    except RuntimeError as error:  # of Hydra and of submitit alike
+        if way_out := share.launcher_trouble(error):
+            raise ConfigError(way_out) from error
+        raise
+
+
 def main() -> None:
     """Entry point."""
-    run_hydra(train)
+    run_hydra(_train)
 
 
 if __name__ == "__main__":

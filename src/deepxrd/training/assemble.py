@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar, Timer
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
@@ -108,6 +108,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     folder = run_dir / CHECKPOINTS
     keep = functools.partial(ModelCheckpoint, dirpath=folder, save_top_k=1, enable_version_counter=False)
     callbacks: list[pl.Callback] = [
+        Timer(),
         StepSeed(cfg["seed"]),
         StopOnNaN(folder / f"{LAST}.ckpt"),
         RunFacts(facts),
@@ -130,6 +131,12 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     except (TypeError, ValueError, MisconfigurationException) as error:
         msg = f"Lightning refuses the trainer's settings: {error}; given {cfg['trainer']}"
         raise ConfigError(msg) from error
+
+
+def train_seconds(trainer: pl.Trainer) -> float:
+    """How long training took, validation included; of a resumed run, its first part too."""
+    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    return timer.time_elapsed("train")
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:

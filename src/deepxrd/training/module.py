@@ -124,9 +124,9 @@ class DeepXRDModule(pl.LightningModule):
 
     def _log_loss(self, part: str, loss: Tensor, n: int) -> None:
         """Log the mean over all samples of an epoch; Lightning's own, over several processes, rounds their number."""
-        mean = self.mean_losses[f"mean_{part}"]
+        mean: Any = self.mean_losses[f"mean_{part}"]
         mean.update(loss.detach(), n)
-        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")  # type: ignore[arg-type]
+        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")
 
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})

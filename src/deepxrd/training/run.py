@@ -50,7 +50,9 @@ class RunResult:
 
 
 @quiet()
-def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | None = None) -> RunResult:
+def fit_and_test(
+    cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | None = None, announce: bool = True
+) -> RunResult:
     """Train and score one configuration.
 
     If the folder holds the last checkpoint of a run with the same configuration, training goes on from there and ends
@@ -60,6 +62,7 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
         cfg: a composed and resolved configuration, plain values.
         run_dir: where everything goes.
         overrides: the command line's settings, kept for a resume.
+        announce: whether to say what is about to happen.
 
     Raises:
         DeepXRDError: something the user can mend.
@@ -75,7 +78,8 @@ def fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | N
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
         _write_description(cfg, run_dir, facts, overrides or [])
-        _announce(datamodule, module, cfg, run_dir)
+        if announce:
+            _announce(datamodule, module, cfg, run_dir)
     logger = assemble.make_logger(cfg, run_dir)
     if isinstance(logger, CSVLogger) and resumed and is_main_process():
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
@@ -121,6 +125,7 @@ def _score(
         "n_test": len(dataset),
         "best_epoch": load_checkpoint(best)["epoch"],
         "epochs": trainer.current_epoch,
+        "train_seconds": round(assemble.train_seconds(trainer), 1),
         "parameters": sum(p.numel() for p in module.parameters()),
         "precision": str(trainer.precision),
         "test_loss": logged["test/loss"],

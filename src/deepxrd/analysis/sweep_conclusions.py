@@ -1,0 +1,161 @@
+"""Whether the paper's conclusions hold in a sweep: differences over the same test samples, with intervals."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepxrd.analysis.sweep_scores import SweepScores
+from deepxrd.analysis.sweep_tables import key_name, number
+from deepxrd.analysis.tables import higher_is_better
+from deepxrd.errors import ConfigError
+from deepxrd.metrics.bootstrap import PairedDifference, paired_difference
+
+HOLDS, REFUTED, OPEN, UNKNOWN = "holds", "does not hold", "undecided", "cannot be said yet"
+_LOSSES = ("pearson", "cosine", "msle", "mse")
+"""The paper's order in Table 3, from the best."""
+_BEST = {
+    "table4": {"model.depth": 20, "data.batch_size": 64},
+    "table5": {"model.depth": 20, "data.batch_size": 128},
+}
+"""What the paper found best in Tables 4 and 5."""
+CAVEAT = (
+    "Differences are of cells that agree in all else, over the same test samples; 95 % intervals by bootstrap over "
+    "these samples. Each cell is one training: other seeds give other numbers, and the intervals do not know of it."
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One comparison: whether one value is better than another.
+
+    Attributes:
+        better: the value that should be better.
+        worse: the other.
+        n_pairs: of finished cells that differ in nothing else.
+        difference: of the score, better minus worse; None where there is no pair.
+        verdict: `HOLDS`, `REFUTED`, `OPEN` or `UNKNOWN`.
+    """
+
+    better: Any
+    worse: Any
+    n_pairs: int
+    difference: PairedDifference | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A conclusion of the paper, and the comparisons that it rests on."""
+
+    text: str
+    steps: list[Step]
+
+    @property
+    def verdict(self) -> str:
+        """It holds if all its steps do, and does not if one does not."""
+        found = {step.verdict for step in self.steps}
+        if found == {HOLDS}:
+            return HOLDS
+        return next(verdict for verdict in (REFUTED, UNKNOWN, OPEN) if verdict in found)
+
+
+def claims(scores: SweepScores) -> list[Claim]:
+    """The paper's conclusions from this table, held against the sweep; none for a free sweep."""
+    if scores.layout.paper.empty:
+        return []
+    if scores.layout.title == "Table 3":
+        return [
+            Claim(
+                f"{data}: {' > '.join(_LOSSES)}",
+                [_step(scores, "loss", *pair, {"data": data}) for pair in itertools.pairwise(_LOSSES)],
+            )
+            for data in dict.fromkeys(scores.layout.paper["data"])
+        ]
+    found = []
+    for key, best in _BEST[str(scores.sweep.table)].items():
+        others = [value for value in dict.fromkeys(scores.layout.paper[key]) if value != best]
+        steps = [_step(scores, key, best, other, {}) for other in others]
+        found.append(Claim(f"{key_name(key)}: {best} is the best", steps))
+    return found
+
+
+def compare_values(
+    scores: SweepScores, key: str, a: Any, b: Any, among: Mapping[str, Any]
+) -> tuple[int, PairedDifference | None]:
+    """Difference of the score between cells with one value and those with another, a minus b.
+
+    Only cells that have a partner which differs in nothing else count; the scores of a sample are averaged over them.
+
+    Args:
+        scores: of the sweep.
+        key: what is compared.
+        a: one value of it.
+        b: the other.
+        among: values of other keys that the cells must have.
+
+    Returns:
+        How many pairs of cells there are, and their difference; None if there are none.
+    """
+    keys = scores.layout.keys
+    cells = {k: dict(zip(keys, k, strict=True)) for k in scores.done}
+    pairs = []
+    for k, values in cells.items():
+        partner = tuple(b if name == key else value for name, value in values.items())
+        if values[key] == a and partner in cells and among.items() <= values.items():
+            pairs.append((scores.per_sample[k], scores.per_sample[partner]))
+    if not pairs:
+        return 0, None
+    mean_a, mean_b = (pd.concat([_of_same(pair, place) for pair in pairs], axis=1).mean(axis=1) for place in (0, 1))
+    return len(pairs), paired_difference(mean_b.to_numpy(np.float64), mean_a.loc[mean_b.index].to_numpy(np.float64))
+
+
+def text(scores: SweepScores) -> str:
+    """What holds of the paper's conclusions, as Markdown; empty for a free sweep."""
+    lines = []
+    for claim in claims(scores):
+        lines.append(f"- {claim.text}: **{claim.verdict}**.")
+        lines += [f"  - {_told(step)}" for step in claim.steps]
+    return "\n".join([*lines, "", CAVEAT]) if lines else ""
+
+
+def _told(step: Step) -> str:
+    versus = f"{step.better} against {step.worse}"
+    if step.difference is None:
+        return f"{versus}: {UNKNOWN}, no two finished cells differ in this alone"
+    d = step.difference
+    pairs = f"{step.n_pairs} pair{'s' if step.n_pairs > 1 else ''} of cells"
+    return f"{versus}: {d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f}; {pairs}): {step.verdict}"
+
+
+def _step(scores: SweepScores, key: str, better: Any, worse: Any, among: Mapping[str, Any]) -> Step:
+    n_pairs, difference = compare_values(scores, key, better, worse, among)
+    if difference is None:
+        return Step(better, worse, 0, None, UNKNOWN)
+    right_way = (difference.mean > 0) == higher_is_better(scores.metric)
+    verdict = OPEN if not difference.is_real else HOLDS if right_way else REFUTED
+    return Step(better, worse, n_pairs, difference, verdict)
+
+
+def _of_same(pair: tuple[pd.Series, pd.Series], place: int) -> pd.Series:
+    one, other = pair
+    if set(one.index) != set(other.index):
+        msg = "two cells of the sweep were tested on other samples; run it again with one data set and one data.split"
+        raise ConfigError(msg)
+    return pair[place]
+
+
+def seeds_text(scores: SweepScores) -> str:
+    """Mean and standard deviation over the seeds of a sweep that varies nothing else; else empty."""
+    values = scores.frame["value"].dropna()
+    if scores.layout.keys != ["seed"] or len(values) < 2:  # noqa: PLR2004 - a deviation needs two
+        return ""
+    return (
+        f"Over {len(values)} seeds: mean {number(values.mean())}, standard deviation {number(values.std())}, "
+        f"from {number(values.min())} to {number(values.max())}."
+    )

@@ -1,0 +1,51 @@
+"""The report of a sweep: all its files, written into one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepxrd.analysis import sweep_conclusions as conclusions
+from deepxrd.analysis import sweep_tables as tables
+from deepxrd.analysis.figures import save
+from deepxrd.analysis.sweep_figures import heat_map
+from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.files import atomic_path, write_text
+
+
+def write_report(scores: SweepScores, out: Path) -> Path:
+    """Write the table in three forms, the heat map, the cells and the page that tells of them.
+
+    Args:
+        scores: of the sweep.
+        out: the folder.
+
+    Returns:
+        The page.
+    """
+    name = scores.sweep.table or scores.sweep.path.name
+    stem = f"{name}-{scores.metric}"
+    facts = facts_of_cells(scores)
+    for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-cells.csv", facts)):
+        with atomic_path(path) as temporary:
+            frame.to_csv(temporary, index=False)
+    write_text(out / f"{stem}.tex", tables.latex(scores))
+    save(heat_map(scores), out / "figures" / f"{stem}.png")
+    page = out / f"{stem}.md"
+    write_text(page, _page(scores, tables.effort(facts), stem))
+    return page
+
+
+def _page(scores: SweepScores, effort: str, stem: str) -> str:
+    parts = [f"# {tables.heading(scores)}", tables.markdown(scores)]
+    if not scores.layout.paper.empty:
+        parts.append(
+            'Beside ours the paper\'s "peak position match percentage", which it does not define further; '
+            "`peak_recall_any` is the reading nearest to it, and worthless alone: a comb of peaks every 2° scores 1. "
+            "Its data are an earlier state of the Materials Project."
+        )
+    if seeds := conclusions.seeds_text(scores):
+        parts.append(seeds)
+    if told := conclusions.text(scores):
+        parts += [f"## Do the paper's conclusions hold, by {scores.metric}?", told]
+    parts += ["## How it was made", effort, f"![heat map](figures/{stem}.png)"]
+    return "\n\n".join(part.strip() for part in parts) + "\n"

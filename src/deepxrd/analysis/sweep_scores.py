@@ -1,0 +1,195 @@
+"""The scores of a sweep's cells, read from their files, beside the paper's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepxrd.analysis.tables import higher_is_better
+from deepxrd.config import EVALUATION
+from deepxrd.errors import ConfigError
+from deepxrd.metrics.bootstrap import mean_interval
+from deepxrd.sweep_folder import DONE, METRICS, NOT_RUN, PER_SAMPLE, Cell, SweepFolder
+
+_PAPER_TABLES = {
+    "table3": ("Table 3", "paper_table3.csv", ("data",), "loss"),
+    "table4": ("Table 4", "paper_table4.csv", ("model.depth", "optimizer.lr"), "data.batch_size"),
+    "table5": ("Table 5", "paper_table5.csv", ("model.depth", "optimizer.lr"), "data.batch_size"),
+}
+_PAPER_COLUMNS = {
+    "dataset": "data",
+    "depth": "model.depth",
+    "learning_rate": "optimizer.lr",
+    "batch_size": "data.batch_size",
+    "peak_match": "paper",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the cells of a sweep are laid out.
+
+    Attributes:
+        title: such as ``Table 4``.
+        rows: what the rows are told by.
+        column: what the columns are told by.
+        paper: the paper's cells with their values in the column ``paper``; no rows where the paper has no such table.
+    """
+
+    title: str
+    rows: tuple[str, ...]
+    column: str
+    paper: pd.DataFrame
+
+    @property
+    def keys(self) -> list[str]:
+        """All that tells cells apart, rows first."""
+        return [*self.rows, self.column]
+
+
+def layout_of(sweep: SweepFolder) -> Layout:
+    """The layout of the paper's table, or of what a free sweep varies: its last key across, the others down."""
+    title, file, rows, column = _PAPER_TABLES.get(sweep.table or "", ("", "", (), ""))
+    if sorted([*rows, column]) == sorted(sweep.keys):
+        return Layout(title, rows, column, paper_table(file))
+    if not sweep.keys:
+        msg = f"sweeps={sweep.path}: it varies nothing, so there is no table to make"
+        raise ConfigError(msg)
+    *rest, last = sweep.keys
+    return Layout(sweep.path.name, tuple(rest), last, pd.DataFrame(columns=[*sweep.keys, "paper"]))
+
+
+def paper_table(file: str) -> pd.DataFrame:
+    """One of the paper's Tables 3 to 5, a row per cell; packaged with the code."""
+    with files("deepxrd.analysis").joinpath(file).open(encoding="utf-8") as stream:
+        table = pd.read_csv(stream).rename(columns=_PAPER_COLUMNS)
+    if "paper" in table:
+        return table
+    return table.melt(id_vars="data", var_name="loss", value_name="paper")
+
+
+@dataclass(frozen=True)
+class SweepScores:
+    """One score of all cells of a sweep.
+
+    Attributes:
+        sweep: the folder.
+        layout: of its table.
+        metric: the score.
+    """
+
+    sweep: SweepFolder
+    layout: Layout
+    metric: str
+
+    @classmethod
+    def read(cls, folder: str | Path, metric: str) -> SweepScores:
+        """Read a sweep's folder.
+
+        Args:
+            folder: of the sweep.
+            metric: name of a score in the cells' ``metrics.json``, or in that of their evaluations.
+
+        Raises:
+            ConfigError: there is no sweep, or no such score.
+        """
+        sweep = SweepFolder.open(folder)
+        scores = cls(sweep, layout_of(sweep), metric)
+        known = scores.names
+        if known and metric not in known:
+            msg = (
+                f"metric={metric}: the finished cells of {folder} have no such score; choose one of {', '.join(known)}"
+            )
+            raise ConfigError(msg)
+        return scores
+
+    @property
+    def names(self) -> list[str]:
+        """The scores that all finished cells have."""
+        found = [list(_test_scores(cell)) for cell in self.done.values()]
+        return [name for name in found[0] if all(name in names for names in found)] if found else []
+
+    @cached_property
+    def done(self) -> dict[tuple[Any, ...], Cell]:
+        """The finished cells by the values of the layout's keys."""
+        return {key: cell for key, cell in self._cells.items() if cell.state == DONE}
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row per cell, the paper's first: the keys, ``state``, ``value``, ``low``, ``high``, ``paper``, ``best``."""
+        keys = self.layout.keys
+        paper = {tuple(row[key] for key in keys): row["paper"] for row in self.layout.paper.to_dict("records")}
+        rows = []
+        for key in [*paper, *(key for key in self._cells if key not in paper)]:
+            row = dict(zip(keys, key, strict=True)) | {"state": NOT_RUN, "value": np.nan, "low": np.nan, "high": np.nan}
+            if key in self._cells:
+                row["state"] = self._cells[key].state
+            if key in self.done:
+                interval = mean_interval(self.per_sample[key].to_numpy(np.float64))
+                row |= {"value": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append(row | {"paper": paper.get(key, np.nan)})
+        frame = pd.DataFrame(rows)
+        groups = frame["data"] if "data" in frame else pd.Series(0, index=frame.index)  # data sets do not compete
+        for name, column, up in (("best", "value", higher_is_better(self.metric)), ("paper_best", "paper", True)):
+            frame[name] = frame[column].groupby(groups).transform(is_best, up=up).astype(bool)
+        return frame
+
+    @cached_property
+    def per_sample(self) -> dict[tuple[Any, ...], pd.Series]:
+        """The score of each test sample by each finished cell, indexed by composition."""
+        return {key: _per_sample(cell, self.metric) for key, cell in self.done.items()}
+
+    @cached_property
+    def _cells(self) -> dict[tuple[Any, ...], Cell]:
+        return {tuple(cell.settings[key] for key in self.layout.keys): cell for cell in self.sweep.cells}
+
+
+def is_best(values: pd.Series, *, up: bool) -> pd.Series:
+    """Which values are the best; none where there are none. Equal ones share the place."""
+    best: pd.Series = values == (values.max() if up else values.min())
+    return best
+
+
+def facts_of_cells(scores: SweepScores) -> pd.DataFrame:
+    """A row per cell of the sweep: keys, state, all scores, how long it trained, with what, and what went wrong."""
+    rows = []
+    for cell in scores.sweep.cells:
+        row: dict[str, Any] = {**cell.settings, "state": cell.state}
+        if cell.state == DONE:
+            metrics = cell.metrics
+            run = json.loads((cell.path / "run.json").read_text(encoding="utf-8"))
+            seconds = metrics["train_seconds"]
+            row |= {name: metrics[name] for name in ("n_train", "epochs", "best_epoch", "train_seconds", "precision")}
+            row["samples_per_second"] = round(metrics["n_train"] * metrics["epochs"] / max(seconds, 1e-9), 1)
+            row |= {"data": metrics["data"], "data_hash": metrics["data_hash"], "seed": metrics["seed"]}
+            row |= {"code_hash": cell.record["fingerprint"]["code"], "git_commit": run["git_commit"]}
+            row |= {"machine": _machine(run), "torch": run["versions"]["torch"], "resumed": len(run.get("resumed", []))}
+            row |= metrics["test"]
+        elif cell.state != NOT_RUN:
+            row["error"] = cell.error if (cell.path / "error.txt").is_file() else ""
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _machine(run: dict[str, Any]) -> str:
+    machine = run["machine"]
+    return ", ".join([f"{machine['cores']} cores of {machine['processor']}", *machine.get("gpus", [])])
+
+
+def _test_scores(cell: Cell) -> dict[str, float]:
+    evaluated = cell.path / EVALUATION / METRICS
+    more = json.loads(evaluated.read_text(encoding="utf-8"))["test"] if evaluated.is_file() else {}
+    return {**cell.metrics["test"], **more}
+
+
+def _per_sample(cell: Cell, metric: str) -> pd.Series:
+    own = cell.metrics["test"]
+    table = pd.read_parquet((cell.path if metric in own else cell.path / EVALUATION) / PER_SAMPLE)
+    return table.set_index("composition")[metric]

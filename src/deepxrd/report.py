@@ -1,0 +1,46 @@
+"""``python -m deepxrd.report``: tables, heat maps and conclusions from the folders of sweeps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from deepxrd.config import conf_dir, register
+from deepxrd.entry import run_hydra
+from deepxrd.errors import ConfigError
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="report")
+def report(cfg: DictConfig) -> None:
+    """Write the reports of the sweeps and print their tables."""
+    from deepxrd.analysis import sweep_tables
+    from deepxrd.analysis.sweep_report import write_report
+    from deepxrd.analysis.sweep_scores import SweepScores
+    from deepxrd.analysis.tables import show
+
+    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    folders = [plain["sweeps"]] if isinstance(plain["sweeps"], str) else plain["sweeps"] or []
+    if not folders:
+        msg = "no sweep given: name its folder by sweeps=outputs/sweeps/table4"
+        raise ConfigError(msg)
+    out = Path(HydraConfig.get().runtime.output_dir)
+    for scores in [SweepScores.read(folder, plain["metric"]) for folder in folders]:
+        page = write_report(scores, out)
+        show(sweep_tables.terminal(scores))
+        print(f"results: {os.path.relpath(page)}")  # noqa: T201 - what the user asks for
+
+
+def main() -> None:
+    """Entry point."""
+    run_hydra(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Sweeps: cells that are run once, resumed after a kill, and told of in one line."""

@@ -1,0 +1,89 @@
+"""How the runs of a sweep share one machine: cores, and the memory of a GPU."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RUNS_PER_GPU = 4
+"""Runs on one GPU at a time where nothing else is asked for; the nets are small. Not measured yet."""
+_ALL_AT_ONCE = "submitit_local"
+_TOGETHER = ("joblib", "ray", _ALL_AT_ONCE)
+"""Launchers that start several runs on this machine; the others start one, or give each a machine of its own."""
+_LOOK_AGAIN_S = 0.2
+
+
+def runs_at_once(asked: int | None, launcher: str = _TOGETHER[0]) -> int:
+    """How many runs share this machine.
+
+    Args:
+        asked: the setting ``runs_at_once``; None for `RUNS_PER_GPU` on a machine with a GPU, else one per core.
+        launcher: name of Hydra's launcher.
+    """
+    if launcher not in _TOGETHER:
+        return 1
+    if asked is not None:
+        return max(1, asked)
+    import torch
+
+    return RUNS_PER_GPU if torch.cuda.is_available() else n_cores()
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def take_share(n_runs: int, threads: int | None) -> None:
+    """Keep this process to its share: torch's threads, and on a GPU its part of the memory.
+
+    Args:
+        n_runs: that share the machine.
+        threads: of this run; None for an equal part of the cores.
+    """
+    import torch
+
+    torch.set_num_threads(threads or max(1, n_cores() // n_runs))
+    if n_runs > 1 and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(1 / n_runs)
+
+
+def launcher_trouble(error: RuntimeError) -> str | None:
+    """What to do about a launcher that cannot start here; None if the error is about something else."""
+    if str(error).startswith("Unknown plugin class"):
+        return f"{error}: install the launchers by pip install 'deepxrd[sweeps]'; for Ray's see README, Sweeps"
+    if "slurm cluster" in str(error):
+        return f"{error} hydra/launcher=submitit_slurm needs Slurm's commands; here take submitit_local or joblib"
+    return None
+
+
+@contextmanager
+def place(folder: Path, n_places: int, launcher: str) -> Iterator[None]:
+    """Wait for one of so many places on this machine, and hold it; a process that dies gives its place back.
+
+    Only where the launcher starts all its processes on this machine at the same time; others need not wait.
+    """
+    if launcher != _ALL_AT_ONCE:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    streams = [(folder / f"place-{number}").open("a") for number in range(n_places)]
+    try:
+        while not any(_try_lock(stream.fileno()) for stream in streams):
+            time.sleep(_LOOK_AGAIN_S)
+        yield
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepxrd.analysis import sweep_conclusions as conclusions
+from deepxrd.analysis import sweep_scores, sweep_tables
+from deepxrd.analysis.sweep_figures import heat_map
+from deepxrd.analysis.sweep_report import write_report
+from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.errors import ConfigError
+from deepxrd.sweep_folder import SweepFolder
+
+KEYS = ["model.depth", "optimizer.lr", "data.batch_size"]
+Made = Callable[..., Path]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Writes the folder of a sweep: for each cell an array of F1 per test sample, an error, or None for not run."""
+
+    def make(cells: dict[tuple[Any, ...], Any], *, table: str | None = "table4", keys: list[str] = KEYS) -> Path:
+        settings = [dict(zip(keys, cell, strict=True)) for cell in cells]
+        sweep = SweepFolder.plan(tmp_path / "sweep", settings, {"table": table, "keys": keys, "session": "s"})
+        for cell, values in zip(sweep.planned, cells.values(), strict=True):
+            if values is None:
+                continue
+            cell.path.mkdir()
+            record = {"values": cell.settings, "fingerprint": {"code": "c0de"}, "session": "s", "state": "done"}
+            (cell.path / "cell.json").write_text(json.dumps(record))
+            if isinstance(values, str):
+                (cell.path / "error.txt").write_text(values)
+                continue
+            f1 = np.asarray(values, dtype=float)
+            table_of = pd.DataFrame(
+                {"composition": [f"A{i}" for i in range(len(f1))], "peak_f1_2deg": f1, "mse": 1 - f1}
+            )
+            table_of.sample(frac=1, random_state=len(cell.path.name)).to_parquet(cell.path / "per_sample.parquet")
+            metrics = {
+                "data": "abc3", "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6, "best_epoch": 4,
+                "train_seconds": 30.0, "precision": "32-true",
+                "test": {"peak_f1_2deg": f1.mean(), "mse": (1 - f1).mean()},
+            }  # fmt: skip
+            (cell.path / "metrics.json").write_text(json.dumps(metrics))
+            run = {"git_commit": "abc", "versions": {"torch": "2"}, "machine": {"cores": 1, "processor": "P"}}
+            (cell.path / "run.json").write_text(json.dumps(run))
+        return sweep.path
+
+    return make
+
+
+def around(mean: float, n: int = 200) -> np.ndarray:
+    """Scores that differ from sample to sample, the same way in all cells."""
+    return mean + 0.1 * np.sin(np.arange(n))
+
+
+def test_table_4_has_the_papers_cells_beside_ours_and_says_what_is_missing(made: Made) -> None:
+    folder = made(
+        {(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 32): "E: bad", (25, 0.004, 64): None}
+    )
+    scores = SweepScores.read(folder, "peak_f1_2deg")
+    lines = sweep_tables.markdown(scores).splitlines()
+    assert lines[0] == "| layers | learning rate | 32 | paper | 64 | paper | 128 | paper |"
+    assert "| 20 | 0.001 | not run | 0.57 | **0.500** | **0.68** | 0.400 | 0.59 |" in lines
+    assert "| 10 | 0.001 | failed | 0.58 | not run | 0.63 | not run | 0.57 |" in lines
+    assert len(lines) == 2 + 16
+    frame = scores.frame
+    assert len(frame) == 48
+    assert frame["state"].value_counts().to_dict() == {"not run": 45, "done": 2, "failed": 1}
+    best = frame[frame["best"]]
+    assert best[KEYS].to_numpy().tolist() == [[20, 0.001, 64]]
+    assert best["low"].item() < best["value"].item() < best["high"].item()
+
+
+def test_the_best_cell_by_an_error_is_the_lowest(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4)})
+    frame = SweepScores.read(folder, "mse").frame
+    assert frame[frame["best"]]["data.batch_size"].tolist() == [64]
+    assert np.isclose(frame["value"].min(), 1 - around(0.5).mean())
+
+
+def test_a_score_that_no_cell_has_is_an_error_that_lists_those_there_are(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5)})
+    with pytest.raises(ConfigError, match=r"metric=f1.*peak_f1_2deg, mse"):
+        SweepScores.read(folder, "f1")
+
+
+def test_scores_of_an_evaluation_can_be_chosen_where_all_cells_have_one(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4)})
+    for cell in SweepFolder.open(folder).planned:
+        (cell.path / "evaluation").mkdir()
+        table = pd.read_parquet(cell.path / "per_sample.parquet").assign(jsd=0.25)
+        table.to_parquet(cell.path / "evaluation/per_sample.parquet")
+        (cell.path / "evaluation/metrics.json").write_text('{"test": {"jsd": 0.25}}')
+    assert SweepScores.read(folder, "jsd").frame["value"].dropna().tolist() == [0.25, 0.25]
+
+
+def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> None:
+    rng = np.random.default_rng(0)
+    base = around(0.5)
+    folder = made(
+        {
+            (20, 0.001, 64): base,
+            (20, 0.002, 64): base + 0.02,
+            (10, 0.001, 64): base - 0.05 + 0.01 * rng.normal(size=200),  # worse for sure
+            (15, 0.001, 64): base + 0.3 * rng.normal(size=200) - 0.002,  # who knows
+            (20, 0.001, 128): base + 0.05,  # better for sure
+        }
+    )
+    depth, batch = conclusions.claims(SweepScores.read(folder, "peak_f1_2deg"))
+    assert [(step.worse, step.verdict) for step in depth.steps] == [
+        (10, conclusions.HOLDS),
+        (15, conclusions.OPEN),
+        (25, conclusions.UNKNOWN),
+    ]
+    assert depth.verdict == conclusions.UNKNOWN
+    assert [(step.worse, step.verdict) for step in batch.steps] == [
+        (32, conclusions.UNKNOWN),
+        (128, conclusions.REFUTED),
+    ]
+    assert batch.verdict == conclusions.REFUTED
+    step = batch.steps[1]
+    assert step.difference is not None
+    assert step.difference.mean == pytest.approx(-0.05)  # only the pair at 0.001 counts, composition by composition
+    assert step.n_pairs == 1
+    assert "-0.0500" in conclusions.text(SweepScores.read(folder, "peak_f1_2deg"))
+
+
+def test_a_lower_error_is_better(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (20, 0.001, 32): around(0.3)})
+    _, batch = conclusions.claims(SweepScores.read(folder, "mse"))
+    assert batch.verdict == conclusions.HOLDS
+
+
+def test_the_difference_of_two_values_is_the_mean_over_pairs_that_differ_in_nothing_else(made: Made) -> None:
+    rng = np.random.default_rng(1)
+    cells = {(d, lr, 64): rng.random(50) for d in (10, 20) for lr in (0.001, 0.002, 0.003)}
+    del cells[10, 0.003, 64]
+    scores = SweepScores.read(made(cells), "peak_f1_2deg")
+    n, difference = conclusions.compare_values(scores, "model.depth", 20, 10, {})
+    expected = np.mean([cells[20, lr, 64] - cells[10, lr, 64] for lr in (0.001, 0.002)])
+    assert n == 2
+    assert difference is not None
+    assert difference.mean == pytest.approx(expected)
+
+
+def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
+    cells = {
+        ("abc3", loss): around(mean)
+        for loss, mean in zip(("mse", "msle", "cosine", "pearson"), (1, 2, 3, 4), strict=True)
+    }
+    scores = SweepScores.read(made(cells, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
+    abc3, ternary = conclusions.claims(scores)
+    assert abc3.verdict == conclusions.HOLDS
+    assert ternary.verdict == conclusions.UNKNOWN
+    assert sweep_tables.markdown(scores).splitlines()[2:] == [
+        "| abc3 | 1.000 | 0.626 | 2.000 | 0.644 | 3.000 | 0.673 | **4.000** | **0.681** |",
+        "| ternary | not run | 0.612 | not run | 0.631 | not run | 0.667 | not run | **0.678** |",
+    ]
+
+
+def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:
+    folder = made({("a b", 1): around(0.5), ("c_d", 2): around(0.6)}, table=None, keys=["data.name", "seed"])
+    scores = SweepScores.read(folder, "peak_f1_2deg")
+    assert sweep_tables.markdown(scores).splitlines() == [
+        "| data.name | 1 | 2 |", "| --- | --- | --- |", "| a b | 0.500 | – |", "| c_d | – | **0.600** |",
+    ]  # fmt: skip
+    assert conclusions.text(scores) == ""
+    assert r"c\_d & – & \textbf{0.600} \\" in sweep_tables.latex(scores)
+
+
+def test_seeds_are_summed_up(made: Made) -> None:
+    folder = made({(seed,): np.full(9, value) for seed, value in ((1, 0.2), (2, 0.4))}, table="seeds", keys=["seed"])
+    text = conclusions.seeds_text(SweepScores.read(folder, "peak_f1_2deg"))
+    assert text == "Over 2 seeds: mean 0.300, standard deviation 0.141, from 0.200 to 0.400."
+
+
+def test_the_effort_is_counted_and_failures_are_named(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5), (10, 0.001, 64): "Traceback\nE: too bad"})
+    facts = facts_of_cells(SweepScores.read(folder, "mse"))
+    assert facts["samples_per_second"].dropna().tolist() == [20.0]  # 100 samples, 6 epochs, 30 s
+    text = sweep_tables.effort(facts)
+    assert "1 done, 1 failed" in text
+    assert "layers 10, learning rate 0.001, batch size 64: `E: too bad`" in text
+
+
+def test_the_heat_map_shows_every_cell_and_frames_the_best(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 32): "E: bad"})
+    figure = heat_map(SweepScores.read(folder, "peak_f1_2deg"))
+    panels = [axis for axis in figure.axes if axis.get_xticklabels() and axis.texts]
+    assert len(panels) == 8  # four learning rates, ours and the paper's
+    texts = [text.get_text() for text in panels[0].texts]
+    assert sorted(texts) == sorted(["0.500", "0.400", "failed", *["not\nrun"] * 9])
+    framed = [sum(not patch.get_fill() for patch in axis.patches) for axis in panels]
+    assert framed == [1, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_a_sweep_of_which_nothing_is_done_can_be_reported(made: Made, tmp_path: Path) -> None:
+    page = write_report(SweepScores.read(made({(20, 0.001, 64): None}), "peak_recall_any"), tmp_path / "out")
+    assert "cannot be said yet" in page.read_text()
+    assert (tmp_path / "out/figures/table4-peak_recall_any.png").stat().st_size > 10_000
+
+
+def test_the_papers_numbers_are_those_of_the_reference() -> None:
+    found = {name: sweep_scores.paper_table(f"paper_{name}.csv") for name in ("table3", "table4", "table5")}
+    assert {name: len(table) for name, table in found.items()} == {"table3": 8, "table4": 48, "table5": 48}
+    best = {name: table.loc[table["paper"].idxmax()].to_dict() for name, table in found.items()}
+    assert best["table3"] == {"data": "abc3", "loss": "pearson", "paper": 0.681}
+    assert best["table4"] == {"model.depth": 20, "optimizer.lr": 0.001, "data.batch_size": 64, "paper": 0.68}
+    assert best["table5"] == {"model.depth": 20, "optimizer.lr": 0.001, "data.batch_size": 128, "paper": 0.63}

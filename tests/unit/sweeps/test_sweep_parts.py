@@ -1,0 +1,156 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepxrd.errors import ConfigError
+from deepxrd.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, NOT_RUN, STOPPED, Cell, SweepFolder, cell_name
+from deepxrd.sweeps import fingerprint as prints
+from deepxrd.sweeps import share
+from deepxrd.sweeps.callback import name_of, plan
+from deepxrd.sweeps.watch import progress_text
+
+CONFIG = {
+    "seed": 1,
+    "data": {"name": "abc3", "batch_size": 64},
+    "loss": {"_target_": "deepxrd.losses.MSELoss"},
+    "trainer": {"max_epochs": 3, "enable_progress_bar": True, "log_every_n_steps": 10},
+    "paths": {"data_dir": "data"},
+    "source": {"path": "a.parquet"},
+    "build": {"n_jobs": -1},
+    "logger": {"_target_": "csv"},
+    "threads": None,
+}
+
+
+def test_a_sweep_is_planned_as_hydra_will_run_it() -> None:
+    given = ["model.depth=10,15", "optimizer.lr=0.001,0.002", "loss=choice(mse,cosine)", "seed=3", "optimizer.lr=1e-3"]
+    keys, cells = plan(given)
+    assert keys == ["model.depth", "optimizer.lr", "loss"]  # one that the command line narrows still names the cell
+    assert cells == [
+        {"model.depth": depth, "optimizer.lr": 0.001, "loss": loss} for depth in (10, 15) for loss in ("mse", "cosine")
+    ]
+
+
+def test_a_cell_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:
+    keys, cells = plan(["model.depth=10,15", "optimizer.lr=1e-3,0.002"])
+    SweepFolder.plan(tmp_path, cells, {"table": None, "keys": keys, "session": "s"})
+    assert name_of(tmp_path, ["seed=1", "optimizer.lr=0.0010", "model.depth=15"]) == "depth-15_lr-0.001"
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"model.depth": 20, "optimizer.lr": 0.001, "data.batch_size": 64}, "depth-20_lr-0.001_batch_size-64"),
+        ({"a.seed": 1, "b.seed": 2}, "a.seed-1_b.seed-2"),
+        ({"loss": "pearson"}, "loss-pearson"),
+    ],
+)
+def test_names_of_cells_are_readable(values: dict[str, object], name: str) -> None:
+    assert cell_name(values) == name
+
+
+def test_names_that_cannot_be_folders_are_mended_and_stay_apart() -> None:
+    one, other = cell_name({"source.path": "a/b c"}), cell_name({"source.path": "a b/c"})
+    assert one != other
+    assert not set("/ ") & set(one + other)
+    assert len(cell_name({"x": "y" * 999})) < 200
+
+
+def test_a_cell_is_what_its_files_say(tmp_path: Path) -> None:
+    cell = Cell(tmp_path, {"seed": 1})
+    states = [cell.state]
+    for file in (CELL, METRICS, ERROR):
+        (tmp_path / file).write_text("{}\nValueError: bad\n")
+        states.append(cell.state)
+    assert states == [NOT_RUN, STOPPED, DONE, FAILED]
+    assert cell.error == "ValueError: bad"
+
+
+def test_no_sweep_in_a_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        SweepFolder.open(tmp_path)
+
+
+def test_places_and_logging_leave_the_fingerprint_and_all_else_changes_it() -> None:
+    base = prints.fingerprint(CONFIG, "data1")
+    same = {**CONFIG, "paths": {}, "source": {}, "build": {}, "logger": {}, "threads": 2}
+    same["trainer"] = {"max_epochs": 3, "enable_progress_bar": False, "log_every_n_steps": 1}
+    assert prints.fingerprint(same, "data1") == base
+    for key, value in {"seed": 2, "loss": {"_target_": "x"}, "trainer": {"max_epochs": 4}, "data": {}}.items():
+        assert prints.fingerprint({**CONFIG, key: value}, "data1")["config"] != base["config"], key
+    assert prints.fingerprint(CONFIG, "data2") != base
+
+
+def test_comments_and_docstrings_leave_the_code_hash_and_code_changes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "__init__.py").touch()
+    monkeypatch.setattr(prints.deepxrd, "__file__", str(tmp_path / "__init__.py"))
+
+    def hash_of(text: str) -> str:
+        (tmp_path / "losses.py").write_text(text)
+        prints.code_hash.cache_clear()
+        return prints.code_hash()
+
+    try:
+        base = hash_of('"""Losses."""\ndef f(x):\n    """One."""\n    return x + 1\n')
+        assert hash_of('"""All losses."""\n\n\ndef f(x):  # why\n    """Two."""\n    return (x + 1)\n') == base
+        assert hash_of("def f(x):\n    return x + 2\n") != base
+    finally:
+        prints.code_hash.cache_clear()
+
+
+def test_the_line_of_a_sweep_tells_done_failed_and_time_left() -> None:
+    done, failed, before = ({"state": s, "reused": r} for s, r in ((DONE, False), (FAILED, False), (DONE, True)))
+    assert progress_text([], 12, 0) == "0 of 12 cells done"
+    assert progress_text([before, done, failed], 9, 600) == "2 of 9 cells done (1 before), 1 failed, 30 min left"
+    assert progress_text([done], 1, 600) == "1 of 1 cells done"
+    assert progress_text([done], 100, 600).endswith("16.5 h left")
+
+
+def test_runs_at_once_are_one_unless_the_launcher_starts_several_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert share.runs_at_once(4, "basic") == share.runs_at_once(None, "submitit_slurm") == 1
+    assert share.runs_at_once(3, "joblib") == share.runs_at_once(3, "submitit_local") == 3
+    assert share.runs_at_once(None, "joblib") == len(os.sched_getaffinity(0)) or torch.cuda.is_available()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert share.runs_at_once(None, "joblib") == share.RUNS_PER_GPU
+
+
+def test_a_run_keeps_to_its_share_of_cores_and_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    memory: list[float] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", memory.append)
+    monkeypatch.setattr(share, "n_cores", lambda: 8)
+    share.take_share(3, None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    share.take_share(4, None)
+    share.take_share(1, 5)
+    assert threads == [2, 2, 5]
+    assert memory[-1:] == [0.25]
+
+
+def test_no_more_runs_than_places_at_the_same_time(tmp_path: Path) -> None:
+    child = (
+        "import sys, time\nfrom pathlib import Path\nfrom deepxrd.sweeps.share import place\n"
+        "with place(Path(sys.argv[1]) / 'places', 2, 'submitit_local'):\n"
+        "    began = time.time(); time.sleep(0.4)\n"
+        "    Path(sys.argv[1], sys.argv[2]).write_text(f'[{began}, {time.time()}]')\n"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", child, str(tmp_path), f"{i}.json"]) for i in range(5)]
+    assert all(each.wait(60) == 0 for each in children)
+    spans = [json.loads((tmp_path / f"{i}.json").read_text()) for i in range(5)]
+    assert max(sum(a <= start < b for a, b in spans) for start, _ in spans) <= 2
+
+
+def test_other_launchers_need_not_wait(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with share.place(tmp_path / "places", 1, "joblib"), share.place(tmp_path / "places", 1, "joblib"):
+        pass
+    assert time.monotonic() - began < 0.1

@@ -42,7 +42,7 @@ def main() -> None:
     true = find_peaks(np.array(store.patterns[test]), store.xrd.two_theta_deg)
     scores = peak_scores(true, said.peaks)
     f1 = np.stack([scores[name] for name in _F1], axis=1)
-    rows, columns = np.nonzero(said.peaks.valid)
+    rows, columns = np.nonzero(said.peaks.valid & said.known[:, None])
     gap = np.abs(true.two_theta_deg[rows] - said.peaks.two_theta_deg[rows, columns][:, None]).min(axis=1)
     samples = _bins(said.expected_f1, f1.mean(axis=1), np.quantile(said.expected_f1, np.linspace(0, 1, 11)[1:-1]))
     peaks = _bins(said.peak_probability[rows, columns], gap <= 1.0, np.linspace(0, 1, 11)[1:-1])
@@ -51,7 +51,8 @@ def main() -> None:
     correlation = np.corrcoef(said.expected_f1, f1.mean(axis=1))[0, 1]
     about = (
         f"{len(test)} compositions of `{arguments.store.name}`. Expected F1 and F1 are means over 2, 1 and 0.5°; their "
-        f"correlation is {correlation:.3f}."
+        f"correlation is {correlation:.3f}. Of {(~said.known).sum()} nothing is known: their expected F1 is 0, and they have no "
+        "part in the second table."
     )
     sure = (
         f"The surest {_SUREST:.0%}, picked by expected F1 alone, have an F1 of {_three(f1[surest])} at 2, 1 and 0.5°; "

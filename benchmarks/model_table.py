@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
 from deepxrd.evaluation.finished import Finished
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.files import atomic_path, write_json, write_text
+from deepxrd.instantiate import build
 from deepxrd.metrics import score_patterns
 from deepxrd.metrics.bootstrap import mean_interval, paired_difference
 from deepxrd.models.baselines import Baseline
+from deepxrd.models.retrieval import Retrieval, RetrievalModel
 from deepxrd.models.retrieval.saved import FACTS, SHIPPED
 from deepxrd.predict import Predictor
 from deepxrd.provenance import git_commit, machine
@@ -124,20 +127,28 @@ def _score_retrieval(tasks: dict[str, Task], split: str, kept: Path, *, members:
     models = {"retrieval": {"members": members}}
     if split == "composition" and SHIPPED.is_dir():
         models["shipped"] = {"weights": "shipped"}
-    for model, settings in models.items():
-        for answer in ANSWERS:
-            targets = {data: kept / f"{data}-{split}-{model}-{answer}" for data in tasks}
-            if all(map(_is_scored, targets.values())):
-                continue
-            node = {**baseline_nodes()["retrieval"], **settings, "answer": answer}
-            baseline = tasks["ternary"].fit(make_baseline(node))
-            facts = {"fit_s": _fit_seconds(baseline), "members": members} if model == "retrieval" else {}
-            for data, task in tasks.items():
-                learned = set(tasks["ternary"].reference.formulas) & set(task.formulas)
-                if learned:
-                    msg = f"{len(learned)} test compositions of {data} were learned from"
-                    raise RuntimeError(msg)
-                _score(task, partial(_predict, task, baseline, model), targets[data], **facts)
+    for name, settings in models.items():
+        targets = {(data, answer): kept / f"{data}-{split}-{name}-{answer}" for data in tasks for answer in ANSWERS}
+        if all(map(_is_scored, targets.values())):
+            continue
+        baseline = build({**baseline_nodes()["retrieval"], **settings}, Retrieval)
+        model = tasks["ternary"].fit(baseline).model
+        facts = {"fit_s": _fit_seconds(baseline), "members": members} if name == "retrieval" else {}
+        for data, task in tasks.items():
+            learned = set(tasks["ternary"].reference.formulas) & set(task.formulas)
+            if learned:
+                msg = f"{len(learned)} test compositions of {data} were learned from"
+                raise RuntimeError(msg)
+            started = time.perf_counter()
+            found = in_parts(partial(_answers, model, task), np.arange(len(task.targets)), label=name)
+            rate = len(task.targets) / (time.perf_counter() - started)
+            for answer in ANSWERS:
+                _keep(task, found[answer], targets[data, answer], formulas_per_s=rate, **facts)
+
+
+def _answers(model: RetrievalModel, task: Task, places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    found = model.predict([task.formulas[i] for i in places])
+    return {"likely": found.likely, "expected": found.expected}
 
 
 def _predict(task: Task, baseline: Baseline, label: str) -> NDArray[np.float32]:
@@ -174,10 +185,13 @@ def _is_scored(target: Path) -> bool:
     return target.with_suffix(".json").is_file()
 
 
-def _score(task: Task, predict: Any, target: Path, **facts: Any) -> None:
+def _score(task: Task, predict: Callable[[], NDArray[np.float32]], target: Path, **facts: Any) -> None:
     started = time.perf_counter()
     patterns = predict()
-    seconds = time.perf_counter() - started
+    _keep(task, patterns, target, formulas_per_s=len(patterns) / (time.perf_counter() - started), **facts)
+
+
+def _keep(task: Task, patterns: NDArray[np.float32], target: Path, **facts: Any) -> None:
     grid = task.xrd.two_theta_deg
 
     def part(predicted: NDArray[np.float32], true: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
@@ -187,7 +201,7 @@ def _score(task: Task, predict: Any, target: Path, **facts: Any) -> None:
     with atomic_path(target.with_suffix(".parquet")) as temporary:
         scores[list(SCORES)].to_parquet(temporary, index=False)
     about = {"data_hash": task.store.content_hash, "n_train": len(task.rows["train"]), "n_test": len(patterns)}
-    write_json(target.with_suffix(".json"), {**about, "formulas_per_s": len(patterns) / seconds, **facts})
+    write_json(target.with_suffix(".json"), {**about, **facts})
 
 
 def _write_table(kept: Path, out: Path) -> None:

@@ -110,7 +110,7 @@ def _predict(options: argparse.Namespace) -> None:
     parsed = [predictor.check(text) for text in options.formulas]
     predictions = predict_to_folder(predictor, parsed, out)
     for row, formula in enumerate(parsed):
-        print(f"{formula}: strongest peaks\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
+        print(f"{formula}\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 

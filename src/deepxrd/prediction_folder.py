@@ -27,9 +27,11 @@ def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 1
     """How sure the prediction is, and the n strongest peaks."""
     lines, columns = [], predictions.columns
     if "known" in columns and not columns["known"][row]:
-        lines.append("  not known: nothing of this stoichiometry, or one of the elements, was learned from;")
-        lines.append("  what follows is the mean of all training patterns and tells nothing of this formula")
-    elif "expected_f1" in columns:
+        return (
+            "  not known: nothing of this stoichiometry, or with one of the elements, was learned from;\n"
+            "  the files hold the mean of all training patterns, which tells nothing of this formula"
+        )
+    if "expected_f1" in columns:
         lines.append(
             f"  expected F1 of the peaks (mean over 2°, 1° and 0.5°): {float(columns['expected_f1'][row]):.2f}"
         )

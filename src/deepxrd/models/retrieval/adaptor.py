@@ -65,17 +65,17 @@ class Retrieval(Baseline):
         del oracle
         if self._weights:
             self._tell_of_known(formulas)
-        prediction = self._fitted.predict(formulas)
+        prediction = self.model.predict(formulas)
         return prediction.likely if self._answer == "likely" else prediction.expected
 
     def fallbacks(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.bool_]:
         """Which compositions have a stoichiometry or an element that no other training composition has, ``(n,)``."""
         del oracle
-        return ~self._fitted.library.known(formulas)
+        return ~self.model.library.known(formulas)
 
     def _tell_of_known(self, formulas: Sequence[Formula]) -> None:
         """Weights may be of another split: then scores of what they were learned from would be too good."""
-        learned = len(set(formulas) & set(self._fitted.library.formulas))
+        learned = len(set(formulas) & set(self.model.library.formulas))
         if learned:
             _log.warning(
                 "%d of %d compositions to be predicted were among those that %s were learned from",
@@ -85,7 +85,8 @@ class Retrieval(Baseline):
             )
 
     @property
-    def _fitted(self) -> RetrievalModel:
+    def model(self) -> RetrievalModel:
+        """What was fitted or loaded."""
         if self._model is None:
             raise self._not_fitted()
         return self._model

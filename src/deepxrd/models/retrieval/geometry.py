@@ -17,7 +17,7 @@ from deepxrd.models.retrieval.protostructure import SYMPREC_ANGSTROM
 from deepxrd.progress import progress_bar
 from deepxrd.xrd import XrdSettings, simulate
 
-_ALIKE = 0.99
+_ALIKE = 0.995
 _AT_ONCE = 2000
 
 
@@ -27,7 +27,7 @@ def share_geometry(library: TemplateLibrary, xrd: XrdSettings) -> TemplateLibrar
     Kinds that are known from one composition only are left out. Of each other kind a template is taken as a
     *prototype*; all that are alike get its positions, in cells of their own shape and size; of those that are not, the
     next prototype is taken, until none is left. Alike means that the pattern with shared positions has a cosine of at
-    least 0.99 with the template's own.
+    least 0.995 with the template's own.
 
     Positions and cells are rounded to float32.
 

@@ -51,8 +51,8 @@ def main() -> None:
     correlation = np.corrcoef(said.expected_f1, f1.mean(axis=1))[0, 1]
     about = (
         f"{len(test)} compositions of `{arguments.store.name}`. Expected F1 and F1 are means over 2, 1 and 0.5°; their "
-        f"correlation is {correlation:.3f}. Of {(~said.known).sum()} nothing is known: their expected F1 is 0, and they "
-        "have no part in the second table."
+        f"correlation is {correlation:.3f}. Of {(~said.known).sum()} nothing is known: their expected F1 is 0, and "
+        "they have no part in the second table."
     )
     sure = (
         f"The surest {_SUREST:.0%}, picked by expected F1 alone, have an F1 of {_three(f1[surest])} at 2, 1 and 0.5°; "

@@ -7,7 +7,7 @@ SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build study wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build study weights model-table wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,15 @@ bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, k
 
 study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study
+
+weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half an hour on one core): SNAPSHOT=PATH
+	rm -rf outputs/weights && $(RUN_ENV) $(BIN)/python -m deepxrd.evaluate model=retrieval model.members=3 data=ternary \
+	  source=files source.path=$(SNAPSHOT) evaluate.baselines=false evaluate.cases=false evaluate.table2=false \
+	  hydra.run.dir=outputs/weights
+	$(BIN)/python benchmarks/ship_weights.py --weights "$$(ls -td data/stores/*/models/retrieval-*/ | head -1)"
+
+model-table: $(VENV)/.installed ## all models and baselines on three splits, into results/model: SNAPSHOT=PATH ARGS=--run …
+	$(BIN)/python benchmarks/model_table.py --parquet $(SNAPSHOT) --data-dir data --out results/model --members composition=3 $(ARGS)
 
 wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.predict import Predictor
+from deepxrd.predict import Predictor, RetrievalPredictor
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -89,3 +89,34 @@ def test_help_is_quick_and_complete(command: Command, arguments: list[str]) -> N
     assert done.returncode == 0
     assert "exit code" in done.stdout
     assert "predict" in done.stdout
+
+
+def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command: Command, tmp_path: Path) -> None:
+    formulas = ["SrTiO3", "NaCl", "BaFe2As2", "O3TiSr"]
+    (tmp_path / "formulas.csv").write_text("formula\n" + "".join(f"{formula}\n" for formula in formulas))
+    done = command("cli", "predict", "--file", "formulas.csv", "--out", "screened")
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(tmp_path / "screened/patterns")
+    assert table["formula"].to_pylist() == formulas
+    assert table["known"].to_pylist() == [True, False, True, True]
+    sure, likely, expected = (np.stack(table[name].to_numpy()) for name in ("expected_f1", "pattern", "expected"))
+    assert sure[1] == 0
+    assert np.all((sure[[0, 2, 3]] > 0.2) & (sure[[0, 2, 3]] < 1))
+    assert likely.shape == expected.shape == (4, 1024)
+    np.testing.assert_array_equal(likely[0], likely[3])  # one composition, written in two ways
+    assert not np.array_equal(likely[0], expected[0])
+    found = RetrievalPredictor.load().predict(["SrTiO3"])
+    np.testing.assert_allclose(expected[0], found.further["expected"][0], atol=0.035)
+
+
+def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, told in (
+        (["--checkpoint", "empty"], "no trained model in empty"),
+        (["--checkpoint", "absent.ckpt"], "absent.ckpt"),
+        (["--device", "cuda"], "computes on the CPU"),
+    ):
+        done = command("cli", "predict", "SrTiO3", *arguments)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr

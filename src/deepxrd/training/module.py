@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -52,7 +52,9 @@ class DeepXRDModule(pl.LightningModule):
             raise ConfigError(msg)
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
-        self.mean_losses = nn.ModuleDict({f"mean_{part}": MeanMetric() for part in ("train", "val", "test")})
+        self.mean_losses = nn.ModuleDict(
+            {f"mean_{part}": MeanMetric(nan_strategy="disable") for part in ("train", "val", "test")}
+        )
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_patterns: list[Tensor] = []
@@ -124,9 +126,9 @@ class DeepXRDModule(pl.LightningModule):
 
     def _log_loss(self, part: str, loss: Tensor, n: int) -> None:
         """Log the mean over all samples of an epoch; Lightning's own, over several processes, rounds their number."""
-        mean = self.mean_losses[f"mean_{part}"]
+        mean = cast("MeanMetric", self.mean_losses[f"mean_{part}"])
         mean.update(loss.detach(), n)
-        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")  # type: ignore[arg-type]
+        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")
 
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})

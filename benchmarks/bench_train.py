@@ -211,7 +211,7 @@ def forward_rate(module: pl.LightningModule, datamodule: PatternDataModule, *, n
 
 
 def floor(batch_size: int) -> dict[str, float]:
-    """Counted arithmetic of a sample over what the hardware multiplies at best, in the precision that ours trains in."""
+    """Counted arithmetic of a sample over what the hardware does at best, in the precision that ours trains in."""
     from deepxrd.models import DeepXRDNet
 
     net = DeepXRDNet(quick=False)

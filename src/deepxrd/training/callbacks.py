@@ -95,7 +95,7 @@ class CompileNetwork(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
         """Compile in place, so that the names of the weights do not change."""
         if stage == "fit":
-            pl_module.net.compile(**self._settings)  # type: ignore[operator,union-attr]
+            pl_module.net.compile(**self._settings)  # type: ignore[union-attr]
 
 
 class RunFacts(pl.Callback):

@@ -107,6 +107,15 @@ def test_patterns_run_from_0_to_100_whatever_the_offset_and_scale() -> None:
     assert torch.equal(to_patterns(torch.ones(1, 1024)), torch.zeros(1, 1024))
 
 
+def test_bf16_is_near_and_has_a_fingerprint_of_its_own(checkpoint: Path) -> None:
+    exact, quick = (Predictor.load(checkpoint, bf16=bf16) for bf16 in (False, True))
+    formulas = ["SrTiO3", "BaZrO3", "NaCl"]
+    off = abs(quick.patterns(formulas) - exact.patterns(formulas))
+    assert 0 < off.max() < 5
+    assert off.mean() < 0.5
+    assert quick.fingerprint != exact.fingerprint
+
+
 def test_a_fingerprint_tells_other_weights_and_other_settings(checkpoint: Path) -> None:
     first = Predictor.load(checkpoint).fingerprint
     assert Predictor.load(checkpoint).fingerprint == first

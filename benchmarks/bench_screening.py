@@ -1,0 +1,145 @@
+"""Screening and start-up: formulas per second, peak memory at two sizes, a kill gone on with, seconds to an answer.
+
+    python benchmarks/bench_screening.py --checkpoint best.ckpt --out results/speed
+
+Runs the command ``deepxrd predict`` as a user would, and writes ``screening.json``. As root it empties the system's
+file cache before a cold start; else only warm starts are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from deepxrd.chem import PAPER_ELEMENTS
+from deepxrd.files import file_hash, write_json
+from deepxrd.provenance import git_commit, machine, versions
+
+CLI = [sys.executable, "-m", "deepxrd.cli"]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 200_000], help="formulas")
+    parser.add_argument("--out", type=Path, default=Path("results/speed"))
+    parser.add_argument("--work", type=Path, help="a folder for what is screened; default: a temporary one")
+    parser.add_argument("--name", default="screening", help="of the file that is written")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or Path(temporary)
+        result = {
+            "commit": git_commit(),
+            "machine": {**machine(), "threads": torch.get_num_threads()},
+            "versions": versions(),
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "startup": startup(options.checkpoint, work),
+            "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
+            "killed": killed(options.checkpoint, work, options.sizes[0]),
+        }
+    write_json(options.out / f"{options.name}.json", result)
+    print(f"results: {options.out / options.name}.json")
+
+
+def startup(checkpoint: Path, work: Path) -> dict[str, dict[str, float]]:
+    """Seconds of two commands, from a cold start where that can be had, and the best of five warm ones."""
+    commands = {
+        "deepxrd --help": ["--help"],
+        "deepxrd predict SrTiO3": ["predict", "SrTiO3", "--checkpoint", str(checkpoint), "--out", str(work / "one")],
+    }
+    seconds = {}
+    for name, arguments in commands.items():
+        cold = [run(arguments)["seconds"] for _ in range(2) if forget_files()]
+        warm = [run(arguments)["seconds"] for _ in range(5)]
+        seconds[name] = {"warm_s": min(warm), **({"cold_s": max(cold)} if cold else {})}
+        print(name, seconds[name], flush=True)
+    return seconds
+
+
+def forget_files() -> bool:
+    """Empty the system's file cache; only root may."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def screened(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Screen n formulas."""
+    out = work / f"screened-{n}"
+    took = run(screening(checkpoint, table(work, n), out))
+    n_bytes = sum(part.stat().st_size for part in (out / "patterns").iterdir())
+    result = {"n": n, **took, "per_s": n / took["seconds"], "bytes_per_formula": n_bytes / n}
+    print(result, flush=True)
+    return result
+
+
+def killed(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Kill a screening after its second part, go on with it, and compare with the one that was not killed."""
+    out = work / "killed"
+    arguments = screening(checkpoint, table(work, n), out)
+    child = subprocess.Popen([*CLI, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    while not (out / "patterns/part-00001.parquet").exists():
+        time.sleep(0.1)
+        if child.poll() is not None:
+            sys.exit("the screening ended before it could be killed")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    kept = [part.name for part in sorted((out / "patterns").glob("part-*"))]
+    took = run(arguments)
+    hashes = [
+        [file_hash(p) for p in sorted((work / f / "patterns").glob("part-*"))] for f in (f"screened-{n}", "killed")
+    ]
+    result = {"n": n, "parts_kept": len(kept), "parts": len(hashes[1]), "same_bytes": hashes[0] == hashes[1], **took}
+    print(result, flush=True)
+    return result
+
+
+def screening(checkpoint: Path, formulas: Path, out: Path) -> list[str]:
+    """Arguments of the command."""
+    return ["predict", "--file", str(formulas), "--checkpoint", str(checkpoint), "--bf16", "--out", str(out)]
+
+
+def run(arguments: list[str]) -> dict[str, float]:
+    """Wall seconds, processor seconds and peak memory of one command."""
+    start = time.perf_counter()
+    with subprocess.Popen([*CLI, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:  # noqa: S603
+        message = child.stderr.read().decode() if child.stderr else ""
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(message)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+
+
+def table(work: Path, n: int) -> Path:
+    """A Parquet table of n different ternary formulas, drawn by a fixed seed."""
+    path = work / f"formulas-{n}.parquet"
+    if not path.exists():
+        rng = np.random.default_rng(0)
+        triples = rng.permutation(list(itertools.combinations(PAPER_ELEMENTS, 3)))
+        counts = rng.permutation([c for c in itertools.product(range(1, 6), repeat=3) if np.gcd.reduce(c) == 1])
+        texts = ("".join(f"{e}{k}" for e, k in zip(t, c, strict=True)) for c in counts for t in triples)
+        pq.write_table(pa.table({"formula": list(itertools.islice(texts, n))}), path)
+    return path
+
+
+if __name__ == "__main__":
+    main()

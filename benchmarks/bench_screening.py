@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from deepxrd.chem import PAPER_ELEMENTS
+from deepxrd.chem import PAPER_ELEMENTS, Formula, OneHotEncoding, parse_formula
+from deepxrd.data import PatternStore, Split, indices
 from deepxrd.files import file_hash, write_json
+from deepxrd.metrics import score_patterns
+from deepxrd.predict import Predictions, Predictor
 from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.screening import ROWS_PER_PART, screen
+from deepxrd.xrd import XrdSettings
 
 CLI = [sys.executable, "-m", "deepxrd.cli"]
 
@@ -36,12 +42,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 200_000], help="formulas")
+    parser.add_argument("--store", type=Path, help="of patterns, to score bfloat16 against on its test part")
+    parser.add_argument("--pipeline", type=int, help="that many rows without a network, in this process; for itself")
     parser.add_argument("--out", type=Path, default=Path("results/speed"))
     parser.add_argument("--work", type=Path, help="a folder for what is screened; default: a temporary one")
     parser.add_argument("--name", default="screening", help="of the file that is written")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
+        if options.pipeline:
+            screen(Drawn(), table(work, options.pipeline), work / "pipeline")
+            return
         result = {
             "commit": git_commit(),
             "machine": {**machine(), "threads": torch.get_num_threads()},
@@ -49,6 +60,8 @@ def main() -> None:
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "startup": startup(options.checkpoint, work),
             "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
+            "without_network": without_network(options.checkpoint, work, 1_000_000),
+            "bf16": bf16_scores(options.checkpoint, options.store) if options.store else None,
             "killed": killed(options.checkpoint, work, options.sizes[0]),
         }
     write_json(options.out / f"{options.name}.json", result)
@@ -111,6 +124,51 @@ def killed(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
     return result
 
 
+class Drawn:
+    """A predictor that draws its patterns: what is left is reading, parsing, compressing and writing."""
+
+    xrd, fingerprint = XrdSettings(), "drawn"
+
+    def __init__(self) -> None:
+        centres = np.random.default_rng(0).uniform(10, 170, (ROWS_PER_PART, 20, 1))
+        lines = np.exp(-0.5 * ((self.xrd.two_theta_deg - centres) / 0.5) ** 2).sum(axis=1)
+        self._pool = (100 * lines / lines.max(axis=1, keepdims=True)).astype(np.float32)
+        self._encoding = OneHotEncoding()
+
+    def check(self, formula: str) -> Formula:
+        """As the network's predictor does."""
+        parsed = parse_formula(formula)
+        self._encoding.cells(parsed)
+        return parsed
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """Patterns of a pool."""
+        return Predictions(self._pool[: len(formulas)])
+
+
+def without_network(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Everything but the network."""
+    command = [sys.executable, __file__, "--checkpoint", str(checkpoint), "--pipeline", str(n), "--work", str(work)]
+    table(work, n)
+    result = {"n": n, **run_command(command)}
+    print(result, flush=True)
+    return result
+
+
+def bf16_scores(checkpoint: Path, store_path: Path) -> dict[str, dict[str, float]]:
+    """Scores of both precisions on the test part."""
+    store = PatternStore.open(store_path)
+    rows = indices(store, Split())["test"]
+    formulas, true = store.samples["composition"].iloc[rows].tolist(), np.asarray(store.patterns[rows])
+    result = {}
+    for bf16 in (False, True):
+        predicted = Predictor.load(checkpoint, bf16=bf16).patterns(formulas)
+        scores = score_patterns(predicted, true, store.xrd.two_theta_deg)
+        result["bf16" if bf16 else "float32"] = {name: float(values.mean()) for name, values in scores.items()}
+    print(result, flush=True)
+    return result
+
+
 def screening(checkpoint: Path, formulas: Path, out: Path) -> list[str]:
     """Arguments of the command."""
     return ["predict", "--file", str(formulas), "--checkpoint", str(checkpoint), "--bf16", "--out", str(out)]
@@ -118,8 +176,13 @@ def screening(checkpoint: Path, formulas: Path, out: Path) -> list[str]:
 
 def run(arguments: list[str]) -> dict[str, float]:
     """Wall seconds, processor seconds and peak memory of one command."""
+    return run_command([*CLI, *arguments])
+
+
+def run_command(command: list[str]) -> dict[str, float]:
+    """The same, for any command."""
     start = time.perf_counter()
-    with subprocess.Popen([*CLI, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:  # noqa: S603
         message = child.stderr.read().decode() if child.stderr else ""
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

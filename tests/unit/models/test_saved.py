@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -110,9 +111,8 @@ def test_patterns_run_from_0_to_100_whatever_the_offset_and_scale() -> None:
 def test_bf16_is_near_and_has_a_fingerprint_of_its_own(checkpoint: Path) -> None:
     exact, quick = (Predictor.load(checkpoint, bf16=bf16) for bf16 in (False, True))
     formulas = ["SrTiO3", "BaZrO3", "NaCl"]
-    off = abs(quick.patterns(formulas) - exact.patterns(formulas))
-    assert 0 < off.max() < 5
-    assert off.mean() < 0.5
+    for a, b in zip(quick.patterns(formulas), exact.patterns(formulas), strict=True):
+        assert 0.9 < np.corrcoef(a, b)[0, 1] < 1 - 1e-9  # scaling an untrained network's output magnifies rounding
     assert quick.fingerprint != exact.fingerprint
 
 

@@ -188,7 +188,7 @@ def configuration(options: argparse.Namespace, seed: int, *, ours: bool) -> dict
     register()
     overrides = ["data=abc3", "source=files", f"source.path={options.parquet.resolve()}", f"seed={seed}"]
     overrides += [f"data.batch_size={options.batch_size}", f"paths.data_dir={options.data_dir.resolve()}"]
-    overrides += [] if ours else ["model.quick=false", "optimizer.fused=false"]
+    overrides += [] if ours else ["model.quick=false"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         plain: Any = OmegaConf.to_container(compose("train", overrides), resolve=True)
     return plain  # type: ignore[no-any-return]

@@ -59,6 +59,7 @@ def main() -> None:
             "versions": versions(),
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "startup": startup(options.checkpoint, work),
+            "imports_ms": imports(options.checkpoint, work),
             "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
             "without_network": without_network(options.checkpoint, work, 1_000_000),
             "bf16": bf16_scores(options.checkpoint, options.store) if options.store else None,
@@ -81,6 +82,17 @@ def startup(checkpoint: Path, work: Path) -> dict[str, dict[str, float]]:
         seconds[name] = {"warm_s": min(warm), **({"cold_s": max(cold)} if cold else {})}
         print(name, seconds[name], flush=True)
     return seconds
+
+
+def imports(checkpoint: Path, work: Path, *, shown: int = 8) -> dict[str, float]:
+    """Milliseconds of the costliest imports of a prediction: those that the command itself asks for, and torch."""
+    arguments = ["predict", "SrTiO3", "--checkpoint", str(checkpoint), "--out", str(work / "one")]
+    command = [sys.executable, "-X", "importtime", "-m", "deepxrd.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    lines = [line.split("|")[1:] for line in done.stderr.splitlines() if line.startswith("import time:")][1:]
+    found = {name.strip(): int(us) / 1e3 for us, name in lines}
+    packages = {name: ms for name, ms in found.items() if "." not in name and not name.startswith("_")}
+    return dict(sorted(packages.items(), key=lambda item: -item[1])[:shown])
 
 
 def forget_files() -> bool:

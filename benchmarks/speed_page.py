@@ -44,7 +44,8 @@ def training(result: dict[str, Any]) -> str:
     """Plain against ours."""
     plain, ours = (next(run for run in result["runs"] if run["way"] == way) for way in ("plain", "ours"))
     reached = {way["way"]: seconds_to(way, max(min(plain["val_loss"]), min(ours["val_loss"]))) for way in (plain, ours)}
-    floor = result["floor"]
+    floor, n_epochs = result["floor"], len(plain["val_loss"])
+    bfloat16, float32 = floor["peak_bfloat16_gflops"], floor["peak_float32_gflops"]
     bound = floor["floor_samples_per_s"]
     rows = [
         ("precision", plain["precision"], ours["precision"], ""),
@@ -59,18 +60,16 @@ def training(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     return f"""## Training
 
-The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {len(plain["val_loss"])} epochs, one seed, through
-Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two workers, Adam
-not fused. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
+The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {n_epochs} epochs, one seed, through Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two
+workers. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
 
 {table(("", "plain", "ours", ""), rows)}
 
 ![Validation loss over time, both ways](speed/train.png)
 
-The floor: {floor["gflop_per_sample"]:.2f} GFLOP per sample forward and backward (counted; {floor["gflop_forward"]:.2f} forward) at the best that a
-product of matrices or the largest convolution reaches here, {floor["peak_bfloat16_gflops"]:.0f} GFLOP/s in bfloat16 ({floor["peak_float32_gflops"]:.0f} in float32), are
-{bound:.0f} samples per s: {bound / plain["samples_per_s"]:.1f} times the plain way. No arrangement of the same arithmetic is
-faster here, so the aim of 8 times the plain way is out of reach on this machine."""
+The floor: {floor["gflop_per_sample"]:.2f} GFLOP per sample forward and backward (counted; {floor["gflop_forward"]:.2f}
+forward) at the best that a product of matrices or the largest convolution reaches here
+({bfloat16:.0f} GFLOP/s in bfloat16, {float32:.0f} in float32) are {bound:.0f} samples per s, {bound / plain["samples_per_s"]:.1f} times the plain way. The aim was 8 times the plain way."""
 
 
 def pair(plain: dict[str, Any], ours: dict[str, Any], key: str) -> tuple[str, str, str]:
@@ -98,55 +97,52 @@ def parity(result: dict[str, Any]) -> str:
             losses = f"{runs['plain', seed]['val_loss'][-1]:.4f}", f"{runs[way, seed]['val_loss'][-1]:.4f}"
             rows.append((seed, name, f"{gap[0]:.1e}", f"{gap[1:4].max():.1e}", f"{gap.mean():.4f}", *losses))
     spread = np.std([runs["plain", seed]["val_loss"][-1] for seed in seeds], ddof=1)
-    steps, first = runs["plain", seeds[0]]["steps"], runs["plain", seeds[0]]
-    means = " and ".join(
-        f"{np.mean(off[way]):+.4f} ({name})" for way, name in (("ours-32", "float32"), ("ours", "bfloat16"))
-    )
+    first = runs["plain", seeds[0]]
+    steps, batch, epochs = first["steps"], first["batch_size"], len(first["val_loss"])
+    means = f"{np.mean(off['ours-32']):+.4f} (float32) and {np.mean(off['ours']):+.4f} (bfloat16)"
+    header = ("seed", "way", "first step", "steps 2 to 4, at most", "all steps, mean", "val, plain", "val, ours")
     return f"""## The same numbers
 
-Same seed, same batches in the same order, {steps} steps of {first["batch_size"]} in {len(first["val_loss"])} epochs: how far the loss of a training step
-is from that of the plain way, and the last validation loss. {provenance(result)}
+Same seed, same batches in the same order, {steps} steps of {batch} in {epochs} epochs: how far the loss of a training step is from that of the plain way, and the last validation loss. {provenance(result)}
 
-{table(("seed", "way", "first step", "steps 2 to 4, at most", "all steps, mean", "val, plain", "val, ours"), rows)}
+{table(header, rows)}
 
 The first step differs by rounding alone; from there on rounding grows as it does between any two orders of summing.
-Last validation losses differ from the plain way's by {means} in the mean of {len(seeds)} seeds; those of different seeds, all
-plain, scatter by {spread:.4f} (standard deviation). In float64 outputs and gradients are equal to 1e-10 layer by layer and to
-1e-8 through the whole network (`tests/unit/models/test_quick.py`). Two processes (DDP) and one give the same losses and
-scores (`tests/integration/test_ddp.py`)."""
+Last validation losses differ from the plain way's by {means} in the mean of
+{len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64 outputs
+and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network
+(`tests/unit/models/test_quick.py`). Two processes (DDP) and one give the same losses and scores
+(`tests/integration/test_ddp.py`)."""
 
 
 def screening(result: dict[str, Any]) -> str:
     """Screening and start-up."""
-    rows = [
-        (f"{r['n']:,} formulas", f"{r['per_s']:.0f}", f"{r['seconds']:.0f}", f"{r['peak_mb']:.0f}")
-        for r in result["screened"]
-    ]
     alone, killed, start = result["without_network"], result["killed"], result["startup"]
-    rows.append(
-        (
-            f"{alone['n']:,}, everything but the network",
-            f"{alone['n'] / alone['seconds']:.0f}",
-            f"{alone['seconds']:.0f}",
-            f"{alone['peak_mb']:.0f}",
-        )
-    )
+    rows = [
+        (f"{r['n']:,}{what}", f"{r['n'] / r['seconds']:.0f}", f"{r['seconds']:.0f}", f"{r['peak_mb']:.0f}")
+        for r, what in (*((r, "") for r in result["screened"]), (alone, ", everything but the network"))
+    ]
+    same = "the same bytes as" if killed["same_bytes"] else "OTHER BYTES than"
+    minutes = 1e6 / result["screened"][-1]["per_s"] / 60
     starts = [(f"`{name}`", f"{s.get('cold_s', float('nan')):.2f}", f"{s['warm_s']:.2f}") for name, s in start.items()]
     text = f"""## Screening and start-up
 
 `deepxrd predict --file --bf16` with the network of Table 1, from Parquet to Parquet. {provenance(result)}
 
-{table(("", "formulas per s", "s", "peak memory, MB"), rows)}
+{table(("formulas", "per s", "s", "peak memory, MB"), rows)}
 
-{result["screened"][-1]["bytes_per_formula"]:.0f} bytes per formula on disk. Killed (SIGKILL) after two parts and started again, a screening of {killed["n"]:,} kept
-{killed["parts_kept"]} of {killed["parts"]} parts and ended with {"the same bytes as" if killed["same_bytes"] else "OTHER BYTES than"} one that was not killed. A million formulas through the network
-would take {1e6 / result["screened"][-1]["per_s"] / 60:.0f} minutes at this rate; that was not run.
+{result["screened"][-1]["bytes_per_formula"]:.0f} bytes per formula on disk. Killed (SIGKILL) after two parts and
+started again, a screening of {killed["n"]:,} kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with
+{same} one that was not killed. **A million formulas through the network were not run**: at this rate they take
+{minutes:.0f} minutes; a million through everything else were.
 
 {table(("from the command to its end", "cold, s", "warm, s"), starts)}
 
 Cold: the system's file cache emptied before, the slower of two. `--help` imports none of torch, NumPy or pandas, and
-`predict` neither pymatgen nor Lightning (tests hold both); `python -X importtime -m deepxrd.cli predict …` shows torch as
-most of what is left."""
+`predict` neither pymatgen nor Lightning (tests hold both). What `predict` spends on imports, by
+`python -X importtime -m deepxrd.cli predict …`:
+
+{table(("module, with all that it imports", "ms"), result["imports_ms"].items())}"""
     if result["bf16"]:
         shown = ("peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg", "cosine_distance", "pearson_distance")
         rows = [(p, *(f"{result['bf16'][p][s]:.5f}" for s in shown)) for p in ("float32", "bf16")]

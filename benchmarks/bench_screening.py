@@ -61,7 +61,7 @@ def main() -> None:
             "startup": startup(options.checkpoint, work),
             "imports_ms": imports(options.checkpoint, work),
             "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
-            "without_network": without_network(options.checkpoint, work, 1_000_000),
+            "without_network": [without_network(options.checkpoint, work, n) for n in (100_000, 1_000_000)],
             "bf16": bf16_scores(options.checkpoint, options.store) if options.store else None,
             "killed": killed(options.checkpoint, work, options.sizes[0]),
         }
@@ -143,8 +143,10 @@ class Drawn:
 
     def __init__(self) -> None:
         centres = np.random.default_rng(0).uniform(10, 170, (ROWS_PER_PART, 20, 1))
-        lines = np.exp(-0.5 * ((self.xrd.two_theta_deg - centres) / 0.5) ** 2).sum(axis=1)
-        self._pool = (100 * lines / lines.max(axis=1, keepdims=True)).astype(np.float32)
+        self._pool = np.zeros((ROWS_PER_PART, self.xrd.n_points), dtype=np.float32)
+        for row, at in zip(self._pool, centres, strict=True):
+            row += np.exp(-0.5 * ((self.xrd.two_theta_deg - at) / 0.5) ** 2).sum(axis=0)
+            row *= 100 / row.max()
         self._encoding = OneHotEncoding()
 
     def check(self, formula: str) -> Formula:

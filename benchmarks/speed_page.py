@@ -60,7 +60,8 @@ def training(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     return f"""## Training
 
-The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {n_epochs} epochs, one seed, through Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two
+The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {n_epochs} epochs, one seed, through
+Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two
 workers. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
 
 {table(("", "plain", "ours", ""), rows)}
@@ -69,7 +70,8 @@ workers. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
 
 The floor: {floor["gflop_per_sample"]:.2f} GFLOP per sample forward and backward (counted; {floor["gflop_forward"]:.2f}
 forward) at the best that a product of matrices or the largest convolution reaches here
-({bfloat16:.0f} GFLOP/s in bfloat16, {float32:.0f} in float32) are {bound:.0f} samples per s, {bound / plain["samples_per_s"]:.1f} times the plain way. The aim was 8 times the plain way."""
+({bfloat16:.0f} GFLOP/s in bfloat16, {float32:.0f} in float32) are {bound:.0f} samples per s,
+{bound / plain["samples_per_s"]:.1f} times the plain way. The aim was 8 times the plain way."""
 
 
 def pair(plain: dict[str, Any], ours: dict[str, Any], key: str) -> tuple[str, str, str]:
@@ -103,24 +105,28 @@ def parity(result: dict[str, Any]) -> str:
     header = ("seed", "way", "first step", "steps 2 to 4, at most", "all steps, mean", "val, plain", "val, ours")
     return f"""## The same numbers
 
-Same seed, same batches in the same order, {steps} steps of {batch} in {epochs} epochs: how far the loss of a training step is from that of the plain way, and the last validation loss. {provenance(result)}
+Same seed, same batches in the same order, {steps} steps of {batch} in {epochs} epochs: how far the loss of a
+training step is from that of the plain way, and the last validation loss. {provenance(result)}
 
 {table(header, rows)}
 
 The first step differs by rounding alone; from there on rounding grows as it does between any two orders of summing.
 Last validation losses differ from the plain way's by {means} in the mean of
-{len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64 outputs
-and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network
+{len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64
+outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network
 (`tests/unit/models/test_quick.py`). Two processes (DDP) and one give the same losses and scores
 (`tests/integration/test_ddp.py`)."""
 
 
 def screening(result: dict[str, Any]) -> str:
     """Screening and start-up."""
-    alone, killed, start = result["without_network"], result["killed"], result["startup"]
+    killed, start = result["killed"], result["startup"]
     rows = [
         (f"{r['n']:,}{what}", f"{r['n'] / r['seconds']:.0f}", f"{r['seconds']:.0f}", f"{r['peak_mb']:.0f}")
-        for r, what in (*((r, "") for r in result["screened"]), (alone, ", everything but the network"))
+        for r, what in (
+            *((r, "") for r in result["screened"]),
+            *((r, ", everything but the network") for r in result["without_network"]),
+        )
     ]
     same = "the same bytes as" if killed["same_bytes"] else "OTHER BYTES than"
     minutes = 1e6 / result["screened"][-1]["per_s"] / 60

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -144,9 +145,9 @@ class Drawn:
     def __init__(self) -> None:
         centres = np.random.default_rng(0).uniform(10, 170, (ROWS_PER_PART, 20, 1))
         self._pool = np.zeros((ROWS_PER_PART, self.xrd.n_points), dtype=np.float32)
-        for row, at in zip(self._pool, centres, strict=True):
-            row += np.exp(-0.5 * ((self.xrd.two_theta_deg - at) / 0.5) ** 2).sum(axis=0)
-            row *= 100 / row.max()
+        for row, at in enumerate(centres):
+            pattern = np.exp(-0.5 * ((self.xrd.two_theta_deg - at) / 0.5) ** 2).sum(axis=0)
+            self._pool[row] = 100 * pattern / pattern.max()
         self._encoding = OneHotEncoding()
 
     def check(self, formula: str) -> Formula:
@@ -195,15 +196,28 @@ def run(arguments: list[str]) -> dict[str, float]:
 
 def run_command(command: list[str]) -> dict[str, float]:
     """The same, for any command."""
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:  # noqa: S603
-        message = child.stderr.read().decode() if child.stderr else ""
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(message)
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+    before, start, peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), 0
+    with tempfile.TemporaryFile() as message:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=message)  # noqa: S603 - our own command
+        while child.poll() is None:
+            peak_kb = max(peak_kb, high_water_kb(child.pid))
+            time.sleep(0.01)
+        seconds = time.perf_counter() - start
+        if child.returncode:
+            message.seek(0)
+            sys.exit(message.read().decode())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak_kb / 1024}
+
+
+def high_water_kb(pid: int) -> int:
+    """The most memory that a process has held since it began its program; rusage would count its parent's, too."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
 def table(work: Path, n: int) -> Path:

@@ -60,8 +60,8 @@ def training(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     return f"""## Training
 
-The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {n_epochs} epochs, one seed, through
-Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two
+The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {n_epochs} epochs, one seed,
+through Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by two
 workers. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
 
 {table(("", "plain", "ours", ""), rows)}

@@ -73,12 +73,13 @@ bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
 
-bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (half an hour): SNAPSHOT=PATH CHECKPOINT=PATH
+bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (half an hour): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
 	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed
 	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed --name parity \
 	  --batch-size 64 --batches 8 --epochs 3 --seeds 1 2 3
 	$(BIN)/python benchmarks/bench_layers.py --out results/speed
-	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --out results/speed
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --store $(STORE) --out results/speed
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --sizes 20000 60000 --out results/speed --name memory
 	$(BIN)/python benchmarks/speed_page.py
 
 study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH

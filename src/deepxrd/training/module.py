@@ -71,18 +71,23 @@ class DeepXRDModule(pl.LightningModule):
         """Loss of a batch."""
         x, true = batch
         loss: Tensor = self.loss(self.net(x), true)
-        self._log_loss("train", loss, len(x))
+        self._add_loss("train", loss, len(x))
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean over all samples."""
+        self._log_loss("train")
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self._log_loss("val", self.loss(raw, true), len(x))
+        self._add_loss("val", self.loss(raw, true), len(x))
         self.val_scores.update(to_patterns(raw), true)
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all samples."""
+        self._log_loss("val")
         self._log_scores("val", self.val_scores)
 
     def on_test_epoch_start(self) -> None:
@@ -93,13 +98,14 @@ class DeepXRDModule(pl.LightningModule):
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self._log_loss("test", self.loss(raw, true), len(x))
+        self._add_loss("test", self.loss(raw, true), len(x))
         patterns = to_patterns(raw)
         self.test_scores.update(patterns, true)
         self.test_patterns.append(patterns.cpu())
 
     def on_test_epoch_end(self) -> None:
         """Log the means over all samples, and gather the patterns of all processes in the order of the samples."""
+        self._log_loss("test")
         self._log_scores("test", self.test_scores)
         if self.trainer.world_size > 1:
             gathered: list[Any] = [None] * self.trainer.world_size
@@ -124,11 +130,14 @@ class DeepXRDModule(pl.LightningModule):
             raw: Tensor = self.net(x.float())
         return raw
 
-    def _log_loss(self, part: str, loss: Tensor, n: int) -> None:
-        """Log the mean over all samples of an epoch; Lightning's own, over several processes, rounds their number."""
-        mean = cast("MeanMetric", self.mean_losses[f"mean_{part}"])
-        mean.update(loss.detach(), n)
-        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")
+    def _add_loss(self, part: str, loss: Tensor, n: int) -> None:
+        cast("MeanMetric", self.mean_losses[f"{part}_loss"]).update(loss.detach(), n)
+
+    def _log_loss(self, part: str) -> None:
+        """Log the mean over all samples; Lightning's own, over several processes, does not count how many each had."""
+        mean = cast("MeanMetric", self.mean_losses[f"{part}_loss"])
+        self.log(f"{part}/loss", mean.compute(), prog_bar=part != "test")
+        mean.reset()
 
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})

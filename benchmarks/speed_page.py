@@ -124,6 +124,7 @@ outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the 
 def screening(result: dict[str, Any], memory: dict[str, Any]) -> str:
     """Screening and start-up: rates of a quiet machine; peaks of memory, which other work does not change, apart."""
     killed, last = result["killed"], result["screened"][-1]
+    minutes = 1e6 / last["per_s"] / 60
     same = "the same bytes as" if killed["same_bytes"] else "OTHER BYTES than"
     rates = [(name, f"{run['n'] / run['seconds']:,.0f}", f"{run['seconds']:.0f}") for name, run in sizes(result)]
     peaks = [(name, f"{run['peak_mb']:.0f}") for name, run in sizes(memory)]
@@ -138,8 +139,8 @@ def screening(result: dict[str, Any], memory: dict[str, Any]) -> str:
 
 {last["bytes_per_formula"]:.0f} bytes per formula on disk. Killed (SIGKILL) after two parts and started again, a
 screening of {killed["n"]:,} kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one that was not
-killed. **A million formulas through the network were not run**: at this rate they take {1e6 / last["per_s"] / 60:.0f}
-minutes. A million through everything else were.
+killed. **A million formulas through the network were not run**: at this rate they take {minutes:.0f} minutes. A million
+through everything else were.
 
 Peak memory, on the same machine while it did other work (`{memory["command"]}`):
 

@@ -53,7 +53,7 @@ class DeepXRDModule(pl.LightningModule):
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
         self.mean_losses = nn.ModuleDict(
-            {f"mean_{part}": MeanMetric(nan_strategy="disable") for part in ("train", "val", "test")}
+            {f"{part}_loss": MeanMetric(nan_strategy="disable") for part in ("train", "val", "test")}
         )
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)

@@ -7,12 +7,11 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.errors import ConfigError
 from deepxrd.instantiate import build
-from deepxrd.metrics import PatternScores
+from deepxrd.metrics import PatternScores, SampleMean
 from deepxrd.models import channels_last, to_patterns
 from deepxrd.xrd import XrdSettings
 
@@ -52,9 +51,7 @@ class DeepXRDModule(pl.LightningModule):
             raise ConfigError(msg)
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
-        self.mean_losses = nn.ModuleDict(
-            {f"{part}_loss": MeanMetric(nan_strategy="disable") for part in ("train", "val", "test")}
-        )
+        self.mean_losses = nn.ModuleDict({f"{part}_loss": SampleMean() for part in ("train", "val", "test")})
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_patterns: list[Tensor] = []
@@ -131,11 +128,11 @@ class DeepXRDModule(pl.LightningModule):
         return raw
 
     def _add_loss(self, part: str, loss: Tensor, n: int) -> None:
-        cast("MeanMetric", self.mean_losses[f"{part}_loss"]).update(loss.detach(), n)
+        cast("SampleMean", self.mean_losses[f"{part}_loss"]).update(loss, n)
 
     def _log_loss(self, part: str) -> None:
         """Log the mean over all samples; Lightning's own, over several processes, does not count how many each had."""
-        mean = cast("MeanMetric", self.mean_losses[f"{part}_loss"])
+        mean = cast("SampleMean", self.mean_losses[f"{part}_loss"])
         self.log(f"{part}/loss", mean.compute(), prog_bar=part != "test")
         mean.reset()
 

@@ -137,10 +137,10 @@ def screening(result: dict[str, Any], memory: dict[str, Any]) -> str:
 
 {table(("formulas", "per s", "s"), rates)}
 
-{last["bytes_per_formula"]:.0f} bytes per formula on disk. Killed (SIGKILL) after two parts and started again, a
-screening of {killed["n"]:,} kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one that
-was not killed. **A million formulas through the network were not run**: at this rate they take {minutes:.0f} minutes. A million
-through everything else were.
+{last["bytes_per_formula"]:.0f} bytes per formula on disk. A screening of {killed["n"]:,} that was killed (SIGKILL) after
+two parts and started again kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one
+that was not killed. **A million formulas through the network were not run**: at this rate they take {minutes:.0f}
+minutes. A million through everything else were.
 
 Peak memory, on the same machine while it did other work (`{memory["command"]}`):
 
@@ -159,7 +159,7 @@ Cold: the system's file cache emptied before, the slower of two. `--help` import
 `predict` neither pymatgen nor Lightning (tests hold both). What `predict` spends on imports, by
 `python -X importtime -m deepxrd.cli predict …`, each with all that it imports:
 
-{table(("package", "ms"), memory["imports_ms"].items())}"""
+{table(("package", "ms"), result["imports_ms"].items())}"""
 
 
 def sizes(result: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ENV := PYTHONUNBUFFERED=1
 SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
+CHECKPOINT ?= outputs/method/seed1/checkpoints/best.ckpt
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build study weights model-table wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study weights model-table wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +81,15 @@ bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd
 
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
+
+bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (half an hour): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
+	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed
+	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed --name parity \
+	  --batch-size 64 --batches 8 --epochs 3 --seeds 1 2 3
+	$(BIN)/python benchmarks/bench_layers.py --out results/speed
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --store $(STORE) --out results/speed
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --sizes 20000 60000 --out results/speed --name memory
+	$(BIN)/python benchmarks/speed_page.py
 
 study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study

@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
     predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
+    predict.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
     commands.add_parser(
         "evaluate",
@@ -98,9 +99,11 @@ def _predict(options: argparse.Namespace) -> None:
     if bool(options.formulas) == bool(options.file):
         msg = "give either formulas, such as SrTiO3, or --file formulas.csv"
         raise DeepXRDError(msg)
+    from deepxrd.memory import keep_freed_memory
     from deepxrd.predict import load_predictor
 
-    predictor = load_predictor(options.checkpoint, device=options.device)
+    keep_freed_memory()
+    predictor = load_predictor(options.checkpoint, device=options.device, bf16=options.bf16)
     out = options.out or Path("patterns")
     if options.file:
         _screen(predictor, options.file, out)

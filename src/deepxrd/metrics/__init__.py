@@ -26,7 +26,7 @@ from deepxrd.metrics.peaks import (
     recall_any,
     tolerance_curve,
 )
-from deepxrd.metrics.scores import PatternScores, score_patterns
+from deepxrd.metrics.scores import PatternScores, SampleMean, score_patterns
 from deepxrd.metrics.table2 import TABLE2_ROWS, table2
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Interval",
     "PairedDifference",
     "PatternScores",
+    "SampleMean",
     "all_distances",
     "cosine_distance",
     "curve_area",

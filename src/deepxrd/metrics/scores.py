@@ -72,3 +72,28 @@ class PatternScores(torchmetrics.Metric):
     def compute(self) -> dict[str, Tensor]:
         """Mean of each score."""
         return dict(zip(self.names, self.sums / self.count, strict=True))
+
+
+class SampleMean(torchmetrics.Metric):
+    """Mean over samples of what is known as a mean over batches.
+
+    torchmetrics' own looks for NaN on the host in every step, and where it is told not to it forgets the weights.
+    """
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, mean: Tensor, n: int) -> None:
+        """Add the mean of a batch of n samples."""
+        self.total += mean.detach() * n
+        self.count += n
+
+    def compute(self) -> Tensor:
+        """Mean over all samples."""
+        return self.total / self.count

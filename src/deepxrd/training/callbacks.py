@@ -81,6 +81,23 @@ class StopOnNaN(pl.Callback):
         raise TrainingDivergedError(msg)
 
 
+class CompileNetwork(pl.Callback):
+    """Compile the network before it is trained; ``callbacks=compiled``. Checkpoints stay what they are.
+
+    Args:
+        mode: of :func:`torch.compile`: ``default``, or on a GPU ``reduce-overhead`` (CUDA graphs) or ``max-autotune``.
+        backend: of :func:`torch.compile`; ``inductor`` needs a C++ compiler.
+    """
+
+    def __init__(self, mode: str = "default", backend: str = "inductor") -> None:
+        self._settings = {"backend": backend} if backend != "inductor" else {"mode": mode}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Compile in place, so that the names of the weights do not change."""
+        if stage == "fit":
+            pl_module.net.compile(**self._settings)  # type: ignore[union-attr]
+
+
 class RunFacts(pl.Callback):
     """Write the configuration and the data's hash into each checkpoint.
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.errors import ConfigError
 from deepxrd.instantiate import build
-from deepxrd.metrics import PatternScores
+from deepxrd.metrics import PatternScores, SampleMean
 from deepxrd.models import channels_last, to_patterns
 from deepxrd.xrd import XrdSettings
 
@@ -52,7 +51,7 @@ class DeepXRDModule(pl.LightningModule):
             raise ConfigError(msg)
         self.loss = build(loss, nn.Module)
         self._optimizer, self._scheduler = optimizer, scheduler
-        self.mean_losses = nn.ModuleDict({f"mean_{part}": MeanMetric() for part in ("train", "val", "test")})
+        self.mean_losses = nn.ModuleDict({f"{part}_loss": SampleMean() for part in ("train", "val", "test")})
         self.val_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_scores = PatternScores(self.xrd.two_theta_deg)
         self.test_patterns: list[Tensor] = []
@@ -69,18 +68,23 @@ class DeepXRDModule(pl.LightningModule):
         """Loss of a batch."""
         x, true = batch
         loss: Tensor = self.loss(self.net(x), true)
-        self._log_loss("train", loss, len(x))
+        self._add_loss("train", loss, len(x))
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean over all samples."""
+        self._log_loss("train")
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self._log_loss("val", self.loss(raw, true), len(x))
+        self._add_loss("val", self.loss(raw, true), len(x))
         self.val_scores.update(to_patterns(raw), true)
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all samples."""
+        self._log_loss("val")
         self._log_scores("val", self.val_scores)
 
     def on_test_epoch_start(self) -> None:
@@ -91,13 +95,14 @@ class DeepXRDModule(pl.LightningModule):
         """Loss and scores."""
         x, true = batch
         raw = self._raw(x)
-        self._log_loss("test", self.loss(raw, true), len(x))
+        self._add_loss("test", self.loss(raw, true), len(x))
         patterns = to_patterns(raw)
         self.test_scores.update(patterns, true)
         self.test_patterns.append(patterns.cpu())
 
     def on_test_epoch_end(self) -> None:
         """Log the means over all samples, and gather the patterns of all processes in the order of the samples."""
+        self._log_loss("test")
         self._log_scores("test", self.test_scores)
         if self.trainer.world_size > 1:
             gathered: list[Any] = [None] * self.trainer.world_size
@@ -122,11 +127,14 @@ class DeepXRDModule(pl.LightningModule):
             raw: Tensor = self.net(x.float())
         return raw
 
-    def _log_loss(self, part: str, loss: Tensor, n: int) -> None:
-        """Log the mean over all samples of an epoch; Lightning's own, over several processes, rounds their number."""
-        mean: Any = self.mean_losses[f"mean_{part}"]
-        mean.update(loss.detach(), n)
-        self.log(f"{part}/loss", mean, on_step=False, on_epoch=True, prog_bar=part != "test")
+    def _add_loss(self, part: str, loss: Tensor, n: int) -> None:
+        cast("SampleMean", self.mean_losses[f"{part}_loss"]).update(loss, n)
+
+    def _log_loss(self, part: str) -> None:
+        """Log the mean over all samples; Lightning's own, over several processes, does not count how many each had."""
+        mean = cast("SampleMean", self.mean_losses[f"{part}_loss"])
+        self.log(f"{part}/loss", mean.compute(), prog_bar=part != "test")
+        mean.reset()
 
     def _log_scores(self, part: str, scores: PatternScores) -> None:
         self.log_dict({f"{part}/{name}": value for name, value in scores.compute().items()})

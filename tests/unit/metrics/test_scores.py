@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import distance as scipy_distance
 
-from deepxrd.metrics import PatternScores, all_distances, peak_scores, score_patterns
+from deepxrd.metrics import PatternScores, SampleMean, all_distances, peak_scores, score_patterns
 from deepxrd.xrd import XrdSettings, find_peaks, smooth_reflections
 
 _GRID = XrdSettings().two_theta_deg
@@ -115,3 +115,13 @@ def test_a_perfect_prediction_has_perfect_full_scores(
     _, true = patterns
     for name, values in score_patterns(true, true, _GRID, full=True).items():
         np.testing.assert_allclose(values, 1.0 if name.startswith("peak_") else 0.0, rtol=0, atol=1e-7, err_msg=name)
+
+
+def test_the_mean_of_batches_is_the_mean_of_their_samples() -> None:
+    values = torch.rand(11)
+    mean = SampleMean()
+    for batch in values.split(4):  # 4, 4 and 3
+        mean.update(batch.mean(), len(batch))
+    assert mean.compute().item() == pytest.approx(values.mean().item(), rel=1e-6)
+    mean.update(torch.tensor(float("nan")), 1)
+    assert torch.isnan(mean.compute()), "a loss that is no number is not hidden"

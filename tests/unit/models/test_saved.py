@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import OneHotEncoding, parse_formula
 from deepxrd.errors import CheckpointError, FormulaError
 from deepxrd.models import load_checkpoint, load_network, to_patterns
 from deepxrd.predict import Predictor
@@ -105,6 +106,16 @@ def test_patterns_run_from_0_to_100_whatever_the_offset_and_scale() -> None:
     assert expected.amax(dim=1).tolist() == pytest.approx([100.0] * 4)
     torch.testing.assert_close(to_patterns(7 * raw + 3), expected, atol=1e-3, rtol=0)
     assert torch.equal(to_patterns(torch.ones(1, 1024)), torch.zeros(1, 1024))
+
+
+def test_bf16_is_what_autocast_gives_and_has_a_fingerprint_of_its_own(checkpoint: Path) -> None:
+    exact, quick = (Predictor.load(checkpoint, bf16=bf16) for bf16 in (False, True))
+    formulas = [parse_formula(text) for text in ("SrTiO3", "BaZrO3", "NaCl")]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        raw = load_network(checkpoint).net(torch.from_numpy(OneHotEncoding().encode(formulas)).float())
+    np.testing.assert_array_equal(quick.patterns(formulas), to_patterns(raw).numpy())
+    assert (quick.patterns(formulas) != exact.patterns(formulas)).any()
+    assert quick.fingerprint != exact.fingerprint
 
 
 def test_a_fingerprint_tells_other_weights_and_other_settings(checkpoint: Path) -> None:

@@ -191,3 +191,17 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_state(comp
 def test_a_grid_that_the_network_cannot_give_is_refused(composed: Compose, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"1024 points, but xrd\.n_points is 512"):
         fit_and_test(composed("xrd.n_points=512"), tmp_path / "run")
+
+
+def test_a_compiled_network_learns_the_same_and_its_checkpoint_has_the_same_keys(
+    composed: Compose, tmp_path: Path
+) -> None:
+    plain = fit_and_test(composed("trainer.max_epochs=1"), tmp_path / "plain")
+    compiled = ["trainer.max_epochs=1", "callbacks=compiled", "+callbacks.compile.backend=eager"]
+    result = fit_and_test(composed(*compiled), tmp_path / "compiled")
+    assert result.metrics["test"] == pytest.approx(plain.metrics["test"], rel=1e-5)
+    keys = [
+        list(torch.load(tmp_path / name / "checkpoints/best.ckpt", weights_only=True)["state_dict"])
+        for name in ("plain", "compiled")
+    ]
+    assert keys[0] == keys[1]

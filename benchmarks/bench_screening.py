@@ -1,0 +1,236 @@
+"""Screening and start-up: formulas per second, peak memory at two sizes, a kill gone on with, seconds to an answer.
+
+    python benchmarks/bench_screening.py --checkpoint best.ckpt --out results/speed
+
+Runs the command ``deepxrd predict`` as a user would, and writes ``screening.json``. As root it empties the system's
+file cache before a cold start; else only warm starts are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from deepxrd.chem import PAPER_ELEMENTS, Formula, OneHotEncoding, parse_formula
+from deepxrd.data import PatternStore, Split, indices
+from deepxrd.files import file_hash, write_json
+from deepxrd.metrics import score_patterns
+from deepxrd.predict import Predictions, Predictor
+from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.screening import ROWS_PER_PART, screen
+from deepxrd.xrd import XrdSettings
+
+CLI = [sys.executable, "-m", "deepxrd.cli"]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 200_000], help="formulas")
+    parser.add_argument("--store", type=Path, help="of patterns, to score bfloat16 against on its test part")
+    parser.add_argument("--pipeline", type=int, help="that many rows without a network, in this process; for itself")
+    parser.add_argument("--out", type=Path, default=Path("results/speed"))
+    parser.add_argument("--work", type=Path, help="a folder for what is screened; default: a temporary one")
+    parser.add_argument("--name", default="screening", help="of the file that is written")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or Path(temporary)
+        if options.pipeline:
+            screen(Drawn(), table(work, options.pipeline), work / "pipeline")
+            return
+        result = {
+            "commit": git_commit(),
+            "machine": {**machine(), "threads": torch.get_num_threads()},
+            "versions": versions(),
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "startup": startup(options.checkpoint, work),
+            "imports_ms": imports(options.checkpoint, work),
+            "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
+            "without_network": [without_network(options.checkpoint, work, n) for n in (100_000, 1_000_000)],
+            "bf16": bf16_scores(options.checkpoint, options.store) if options.store else None,
+            "killed": killed(options.checkpoint, work, options.sizes[0]),
+        }
+    write_json(options.out / f"{options.name}.json", result)
+    print(f"results: {options.out / options.name}.json")
+
+
+def startup(checkpoint: Path, work: Path) -> dict[str, dict[str, float]]:
+    """Seconds of two commands, from a cold start where that can be had, and the best of five warm ones."""
+    commands = {
+        "deepxrd --help": ["--help"],
+        "deepxrd predict SrTiO3": ["predict", "SrTiO3", "--checkpoint", str(checkpoint), "--out", str(work / "one")],
+    }
+    seconds = {}
+    for name, arguments in commands.items():
+        cold = [run(arguments)["seconds"] for _ in range(2) if forget_files()]
+        warm = [run(arguments)["seconds"] for _ in range(5)]
+        seconds[name] = {"warm_s": min(warm), **({"cold_s": max(cold)} if cold else {})}
+        print(name, seconds[name], flush=True)
+    return seconds
+
+
+def imports(checkpoint: Path, work: Path, *, shown: int = 8) -> dict[str, float]:
+    """Milliseconds of the costliest imports of a prediction: those that the command itself asks for, and torch."""
+    arguments = ["predict", "SrTiO3", "--checkpoint", str(checkpoint), "--out", str(work / "one")]
+    command = [sys.executable, "-X", "importtime", "-m", "deepxrd.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    lines = [line.split("|")[1:] for line in done.stderr.splitlines() if line.startswith("import time:")][1:]
+    found = {name.strip(): int(us) / 1e3 for us, name in lines}
+    packages = {name: ms for name, ms in found.items() if "." not in name and not name.startswith("_")}
+    return dict(sorted(packages.items(), key=lambda item: -item[1])[:shown])
+
+
+def forget_files() -> bool:
+    """Empty the system's file cache; only root may."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def screened(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Screen n formulas."""
+    out = work / f"screened-{n}"
+    took = run(screening(checkpoint, table(work, n), out))
+    n_bytes = sum(part.stat().st_size for part in (out / "patterns").iterdir())
+    result = {"n": n, **took, "per_s": n / took["seconds"], "bytes_per_formula": n_bytes / n}
+    print(result, flush=True)
+    return result
+
+
+def killed(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Kill a screening after its second part, go on with it, and compare with the one that was not killed."""
+    out = work / "killed"
+    arguments = screening(checkpoint, table(work, n), out)
+    child = subprocess.Popen([*CLI, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    while not (out / "patterns/part-00001.parquet").exists():
+        time.sleep(0.1)
+        if child.poll() is not None:
+            sys.exit("the screening ended before it could be killed")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    kept = [part.name for part in sorted((out / "patterns").glob("part-*"))]
+    took = run(arguments)
+    hashes = [
+        [file_hash(p) for p in sorted((work / f / "patterns").glob("part-*"))] for f in (f"screened-{n}", "killed")
+    ]
+    result = {"n": n, "parts_kept": len(kept), "parts": len(hashes[1]), "same_bytes": hashes[0] == hashes[1], **took}
+    print(result, flush=True)
+    return result
+
+
+class Drawn:
+    """A predictor that draws its patterns: what is left is reading, parsing, compressing and writing."""
+
+    xrd, fingerprint = XrdSettings(), "drawn"
+
+    def __init__(self) -> None:
+        centres = np.random.default_rng(0).uniform(10, 170, (ROWS_PER_PART, 20, 1))
+        self._pool = np.zeros((ROWS_PER_PART, self.xrd.n_points), dtype=np.float32)
+        for row, at in enumerate(centres):
+            pattern = np.exp(-0.5 * ((self.xrd.two_theta_deg - at) / 0.5) ** 2).sum(axis=0)
+            self._pool[row] = 100 * pattern / pattern.max()
+        self._encoding = OneHotEncoding()
+
+    def check(self, formula: str) -> Formula:
+        """As the network's predictor does."""
+        parsed = parse_formula(formula)
+        self._encoding.cells(parsed)
+        return parsed
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """Patterns of a pool."""
+        return Predictions(self._pool[: len(formulas)])
+
+
+def without_network(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+    """Everything but the network."""
+    command = [sys.executable, __file__, "--checkpoint", str(checkpoint), "--pipeline", str(n), "--work", str(work)]
+    table(work, n)
+    result = {"n": n, **run_command(command)}
+    print(result, flush=True)
+    return result
+
+
+def bf16_scores(checkpoint: Path, store_path: Path) -> dict[str, dict[str, float]]:
+    """Scores of both precisions on the test part."""
+    store = PatternStore.open(store_path)
+    rows = indices(store, Split())["test"]
+    formulas, true = store.samples["composition"].iloc[rows].tolist(), np.asarray(store.patterns[rows])
+    result = {}
+    for bf16 in (False, True):
+        predicted = Predictor.load(checkpoint, bf16=bf16).patterns(formulas)
+        scores = score_patterns(predicted, true, store.xrd.two_theta_deg)
+        result["bf16" if bf16 else "float32"] = {name: float(values.mean()) for name, values in scores.items()}
+    print(result, flush=True)
+    return result
+
+
+def screening(checkpoint: Path, formulas: Path, out: Path) -> list[str]:
+    """Arguments of the command."""
+    return ["predict", "--file", str(formulas), "--checkpoint", str(checkpoint), "--bf16", "--out", str(out)]
+
+
+def run(arguments: list[str]) -> dict[str, float]:
+    """Wall seconds, processor seconds and peak memory of one command."""
+    return run_command([*CLI, *arguments])
+
+
+def run_command(command: list[str]) -> dict[str, float]:
+    """The same, for any command."""
+    before, start, peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), 0
+    with tempfile.TemporaryFile() as message:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=message)  # noqa: S603 - our own command
+        while child.poll() is None:
+            peak_kb = max(peak_kb, high_water_kb(child.pid))
+            time.sleep(0.01)
+        seconds = time.perf_counter() - start
+        if child.returncode:
+            message.seek(0)
+            sys.exit(message.read().decode())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak_kb / 1024}
+
+
+def high_water_kb(pid: int) -> int:
+    """The most memory that a process has held since it began its program; rusage would count its parent's, too."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+
+
+def table(work: Path, n: int) -> Path:
+    """A Parquet table of n different ternary formulas, drawn by a fixed seed."""
+    path = work / f"formulas-{n}.parquet"
+    if not path.exists():
+        rng = np.random.default_rng(0)
+        triples = rng.permutation(list(itertools.combinations(PAPER_ELEMENTS, 3)))
+        counts = rng.permutation([c for c in itertools.product(range(1, 6), repeat=3) if np.gcd.reduce(c) == 1])
+        texts = ("".join(f"{e}{k}" for e, k in zip(t, c, strict=True)) for c in counts for t in triples)
+        pq.write_table(pa.table({"formula": list(itertools.islice(texts, n))}), path)
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+"""The plain way to train against ours: speed, memory, time to the same score, and whether they learn the same.
+
+    python benchmarks/bench_train.py --parquet mp-ternary.parquet --out results/speed
+
+Writes ``train.json``; ``speed_page.py`` makes the page and the chart. Each way runs in a process of its own, through
+Lightning: *plain* is float32, torch's own layers and layout, batches put together sample by sample by two workers;
+*ours* is what ``deepxrd.train`` does. On a GPU, where there is one, else on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from deepxrd.chem import parse_formula
+from deepxrd.config import conf_dir, register
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.files import write_json
+from deepxrd.memory import keep_freed_memory
+from deepxrd.metrics import pearson_distance
+from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
+from deepxrd.training.callbacks import StepSeed, StopOnNaN
+from deepxrd.training.quiet import quiet
+
+GPU = torch.cuda.is_available()
+WAYS = ("plain", "ours")
+
+
+def main() -> None:
+    """Run both ways and write what they took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parquet", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, default=Path("data"))
+    parser.add_argument("--out", type=Path, default=Path("results/speed"))
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--batches", type=int, help="of an epoch; default: all of ABC3's")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--name", default="train", help="of the file that is written")
+    parser.add_argument("--way", choices=[*WAYS, "ours-32"], help="one way only, as JSON on the last line; for itself")
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(train(options, options.way, options.seeds[0])))
+        return
+    ways = [*WAYS, "ours-32"] if len(options.seeds) > 1 else WAYS
+    runs = [in_a_process(options, way, seed) for seed in options.seeds for way in ways]
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    facts = {"machine": {**machine(), "threads": torch.get_num_threads()}, "versions": versions(), "command": command}
+    result = {"commit": git_commit(), **facts, "runs": runs, "floor": floor(options.batch_size)}
+    write_json(options.out / f"{options.name}.json", result)
+    print(f"results: {options.out / options.name}.json")
+
+
+def in_a_process(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
+    """Run one way, so that its peak of memory is its own."""
+    command = [sys.executable, __file__, "--parquet", str(options.parquet), "--data-dir", str(options.data_dir)]
+    command += ["--batch-size", str(options.batch_size), "--epochs", str(options.epochs), "--seeds", str(seed)]
+    command += ["--batches", str(options.batches)] if options.batches else []
+    done = subprocess.run([*command, "--way", way], capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
+    if done.returncode:
+        sys.exit(done.stderr)
+    run: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{way}, seed {seed}: {run['samples_per_s']:.1f} samples/s, validation {run['val_loss']}", flush=True)
+    return run
+
+
+class Stopwatch(pl.Callback):
+    """Time spent in training steps alone, and validation losses over all time."""
+
+    def __init__(self) -> None:
+        self.samples, self.seconds, self.began = 0, 0.0, 0.0
+        self.val_loss: list[float] = []
+        self.at_s: list[float] = []
+        self.train_loss: list[float] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Count, but for the first two steps, in which much is set up."""
+        self.train_loss.append(outputs["loss"].detach())
+        if trainer.global_step == 2 or batch_idx == 0:
+            _wait()
+            self._since = time.perf_counter()
+        elif trainer.global_step > 2:
+            self.samples += len(batch[0])
+            if trainer.is_last_batch:
+                _wait()
+                self.seconds += time.perf_counter() - self._since
+
+    def on_train_start(self, *_: Any) -> None:
+        """Begin."""
+        self.began = time.perf_counter()
+
+    def on_validation_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        """Note the loss."""
+        self.val_loss.append(round(float(trainer.callback_metrics["val/loss"]), 6))
+        self.at_s.append(round(time.perf_counter() - self.began, 2))
+
+
+class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """One part of the data, sample by sample, as a plain data set would have it."""
+
+    def __init__(self, datamodule: PatternDataModule, part: str) -> None:
+        store = datamodule.store
+        self._rows, self._patterns, self._encoding = datamodule.dataset(part).rows, store.patterns, store.encoding
+        self._formulas = [parse_formula(text) for text in store.samples["composition"].iloc[self._rows]]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One-hot matrix and pattern."""
+        x = torch.from_numpy(self._encoding.encode([self._formulas[i]])[0]).float()
+        return x, torch.from_numpy(np.array(self._patterns[self._rows[i]]))
+
+
+@quiet()
+def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
+    """Train one way; then time the forward pass."""
+    ours = way != "plain"
+    precision = resolve_precision("auto", "auto") if way == "ours" else "32-true"
+    if ours:
+        keep_freed_memory()
+    pl.seed_everything(seed, workers=True, verbose=False)
+    datamodule = make_datamodule(configuration(options, seed, ours=ours))
+    module = make_module(configuration(options, seed, ours=ours), datamodule)
+    watch = Stopwatch()
+    trainer = pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        precision=precision,
+        max_epochs=options.epochs,
+        limit_train_batches=options.batches or 1.0,
+        num_sanity_val_steps=0,
+        callbacks=[StepSeed(seed), watch, *([StopOnNaN(Path())] if ours else [])],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    if ours:
+        trainer.fit(module, datamodule=datamodule)
+    else:
+        module.net.to(memory_format=torch.contiguous_format)
+        trainer.fit(module, *plain_loaders(datamodule))
+    peak_mb = torch.cuda.max_memory_allocated() / 2**20 if GPU else peak_memory_mb()
+    return {
+        "way": way,
+        "seed": seed,
+        "precision": precision,
+        "batch_size": options.batch_size,
+        "steps": trainer.global_step,
+        "samples_per_s": watch.samples / watch.seconds,
+        "peak_mb": peak_mb,
+        "train_loss": [round(float(loss), 6) for loss in watch.train_loss],
+        "val_loss": watch.val_loss,
+        "at_s": watch.at_s,
+        "forward_per_s": forward_rate(module, datamodule),
+        "device": torch.cuda.get_device_name() if GPU else "cpu",
+    }
+
+
+def plain_loaders(datamodule: PatternDataModule) -> list[DataLoader[Any]]:
+    """The same batches in the same order, put together sample by sample by two workers."""
+    ours = [datamodule.train_dataloader(), datamodule.val_dataloader()]
+    return [
+        DataLoader(Samples(datamodule, part), batch_sampler=loader.sampler, num_workers=2, persistent_workers=True)
+        for part, loader in zip(("train", "val"), ours, strict=True)
+    ]
+
+
+def configuration(options: argparse.Namespace, seed: int, *, ours: bool) -> dict[str, Any]:
+    """ABC3 of the paper."""
+    register()
+    overrides = ["data=abc3", "source=files", f"source.path={options.parquet.resolve()}", f"seed={seed}"]
+    overrides += [f"data.batch_size={options.batch_size}", f"paths.data_dir={options.data_dir.resolve()}"]
+    overrides += [] if ours else ["model.quick=false"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        plain: Any = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    return plain  # type: ignore[no-any-return]
+
+
+def forward_rate(module: pl.LightningModule, datamodule: PatternDataModule, *, n: int = 1024) -> float:
+    """Patterns per second of a forward pass in float32, 256 at a time."""
+    dataset = datamodule.dataset("train")
+    device = torch.device("cuda" if GPU else "cpu")
+    module = module.eval().to(device)
+    x = dataset[np.arange(256)][0].to(device)
+    with torch.inference_mode():
+        module(x)
+        _wait()
+        start = time.perf_counter()
+        for _ in range(n // 256):
+            module(x)
+        _wait()
+    return n / (time.perf_counter() - start)
+
+
+def floor(batch_size: int) -> dict[str, float]:
+    """Counted arithmetic of a sample over what the hardware does at best, in the precision that ours trains in."""
+    from deepxrd.models import DeepXRDNet
+
+    net = DeepXRDNet(quick=False)
+    with FlopCounterMode(display=False) as counter:
+        raw = net(torch.zeros(batch_size, 1, 84, 10))
+        forward = counter.get_total_flops()
+        pearson_distance(raw, torch.rand(batch_size, 1024)).mean().backward()
+    peak = {str(dtype).removeprefix("torch."): peak_flops(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    per_sample = counter.get_total_flops() / batch_size
+    best = max(peak.values()) if resolve_precision("auto", "auto") == "bf16-mixed" else peak["float32"]
+    return {
+        "gflop_forward": forward / batch_size / 1e9,
+        "gflop_per_sample": per_sample / 1e9,
+        **{f"peak_{name}_gflops": value / 1e9 for name, value in peak.items()},
+        "floor_samples_per_s": best / per_sample,
+    }
+
+
+def peak_flops(dtype: torch.dtype) -> float:
+    """Best of a product of square matrices and of the network's largest convolution, operations per second."""
+    device, size = ("cuda", 8192) if GPU else ("cpu", 2048)
+    a = torch.randn(size, size, device=device, dtype=dtype)
+    x = torch.randn(128, 64, 34, 33, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    kernel = torch.randn(64, 64, 3, 2, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    product = 2 * size**3 / _seconds(lambda: a @ a)
+    convolution = 2 * 128 * 64 * 64 * 6 * 32 * 32 / _seconds(lambda: torch.nn.functional.conv2d(x, kernel))
+    return max(product, convolution)
+
+
+def _seconds(work: Any, *, repeats: int = 5) -> float:
+    work()
+    taken = []
+    for _ in range(repeats):
+        _wait()
+        start = time.perf_counter()
+        work()
+        _wait()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _wait() -> None:
+    if GPU:
+        torch.cuda.synchronize()
+
+
+def peak_memory_mb() -> float:
+    """The most that this process held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

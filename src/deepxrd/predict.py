@@ -76,8 +76,8 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool 
     if path is None or path.is_dir():
         if device != "cpu" or bf16:
             msg = (
-                f"the retrieval model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or give "
-                "the --checkpoint of a network"
+                f"the retrieval model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or "
+                "give the --checkpoint of a network"
             )
             raise ConfigError(msg)
         return RetrievalPredictor.load(path)

@@ -56,6 +56,7 @@ SCORES = {
     "cosine_distance": "1−cosine",
     "pearson_distance": "1−Pearson",
 }
+_N_TIMED = 1000
 NAMES = {
     "network": "the paper's network",
     "mean": "mean training pattern",
@@ -82,9 +83,14 @@ def main() -> None:
     parser.add_argument("--members", action="append", default=[], help="SPLIT=N networks of the retrieval model")
     parser.add_argument("--splits", nargs="+", default=list(SPLITS), choices=list(SPLITS))
     parser.add_argument("--no-retrieval", action="store_true", help="leave the retrieval model out")
+    parser.add_argument("--rates", action="store_true", help="only measure formulas per second, on a machine at rest")
     arguments = parser.parse_args()
-    members = {split: int(n) for split, n in (each.split("=") for each in arguments.members)}
     kept = arguments.data_dir / "model-table"
+    if arguments.rates:
+        _measure_rates(_task(arguments, "ternary", "composition"), arguments, kept)
+        _write_table(kept, arguments.out)
+        return
+    members = {split: int(n) for split, n in (each.split("=") for each in arguments.members)}
     for split in arguments.splits:
         tasks = {data: _task(arguments, data, split) for data in DATA}
         for data, task in tasks.items():
@@ -139,11 +145,9 @@ def _score_retrieval(tasks: dict[str, Task], split: str, kept: Path, *, members:
             if learned:
                 msg = f"{len(learned)} test compositions of {data} were learned from"
                 raise RuntimeError(msg)
-            started = time.perf_counter()
             found = in_parts(partial(_answers, model, task), np.arange(len(task.targets)), label=name)
-            rate = len(task.targets) / (time.perf_counter() - started)
             for answer in ANSWERS:
-                _keep(task, found[answer], targets[data, answer], formulas_per_s=rate, **facts)
+                _keep(task, found[answer], targets[data, answer], **facts)
 
 
 def _answers(model: RetrievalModel, task: Task, places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
@@ -181,14 +185,33 @@ def _score_network(task: Task, run: Path, target: Path) -> None:
     _score(task, predict, target, fit_s=seconds, epochs=finished.metrics["epochs"])
 
 
+def _measure_rates(task: Task, arguments: argparse.Namespace, kept: Path) -> None:
+    """Formulas per second of each model on some of the ternary test part, nothing else running; into ``rates.json``."""
+    formulas = task.formulas[:_N_TIMED]
+    runs = [each.split(":")[2] for each in _of(arguments.run, "composition") if each.startswith("ternary")]
+    calls: dict[str, Callable[[], Any]] = {
+        "network": partial(Predictor.load(runs[0] + "/checkpoints/best.ckpt").patterns, formulas)
+    }
+    for name in (*BASELINES, "shipped"):
+        node = baseline_nodes()["retrieval" if name == "shipped" else name] | (
+            {"weights": "shipped"} if name == "shipped" else {}
+        )
+        calls[name] = partial(task.fit(build(node, Baseline)).predict, formulas)  # type: ignore[type-abstract]
+    rates = {}
+    for name, call in calls.items():
+        call()  # once unmeasured: what is made on first use is made
+        started = time.perf_counter()
+        call()
+        rates[name] = len(formulas) / (time.perf_counter() - started)
+    write_json(kept / "rates.json", rates)
+
+
 def _is_scored(target: Path) -> bool:
     return target.with_suffix(".json").is_file()
 
 
 def _score(task: Task, predict: Callable[[], NDArray[np.float32]], target: Path, **facts: Any) -> None:
-    started = time.perf_counter()
-    patterns = predict()
-    _keep(task, patterns, target, formulas_per_s=len(patterns) / (time.perf_counter() - started), **facts)
+    _keep(task, predict(), target, **facts)
 
 
 def _keep(task: Task, patterns: NDArray[np.float32], target: Path, **facts: Any) -> None:
@@ -205,7 +228,7 @@ def _keep(task: Task, patterns: NDArray[np.float32], target: Path, **facts: Any)
 
 
 def _write_table(kept: Path, out: Path) -> None:
-    rows, text = [], [_HEAD.format(commit=git_commit(), **machine())]
+    rows, text = [], [_HEAD.format(commit=git_commit(), rates=_rates(kept), **machine())]
     for split, told in SPLITS.items():
         for data in DATA:
             names = [name for name in NAMES if _is_scored(kept / f"{data}-{split}-{name}")]
@@ -218,6 +241,15 @@ def _write_table(kept: Path, out: Path) -> None:
     write_text(out / "README.md", "\n".join(text))
 
 
+def _rates(kept: Path) -> str:
+    file = kept / "rates.json"
+    if not file.is_file():
+        return ""
+    rates = json.loads(file.read_text(encoding="utf-8"))
+    told = ", ".join(f"{NAMES.get(name, 'retrieval as shipped')} {rate:,.0f}" for name, rate in rates.items())
+    return f"Formulas per\nsecond on one thread, nothing else running, {_N_TIMED} of the ternary test part: {told}."
+
+
 _HEAD = """# Every model and baseline, on three splits
 
 Written by `benchmarks/model_table.py` (its help tells the command) on {processor}, {cores} core(s), commit {commit}.
@@ -225,8 +257,8 @@ Data: Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013). All numbers wi
 [scores.csv](scores.csv).
 
 In brackets: half the width of the 95 % interval (bootstrap over samples). After it: the difference to substitution,
-sample by sample, where its interval does not hold zero. Oracles are told part of the truth. Times are of one thread of
-a machine that had other work to do; what it takes to fit is read off the times of files."""
+sample by sample, where its interval does not hold zero. Oracles are told part of the truth. Minutes to fit are of one
+thread of a machine that had other work to do, read off the times of files. {rates}"""
 
 
 def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[dict[str, Any]], str]:
@@ -236,8 +268,8 @@ def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[
     first = facts[names[0]]
     lines = [
         f"Data hash {first['data_hash']}; {first['n_train']} to learn from, {first['n_test']} to test on.\n",
-        "| | " + " | ".join(SCORES.values()) + " | min to fit | formulas/s |",
-        "|---|" + "---|" * (len(SCORES) + 2),
+        "| | " + " | ".join(SCORES.values()) + " | min to fit |",
+        "|---|" + "---|" * (len(SCORES) + 1),
     ]
     rows = []
     for name in names:
@@ -251,7 +283,7 @@ def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[
             cells.append(cell + (f" {paired.mean:+.3f}" if paired.is_real and name != "substitution" else ""))
         rows.append(row)
         trained = name.startswith(("network", "retrieval")) and facts[name].get("fit_s")
-        cells += [f"{facts[name]['fit_s'] / 60:.0f}" if trained else "", f"{facts[name]['formulas_per_s']:.0f}"]
+        cells.append(f"{facts[name]['fit_s'] / 60:.0f}" if trained else "")
         more = [f"{facts[name][key]} {key}" for key in ("members", "epochs") if key in facts[name]]
         told = f" ({', '.join(more)})" if more else ""
         lines.append(f"| {NAMES[name]}{told} | " + " | ".join(cells) + " |")

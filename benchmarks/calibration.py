@@ -1,6 +1,6 @@
 """Does the retrieval model know how sure it is? Its confidences beside what came true on the test part.
 
-    python benchmarks/calibration.py --store STORE --weights STORE/models/retrieval-… --out results/retrieval
+    python benchmarks/calibration.py --store STORE --weights STORE/models/retrieval-… --out results/model
 
 The store and the weights are those that ``python -m deepxrd.evaluate model=retrieval`` leaves. Writes
 ``calibration.md`` and ``figures/reliability.png``.

@@ -137,8 +137,8 @@ def screening(result: dict[str, Any], memory: dict[str, Any]) -> str:
 
 {table(("formulas", "per s", "s"), rates)}
 
-{last["bytes_per_formula"]:.0f} bytes per formula on disk. A screening of {killed["n"]:,} that was killed (SIGKILL) after
-two parts and started again kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one
+{last["bytes_per_formula"]:.0f} bytes per formula on disk. A screening of {killed["n"]:,} that was killed (SIGKILL)
+after two parts and started again kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one
 that was not killed. **A million formulas through the network were not run**: at this rate they take {minutes:.0f}
 minutes. A million through everything else were.
 

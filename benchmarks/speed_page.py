@@ -122,7 +122,8 @@ training step is from that of the plain way, and the last validation loss. {prov
 
 Tolerances, held by the script that makes this page: 1e-4 in the first step in float32 and 1e-3 in bfloat16, 0.01 in
 steps 2 to 4, 0.02 in the mean. The first step differs by rounding alone; from there on rounding grows as it does
-between any two orders of summing. So few steps say little of a finished training; the run above, of 60 steps, ends alike too.
+between any two orders of summing. So few steps say little of a finished training; the run above, of 60 steps, ends
+alike too.
 Last validation losses differ from the plain way's by {means} in the mean of
 {len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64
 outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network

@@ -85,9 +85,9 @@ bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, k
 bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (half an hour): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
 	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed
 	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed --name parity \
-	  --batch-size 64 --batches 8 --epochs 3 --seeds 1 2 3
+	  --batch-size 64 --batches 8 --epochs 2 --seeds 1 2 3
 	$(BIN)/python benchmarks/bench_layers.py --out results/speed
-	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --store $(STORE) --out results/speed
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --store $(or $(STORE),$(error give STORE=FOLDER, a built data set)) --out results/speed
 	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --sizes 20000 60000 --out results/speed --name memory
 	$(BIN)/python benchmarks/speed_page.py
 

@@ -45,7 +45,7 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         batch_size=data["batch_size"],
         eval_batch_size=data["eval_batch_size"],
         seed=cfg.get("seed", 0),
-        resident=data["resident"],
+        resident=data.get("resident", True),  # a run made before there was the setting has none
         build=BuildOptions(**cfg["build"]),
     )
 

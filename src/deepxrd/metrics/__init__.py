@@ -1,4 +1,4 @@
-"""Scores of predicted patterns: pure functions per pattern, and torchmetrics classes over them."""
+"""Scores of predicted patterns: pure functions per pattern; `deepxrd.metrics.running` has torchmetrics classes."""
 
 from deepxrd.metrics.bootstrap import Interval, PairedDifference, mean_interval, mean_intervals, paired_difference
 from deepxrd.metrics.distances import (
@@ -26,7 +26,7 @@ from deepxrd.metrics.peaks import (
     recall_any,
     tolerance_curve,
 )
-from deepxrd.metrics.scores import PatternScores, SampleMean, score_patterns
+from deepxrd.metrics.scores import score_patterns
 from deepxrd.metrics.table2 import TABLE2_ROWS, table2
 
 __all__ = [
@@ -37,8 +37,6 @@ __all__ = [
     "DtwSettings",
     "Interval",
     "PairedDifference",
-    "PatternScores",
-    "SampleMean",
     "all_distances",
     "cosine_distance",
     "curve_area",

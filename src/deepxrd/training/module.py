@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deepxrd.chem import OneHotEncoding
 from deepxrd.errors import ConfigError
 from deepxrd.instantiate import build
-from deepxrd.metrics import PatternScores, SampleMean
+from deepxrd.metrics.running import PatternScores, SampleMean
 from deepxrd.models import channels_last, to_patterns
 from deepxrd.xrd import XrdSettings
 

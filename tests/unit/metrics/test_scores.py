@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import distance as scipy_distance
 
-from deepxrd.metrics import PatternScores, SampleMean, all_distances, peak_scores, score_patterns
+from deepxrd.metrics import all_distances, peak_scores, score_patterns
+from deepxrd.metrics.running import PatternScores, SampleMean
 from deepxrd.xrd import XrdSettings, find_peaks, smooth_reflections
 
 _GRID = XrdSettings().two_theta_deg

@@ -284,7 +284,8 @@ def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[
         rows.append(row)
         trained = name.startswith(("network", "retrieval")) and facts[name].get("fit_s")
         cells.append(f"{facts[name]['fit_s'] / 60:.0f}" if trained else "")
-        more = [f"{facts[name][key]} {key}" for key in ("members", "epochs") if key in facts[name]]
+        units = {"members": "network(s)", "epochs": "epochs"}
+        more = [f"{facts[name][key]} {unit}" for key, unit in units.items() if key in facts[name]]
         told = f" ({', '.join(more)})" if more else ""
         lines.append(f"| {NAMES[name]}{told} | " + " | ".join(cells) + " |")
     return rows, "\n".join(lines)

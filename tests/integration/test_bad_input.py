@@ -58,7 +58,6 @@ def test_a_checkpoint_that_is_none(command: Command, tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_text("no checkpoint")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", "x.ckpt"), "x.ckpt is no checkpoint")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", "y.ckpt"), "no checkpoint at y.ckpt")
-    refused(command("cli", "predict", "SrTiO3"), "--checkpoint")
 
 
 def test_a_checkpoint_made_with_another_encoding(command: Command, trained: Path, tmp_path: Path) -> None:

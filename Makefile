@@ -60,7 +60,7 @@ tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (104 cells), int
 	done; exit $${failed:-0}
 
 test: $(VENV)/.installed-dev ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.errors import FormulaError
@@ -20,6 +20,7 @@ _BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
 _MAX_ATOMS = 1_000_000
+_LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Formula:
     def anonymous(self) -> str:
         """The stoichiometry, letters by ascending amount, such as ``ABC3`` for SrTiO3 (pymatgen's notation)."""
         amounts = sorted(count for _, count in self.counts)
-        letters = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_uppercase.lower())]
-        return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(letters, amounts, strict=False))
+        return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(_LETTERS, amounts, strict=False))
 
     @property
     def elements(self) -> tuple[str, ...]:

@@ -258,8 +258,8 @@ Data: Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013). All numbers wi
 
 In brackets: half the width of the 95 % interval (bootstrap over samples). After it: the difference to substitution,
 sample by sample, where its interval does not hold zero. Oracles are told part of the truth. The
-paper's network was stopped early on all ternaries, after the epochs that are given; more would serve it. Minutes to fit are of one
-thread of a machine that had other work to do, read off the times of files. {rates}"""
+paper's network was stopped early on all ternaries, after the epochs that are given; more would serve it. Minutes to
+fit are of one thread of a machine that had other work to do, read off the times of files. {rates}"""
 
 
 def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[dict[str, Any]], str]:

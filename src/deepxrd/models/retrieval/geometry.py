@@ -88,11 +88,11 @@ class Geometries:
             table[row, : len(numbers)] = numbers
         return cls(
             np.array([len(slots) for _, slots in distinct], dtype=np.int32),
-            _smallest(np.concatenate([crystal.frac_coords for crystal, _ in distinct])),
-            _smallest(np.concatenate([crystal.occupancies for crystal, _ in distinct])),
+            narrowed(np.concatenate([crystal.frac_coords for crystal, _ in distinct]), np.float32),
+            narrowed(np.concatenate([crystal.occupancies for crystal, _ in distinct]), np.float32),
             np.concatenate([slots for _, slots in distinct]).astype(np.uint8),
             np.array(geometry, dtype=np.int32),
-            _smallest(np.stack([crystal.lattice for crystal in crystals])),
+            narrowed(np.stack([crystal.lattice for crystal in crystals]), np.float32),
             table,
         )
 
@@ -108,10 +108,11 @@ class Geometries:
         ]
 
 
-def _smallest(values: NDArray[np.float64]) -> NDArray[np.floating]:
-    """As float32 where nothing is lost by it."""
-    half = values.astype(np.float32)
-    return half if np.array_equal(half.astype(np.float64), values) else values
+def narrowed(values: NDArray[np.floating], dtype: type[np.floating]) -> NDArray[np.floating]:
+    """In a narrower type where nothing is lost by it; else as they are."""
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and so is lost
+        narrow = values.astype(dtype)
+    return narrow if np.array_equal(narrow.astype(values.dtype), values) else values
 
 
 def _standard_cells(crystals: Sequence[Crystal]) -> list[Crystal]:

@@ -149,10 +149,8 @@ class RetrievalModel:
         nets = []
         for net in self.nets:
             rounded = {key: each.half().to(each.dtype) for key, each in net.state_dict().items()}
-            nets.append(RetrievalNet(len(net.centre), self.library.width, self.xrd.two_theta_deg))
-            nets[-1].load_state_dict(rounded)
-        kept = tuple(net.to(memory_format=torch.channels_last).eval() for net in nets)  # type: ignore[call-overload]
-        return replace(self, library=share_geometry(self.library, self.xrd), nets=kept)
+            nets.append(RetrievalNet.with_weights(rounded, self.library.width, self.xrd.two_theta_deg))
+        return replace(self, library=share_geometry(self.library, self.xrd), nets=tuple(nets))
 
 
 def check_grid(xrd: XrdSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -105,6 +105,14 @@ class RetrievalNet(nn.Module):
         self.pool = nn.Sequential(nn.Linear(dim + 32 * width, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.unet = _UNet(2 * (n_mixtures + 2 + len(place)), dim)
         self.gain = nn.Parameter(torch.ones(1))
+
+    @classmethod
+    def with_weights(cls, weights: dict[str, Tensor], width: int, two_theta_deg: NDArray[np.float64]) -> Self:
+        """A network that was trained before, ready to predict."""
+        net = cls(len(weights["centre"]), width, two_theta_deg)
+        net.load_state_dict(weights)
+        # laid out as it was when it was trained, so that sums are formed in the same order
+        return net.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
 
     def forward(self, features: Tensor, elements: Tensor, mask: Tensor, patterns: Tensor) -> Output:
         """Weigh candidates.

@@ -19,7 +19,7 @@ from deepxrd.errors import CheckpointError
 from deepxrd.files import file_hash, write_json
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.retrieval.candidates import TemplateLibrary
-from deepxrd.models.retrieval.geometry import Geometries
+from deepxrd.models.retrieval.geometry import Geometries, narrowed
 from deepxrd.models.retrieval.model import FORMAT, RetrievalModel
 from deepxrd.models.retrieval.network import RetrievalNet
 from deepxrd.models.retrieval.protostructure import Protostructure
@@ -85,7 +85,7 @@ def _write(model: RetrievalModel, folder: Path) -> None:
     }
     save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / _LIBRARY)
     weights = {
-        f"{place}.{key}": _smallest(each)
+        f"{place}.{key}": np.ascontiguousarray(narrowed(each.numpy(), np.float16))
         for place, net in enumerate(model.nets)
         for key, each in net.state_dict().items()
     }
@@ -97,20 +97,12 @@ def _write(model: RetrievalModel, folder: Path) -> None:
         "format": FORMAT,
         "xrd": model.xrd.to_dict(),
         "members": len(model.nets),
-        "n_features": len(model.nets[0].centre),
         "files": {file.name: file_hash(file) for file in sorted(folder.iterdir())},
         "lonely": [each.reduced for each in model.lonely],
         "formulas": " ".join(each.reduced for each in library.formulas),
         "kinds": " ".join(labels),
     }
     write_json(folder / FACTS, facts)
-
-
-def _smallest(values: torch.Tensor) -> NDArray[np.floating]:
-    """As float16 where nothing is lost by it."""
-    half = values.half()
-    kept = half if torch.equal(half.to(values.dtype), values) else values
-    return np.ascontiguousarray(kept.numpy())
 
 
 def _library(facts: dict[str, str], arrays: dict[str, NDArray[np.float64]]) -> TemplateLibrary:
@@ -131,10 +123,8 @@ def _networks(
 ) -> tuple[RetrievalNet, ...]:
     nets = []
     for member in range(facts["members"]):
-        net = RetrievalNet(facts["n_features"], width, xrd.two_theta_deg)
         start = f"{member}."
         own = {key.removeprefix(start): each for key, each in weights.items() if key.startswith(start)}
-        net.load_state_dict({key: torch.from_numpy(each).float() for key, each in own.items()})
-        # laid out as it was when it was trained, so that sums are formed in the same order
-        nets.append(net.to(memory_format=torch.channels_last).eval())  # type: ignore[call-overload]
+        read = {key: torch.from_numpy(each).float() for key, each in own.items()}
+        nets.append(RetrievalNet.with_weights(read, width, xrd.two_theta_deg))
     return tuple(nets)

@@ -38,7 +38,7 @@ from deepxrd.training.callbacks import StepSeed, StopOnNaN
 from deepxrd.training.quiet import quiet
 
 GPU = torch.cuda.is_available()
-WAYS = ("plain", "ours")
+WAYS = ("plain", "ours", "ours-32")
 
 
 def main() -> None:
@@ -50,15 +50,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--batches", type=int, help="of an epoch; default: all of ABC3's")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--name", default="train", help="of the file that is written")
-    parser.add_argument("--way", choices=[*WAYS, "ours-32"], help="one way only, as JSON on the last line; for itself")
+    parser.add_argument("--ways", choices=WAYS, nargs="+", default=["plain", "ours"])
+    parser.add_argument("--way", choices=WAYS, help="one way only, as JSON on the last line; for itself")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(train(options, options.way, options.seeds[0])))
         return
-    ways = [*WAYS, "ours-32"] if len(options.seeds) > 1 else WAYS
-    runs = [in_a_process(options, way, seed) for seed in options.seeds for way in ways]
+    runs = [in_a_process(options, way, seed) for seed in options.seeds for way in options.ways]
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
     facts = {"machine": {**machine(), "threads": torch.get_num_threads()}, "versions": versions(), "command": command}
     result = {"commit": git_commit(), **facts, "runs": runs, "floor": floor(options.batch_size)}
@@ -71,6 +72,7 @@ def in_a_process(options: argparse.Namespace, way: str, seed: int) -> dict[str, 
     command = [sys.executable, __file__, "--parquet", str(options.parquet), "--data-dir", str(options.data_dir)]
     command += ["--batch-size", str(options.batch_size), "--epochs", str(options.epochs), "--seeds", str(seed)]
     command += ["--batches", str(options.batches)] if options.batches else []
+    command += ["--scheduler", options.scheduler]
     done = subprocess.run([*command, "--way", way], capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
     if done.returncode:
         sys.exit(done.stderr)
@@ -157,6 +159,7 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     else:
         module.net.to(memory_format=torch.contiguous_format)
         trainer.fit(module, *plain_loaders(datamodule))
+    test = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     peak_mb = torch.cuda.max_memory_allocated() / 2**20 if GPU else peak_memory_mb()
     return {
         "way": way,
@@ -169,6 +172,7 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
         "train_loss": [round(float(loss), 6) for loss in watch.train_loss],
         "val_loss": watch.val_loss,
         "at_s": watch.at_s,
+        "test": {name.removeprefix("test/"): value for name, value in test.items()},
         "forward_per_s": forward_rate(module, datamodule),
         "device": torch.cuda.get_device_name() if GPU else "cpu",
     }
@@ -188,6 +192,7 @@ def configuration(options: argparse.Namespace, seed: int, *, ours: bool) -> dict
     register()
     overrides = ["data=abc3", "source=files", f"source.path={options.parquet.resolve()}", f"seed={seed}"]
     overrides += [f"data.batch_size={options.batch_size}", f"paths.data_dir={options.data_dir.resolve()}"]
+    overrides += [f"scheduler={options.scheduler}", f"trainer.max_epochs={options.epochs}"]
     overrides += [] if ours else ["model.quick=false"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         plain: Any = OmegaConf.to_container(compose("train", overrides), resolve=True)

@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         if options.pipeline:
-            screen(Drawn(), table(work, options.pipeline), work / f"pipeline-{options.pipeline}")
+            screen(Drawn, table(work, options.pipeline), work / f"pipeline-{options.pipeline}")
             return
         result = {
             "commit": git_commit(),

@@ -50,7 +50,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--batches", type=int, help="of an epoch; default: all of ABC3's")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training")
+    parser.add_argument(
+        "--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--name", default="train", help="of the file that is written")
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=["plain", "ours"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from deepxrd.entry import run
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
-    from deepxrd.predict import PatternPredictor
+    from deepxrd.screening_part import Load
 
 _EPILOG = """
 examples:
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         "(default: the model that comes with deepxrd, for compounds of three elements)",
     )
     predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
+    predict.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
+    )
     predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     predict.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
@@ -99,15 +106,20 @@ def _predict(options: argparse.Namespace) -> None:
     if bool(options.formulas) == bool(options.file):
         msg = "give either formulas, such as SrTiO3, or --file formulas.csv"
         raise DeepXRDError(msg)
+    if options.jobs is not None and not options.file:
+        msg = f"--jobs {options.jobs} is for a --file of formulas: a few formulas need no more than one process"
+        raise DeepXRDError(msg)
     from deepxrd.memory import keep_freed_memory
     from deepxrd.predict import load_predictor
 
     keep_freed_memory()
-    predictor = load_predictor(options.checkpoint, device=options.device, bf16=options.bf16)
+    load = functools.partial(load_predictor, options.checkpoint, device=options.device, bf16=options.bf16)
     out = options.out or Path("patterns")
     if options.file:
-        _screen(predictor, options.file, out)
+        default_jobs = -1 if options.device == "cpu" else 1
+        _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
         return
+    predictor = load()
     from deepxrd.prediction_folder import in_words, predict_to_folder
 
     parsed = [predictor.check(text) for text in options.formulas]
@@ -117,10 +129,10 @@ def _predict(options: argparse.Namespace) -> None:
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 
-def _screen(predictor: PatternPredictor, table: Path, out: Path) -> None:
+def _screen(load: Load, table: Path, out: Path, *, n_jobs: int) -> None:
     from deepxrd.screening import PATTERNS, SKIPPED, screen
 
-    screened = screen(predictor, table, out)
+    screened = screen(load, table, out, n_jobs=n_jobs)
     print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
     if screened.n_skipped:
         lines = [f"  line {line}: {reason}" for line, reason in screened.first_skipped]

@@ -29,6 +29,10 @@ class CheckpointError(DeepXRDError):
     """A checkpoint that is none, or was made with another encoding."""
 
 
+class ScreeningError(DeepXRDError):
+    """A screening that lost one of its processes."""
+
+
 class ConfigError(DeepXRDError):
     """A configuration that cannot be used."""
 

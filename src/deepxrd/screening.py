@@ -5,29 +5,28 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
+from joblib import Parallel, cpu_count, delayed
 
 from deepxrd import __version__
-from deepxrd.chem import Formula
-from deepxrd.errors import ConfigError, FormulaError
+from deepxrd.errors import ConfigError, ScreeningError
 from deepxrd.files import atomic_path, file_hash, write_json
 from deepxrd.formula_table import read_formulas
 from deepxrd.predict import PatternPredictor
 from deepxrd.progress import progress_bar
+from deepxrd.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
 
 FORMAT = 1
 """Raised whenever the same inputs would give other files."""
 MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
-ROWS_PER_PART = 4096
-"""Rows of the input behind each part: what a kill can cost, and what is held in memory."""
-_SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
+ROWS_PER_PART = 1024
+"""Rows of the input behind each part: what a kill can cost, what is held in memory, and what processes share out."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Screened:
     first_skipped: tuple[tuple[int, str], ...]
 
 
-def screen(predictor: PatternPredictor, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART) -> Screened:
+def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART, n_jobs: int = 1) -> Screened:
     """Predict each formula of a CSV or Parquet table into a folder.
 
     The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, what columns the predictor
@@ -53,31 +52,60 @@ def screen(predictor: PatternPredictor, table: Path, out: Path, *, rows_per_part
     ``manifest.json``, which says of what table, by what predictor. Parts that a killed screening left there are kept.
 
     Args:
-        predictor: of the patterns.
+        load: loads the predictor, here and in each further process.
         table: with a column ``formula``; see :func:`deepxrd.formula_table.read_formulas`.
         out: the folder.
         rows_per_part: rows of the table behind each part.
+        n_jobs: processes, each with a predictor of its own; -1 for one per core, or as many as there are parts.
 
     Raises:
         SourceError: there is no such table.
-        ConfigError: the folder holds another screening.
+        ConfigError: the folder holds another screening, or there is no such number of processes.
+        ScreeningError: a process was killed.
     """
+    if n_jobs == 0 or n_jobs < -1:
+        msg = f"--jobs {n_jobs}: give a number of processes, or -1 for one per core"
+        raise ConfigError(msg)
     n_rows = sum(1 for _ in read_formulas(table))
+    predictor = load()
     manifest = _manifest(predictor, table, n_rows=n_rows, rows_per_part=rows_per_part)
     _claim(out, manifest)
-    schema = _schema(predictor)
     parts = [out / PATTERNS / f"part-{i:05d}.parquet" for i in range(-(-n_rows // rows_per_part))]
-    rows = read_formulas(table)
+    to_do = [not part.exists() for part in parts]
+    jobs = itertools.compress(zip(_chunks(table, rows_per_part), parts, strict=True), to_do)
+    n_jobs = min(cpu_count() if n_jobs == -1 else n_jobs, sum(to_do))
     with progress_bar() as bar:
-        task = bar.add_task("Predicting", total=n_rows)
-        for part in parts:
-            chunk = list(itertools.islice(rows, rows_per_part))
-            if not part.exists():
-                _write_part(predictor, chunk, part, schema)
-            bar.advance(task, len(chunk))
+        n_done = n_rows - sum(min(rows_per_part, n_rows - i * rows_per_part) for i, do in enumerate(to_do) if do)
+        task = bar.add_task("Predicting", total=n_rows, completed=n_done)
+        for n in _written(load, predictor, jobs, n_jobs):
+            bar.advance(task, n)
     screened = _finish(parts, out)
     write_json(out / MANIFEST, {**manifest, "n_predicted": screened.n_predicted, "n_skipped": screened.n_skipped})
     return screened
+
+
+def _chunks(table: Path, n_rows: int) -> Iterator[Rows]:
+    rows = read_formulas(table)
+    while chunk := list(itertools.islice(rows, n_rows)):
+        yield chunk
+
+
+def _written(load: Load, predictor: PatternPredictor, jobs: Iterable[tuple[Rows, Path]], n_jobs: int) -> Iterator[int]:
+    """Write parts, here or in several processes, and say of each how many rows it has behind it."""
+    schema = part_schema(predictor)
+    if n_jobs <= 1:
+        yield from (write_part(predictor, rows, part, schema) for rows, part in jobs)
+        return
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    work = delayed(load_and_write_part)
+    try:
+        yield from parallel(work(load, predictor.fingerprint, rows, part, schema) for rows, part in jobs)
+    except BrokenProcessPool as error:
+        msg = (
+            f"one of {n_jobs} processes was killed, perhaps for want of memory: what is done is kept; the same command "
+            "with a smaller --jobs goes on"
+        )
+        raise ScreeningError(msg) from error
 
 
 def _manifest(predictor: PatternPredictor, table: Path, **settings: int) -> dict[str, Any]:
@@ -111,66 +139,17 @@ def _claim(out: Path, manifest: dict[str, Any]) -> None:
         raise ConfigError(msg)
 
 
-def _schema(predictor: PatternPredictor) -> pa.Schema:
-    """Columns of a part; the grid is in the metadata as ``two_theta_deg``: first, last, number of points."""
-    xrd = predictor.xrd
-    none = predictor.predict([])
-    extra = [(name, pa.array(values).type) for name, values in none.columns.items()]
-    # float16 is within 0.03 of 100, a hundredth of what predictions are off by, and half of float32
-    patterns = [(name, pa.list_(pa.float16(), xrd.n_points)) for name in ("pattern", *none.further)]
-    fields = [("line", pa.int64()), ("formula", pa.string()), *extra, *patterns]
-    grid = f"{xrd.two_theta_min_deg},{xrd.two_theta_max_deg},{xrd.n_points}"
-    return pa.schema(fields, metadata={"two_theta_deg": grid})
-
-
-def _write_part(predictor: PatternPredictor, chunk: list[tuple[int, str]], part: Path, schema: pa.Schema) -> None:
-    """Predict some rows of the table and write them."""
-    lines: list[int] = []
-    texts: list[str] = []
-    formulas: list[Formula] = []
-    skipped: list[tuple[int, str, str]] = []
-    for line, text in chunk:
-        try:
-            formulas.append(predictor.check(text))
-        except FormulaError as error:
-            skipped.append((line, text, str(error)))
-        else:
-            lines.append(line)
-            texts.append(text)
-    predictions = predictor.predict(formulas)
-    patterns = [
-        pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float16).ravel()), predictor.xrd.n_points)
-        for values in (predictions.patterns, *predictions.further.values())
-    ]
-    columns = [pa.array(lines, pa.int64()), pa.array(texts), *map(pa.array, predictions.columns.values()), *patterns]
-    metadata = {**schema.metadata, _SKIPPED_KEY: json.dumps(skipped, ensure_ascii=False).encode(errors="replace")}
-    with atomic_path(part) as temporary:
-        # bytes of the same significance side by side compress best: by a quarter here, and in less time
-        pq.write_table(
-            pa.table(columns, schema=schema.with_metadata(metadata)),
-            temporary,
-            compression="zstd",
-            use_dictionary=False,
-            use_byte_stream_split=[f"{name}.list.element" for name in ("pattern", *predictions.further)],
-        )
-
-
 def _finish(parts: list[Path], out: Path, *, shown: int = 10) -> Screened:
     """Count what was predicted and list what was skipped, part by part."""
     n_predicted = sum(pq.read_metadata(part).num_rows for part in parts)
-    skipped = list(itertools.islice(_skipped(parts), shown))
+    skipped = list(itertools.islice(skipped_rows(parts), shown))
     if not skipped:
         return Screened(n_predicted, 0, ())
     n_skipped = 0
     with atomic_path(out / SKIPPED) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["line", "formula", "reason"])
-        for row in _skipped(parts):
+        for row in skipped_rows(parts):
             writer.writerow(row)
             n_skipped += 1
     return Screened(n_predicted, n_skipped, tuple((line, reason) for line, _, reason in skipped))
-
-
-def _skipped(parts: list[Path]) -> Iterator[tuple[int, str, str]]:
-    for part in parts:
-        yield from json.loads(pq.read_schema(part).metadata[_SKIPPED_KEY])

@@ -1,4 +1,5 @@
 import csv
+import functools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.predict import Predictor, RetrievalPredictor
+from deepxrd.predict import Predictor, RetrievalPredictor, load_predictor
+from deepxrd.screening import screen
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -63,6 +65,21 @@ def test_a_file_without_bad_rows_ends_with_0(command: Command, trained: Path, tm
     assert done.stdout == "2 patterns: patterns/patterns\n"
     assert pq.read_table(tmp_path / "patterns/patterns")["formula"].to_pylist() == ["SrTiO3", "NaCl"]
     assert not (tmp_path / "patterns/skipped.csv").exists()
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_processes_that_share_a_file_write_what_one_writes(trained: Path, tmp_path: Path, *, shipped: bool) -> None:
+    formulas = ["SrTiO3", "BaZrO3", "NaCl", "Ba2TiO4", "LaFeO3", "YAlO3"]
+    pq.write_table(pa.table({"formula": formulas}), tmp_path / "f.parquet")
+    load = functools.partial(load_predictor, None if shipped else trained / "checkpoints/best.ckpt")
+    for n_jobs in (1, 2):
+        done = screen(load, tmp_path / "f.parquet", tmp_path / str(n_jobs), rows_per_part=2, n_jobs=n_jobs)
+        assert done.n_predicted == len(formulas)
+    one, two = (pq.read_table(tmp_path / n_jobs / "patterns") for n_jobs in "12")
+    for name in set(one.column_names) - {"line", "formula", "known"}:
+        found, expected = (np.stack(table[name].to_numpy()).astype(np.float32) for table in (two, one))
+        np.testing.assert_allclose(found, expected, atol=0.07, err_msg=name)  # numbers of threads differ: last bits
+    assert two.select(["line", "formula"]).equals(one.select(["line", "formula"]))
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
@@ -119,6 +136,7 @@ def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> 
         (["--checkpoint", "empty"], "no trained model in empty"),
         (["--checkpoint", "absent.ckpt"], "absent.ckpt"),
         (["--device", "cuda"], "computes on the CPU"),
+        (["--jobs", "2"], "--jobs 2 is for a --file"),
     ):
         done = command("cli", "predict", "SrTiO3", *arguments)
         assert done.returncode == 2

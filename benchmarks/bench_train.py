@@ -24,20 +24,18 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.flop_counter import FlopCounterMode
 
 from deepxrd.chem import parse_formula
 from deepxrd.config import conf_dir, register
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.files import write_json
 from deepxrd.memory import keep_freed_memory
-from deepxrd.metrics import pearson_distance
 from deepxrd.provenance import git_commit, machine, versions
 from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
 from deepxrd.training.callbacks import StepSeed, StopOnNaN
 from deepxrd.training.quiet import quiet
+from floor import GPU, floor, wait
 
-GPU = torch.cuda.is_available()
 WAYS = ("plain", "ours", "ours-32")
 
 
@@ -64,7 +62,16 @@ def main() -> None:
     runs = [in_a_process(options, way, seed) for seed in options.seeds for way in options.ways]
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
     facts = {"machine": {**machine(), "threads": torch.get_num_threads()}, "versions": versions(), "command": command}
-    result = {"commit": git_commit(), **facts, "runs": runs, "floor": floor(options.batch_size)}
+    bf16 = resolve_precision("auto", "auto") == "bf16-mixed"
+    bound = floor(options.batch_size, torch.bfloat16 if bf16 else torch.float32)
+    print(
+        f"floor: {bound['floor_samples_per_s']:.0f} samples/s ({bound['arithmetic_samples_per_s']:.0f} by arithmetic)"
+    )
+    for run in runs:
+        print(
+            f"{run['way']}, seed {run['seed']}: {bound['floor_samples_per_s'] / run['samples_per_s']:.1f} × the floor"
+        )
+    result = {"commit": git_commit(), **facts, "runs": runs, "floor": bound}
     write_json(options.out / f"{options.name}.json", result)
     print(f"results: {options.out / options.name}.json")
 
@@ -96,12 +103,12 @@ class Stopwatch(pl.Callback):
         """Count, but for the first two steps, in which much is set up."""
         self.train_loss.append(outputs["loss"].detach())
         if trainer.global_step == 2 or batch_idx == 0:
-            _wait()
+            wait()
             self._since = time.perf_counter()
         elif trainer.global_step > 2:
             self.samples += len(batch[0])
             if trainer.is_last_batch:
-                _wait()
+                wait()
                 self.seconds += time.perf_counter() - self._since
 
     def on_train_start(self, *_: Any) -> None:
@@ -209,60 +216,12 @@ def forward_rate(module: pl.LightningModule, datamodule: PatternDataModule, *, n
     x = dataset[np.arange(256)][0].to(device)
     with torch.inference_mode():
         module(x)
-        _wait()
+        wait()
         start = time.perf_counter()
         for _ in range(n // 256):
             module(x)
-        _wait()
+        wait()
     return n / (time.perf_counter() - start)
-
-
-def floor(batch_size: int) -> dict[str, float]:
-    """Counted arithmetic of a sample over what the hardware does at best, in the precision that ours trains in."""
-    from deepxrd.models import DeepXRDNet
-
-    net = DeepXRDNet(quick=False)
-    with FlopCounterMode(display=False) as counter:
-        raw = net(torch.zeros(batch_size, 1, 84, 10))
-        forward = counter.get_total_flops()
-        pearson_distance(raw, torch.rand(batch_size, 1024)).mean().backward()
-    peak = {str(dtype).removeprefix("torch."): peak_flops(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    per_sample = counter.get_total_flops() / batch_size
-    best = max(peak.values()) if resolve_precision("auto", "auto") == "bf16-mixed" else peak["float32"]
-    return {
-        "gflop_forward": forward / batch_size / 1e9,
-        "gflop_per_sample": per_sample / 1e9,
-        **{f"peak_{name}_gflops": value / 1e9 for name, value in peak.items()},
-        "floor_samples_per_s": best / per_sample,
-    }
-
-
-def peak_flops(dtype: torch.dtype) -> float:
-    """Best of a product of square matrices and of the network's largest convolution, operations per second."""
-    device, size = ("cuda", 8192) if GPU else ("cpu", 2048)
-    a = torch.randn(size, size, device=device, dtype=dtype)
-    x = torch.randn(128, 64, 34, 33, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    kernel = torch.randn(64, 64, 3, 2, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    product = 2 * size**3 / _seconds(lambda: a @ a)
-    convolution = 2 * 128 * 64 * 64 * 6 * 32 * 32 / _seconds(lambda: torch.nn.functional.conv2d(x, kernel))
-    return max(product, convolution)
-
-
-def _seconds(work: Any, *, repeats: int = 5) -> float:
-    work()
-    taken = []
-    for _ in range(repeats):
-        _wait()
-        start = time.perf_counter()
-        work()
-        _wait()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
-
-
-def _wait() -> None:
-    if GPU:
-        torch.cuda.synchronize()
 
 
 def peak_memory_mb() -> float:

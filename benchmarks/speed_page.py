@@ -74,11 +74,12 @@ workers. *Ours*: what `deepxrd.train` does by default. {provenance(result)}
 ![Validation loss over time, both ways](speed/train.png)
 
 The floor: {floor["gflop_per_sample"]:.2f} GFLOP per sample forward and backward (counted; {floor["gflop_forward"]:.2f}
-forward) at the best that a product of matrices or the largest convolution reaches here
-({bfloat16:.0f} GFLOP/s in bfloat16, {float32:.0f} in float32) are {bound:.0f} samples per s,
-{bound / plain["samples_per_s"]:.1f} times the plain way. The aim was 8
-times the plain way; where the plain way is already this near to the hardware, no arrangement of the same arithmetic
-reaches it."""
+forward) and {floor["mb_per_sample"]:.1f} MB that convolutions and products must read and write, each at the longer of two
+times: at the best that a product of matrices or the largest convolution reaches here ({bfloat16:.0f} GFLOP/s in bfloat16,
+{float32:.0f} in float32), and at the best of a copy ({floor["peak_gb_per_s"]:.0f} GB/s). That is {bound:.0f} samples per s,
+{bound / plain["samples_per_s"]:.1f} times the plain way, and {floor["arithmetic_samples_per_s"]:.0f} by arithmetic alone.
+Norms, activations and sums are counted as nothing. The aim was 8 times the plain way; where the plain way is already this
+near to the hardware, no arrangement of the same arithmetic reaches it."""
 
 
 def pair(plain: dict[str, Any], ours: dict[str, Any], key: str) -> tuple[str, str, str]:

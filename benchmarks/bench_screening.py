@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from joblib import cpu_count
 
 from deepxrd.chem import PAPER_ELEMENTS, Formula, OneHotEncoding, parse_formula
 from deepxrd.data import PatternStore, Split, indices
@@ -33,7 +34,7 @@ from deepxrd.metrics import score_patterns
 from deepxrd.predict import Predictions, Predictor
 from deepxrd.provenance import git_commit, machine, versions
 from deepxrd.screening import ROWS_PER_PART, screen
-from deepxrd.xrd import XrdSettings
+from deepxrd.xrd import XrdSettings, find_peaks
 
 CLI = [sys.executable, "-m", "deepxrd.cli"]
 
@@ -42,29 +43,35 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 200_000], help="formulas")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 100_000], help="formulas")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of a screening; -1: one per core")
     parser.add_argument("--store", type=Path, help="of patterns, to score bfloat16 against on its test part")
+    parser.add_argument("--only", nargs="+", help="parts of the result, such as screened; default: all")
     parser.add_argument("--pipeline", type=int, help="that many rows without a network, in this process; for itself")
     parser.add_argument("--out", type=Path, default=Path("results/speed"))
     parser.add_argument("--work", type=Path, help="a folder for what is screened; default: a temporary one")
     parser.add_argument("--name", default="screening", help="of the file that is written")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        work = options.work or Path(temporary)
+        work, checkpoint = options.work or Path(temporary), options.checkpoint
         if options.pipeline:
             screen(Drawn, table(work, options.pipeline), work / f"pipeline-{options.pipeline}")
             return
+        parts = {
+            "startup": lambda: startup(checkpoint, work),
+            "imports_ms": lambda: imports(checkpoint, work),
+            "screened": lambda: [screened(checkpoint, work, n, options.jobs) for n in options.sizes],
+            "without_network": lambda: [without_network(checkpoint, work, n) for n in (100_000, 1_000_000)],
+            "shipped": lambda: [screened(None, work, 6 * ROWS_PER_PART, n_jobs) for n_jobs in (1, cpu_count())],
+            "bf16": lambda: bf16_scores(checkpoint, options.store) if options.store else None,
+            "killed": lambda: killed(checkpoint, work, options.sizes[0], options.jobs),
+        }
         result = {
             "commit": git_commit(),
             "machine": {**machine(), "threads": torch.get_num_threads()},
             "versions": versions(),
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "startup": startup(options.checkpoint, work),
-            "imports_ms": imports(options.checkpoint, work),
-            "screened": [screened(options.checkpoint, work, n) for n in options.sizes],
-            "without_network": [without_network(options.checkpoint, work, n) for n in (100_000, 1_000_000)],
-            "bf16": bf16_scores(options.checkpoint, options.store) if options.store else None,
-            "killed": killed(options.checkpoint, work, options.sizes[0]),
+            **{name: part() for name, part in parts.items() if not options.only or name in options.only},
         }
     write_json(options.out / f"{options.name}.json", result)
     print(f"results: {options.out / options.name}.json")
@@ -106,20 +113,21 @@ def forget_files() -> bool:
     return True
 
 
-def screened(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
-    """Screen n formulas."""
-    out = work / f"screened-{n}"
-    took = run(screening(checkpoint, table(work, n), out))
+def screened(checkpoint: Path | None, work: Path, n: int, n_jobs: int) -> dict[str, Any]:
+    """Screen n formulas, without a checkpoint by the model that comes with deepxrd."""
+    out = folder(checkpoint, work, n, n_jobs)
+    took = run(screening(checkpoint, table(work, n), out, n_jobs))
     n_bytes = sum(part.stat().st_size for part in (out / "patterns").iterdir())
-    result = {"n": n, **took, "per_s": n / took["seconds"], "bytes_per_formula": n_bytes / n}
+    n_jobs = cpu_count() if n_jobs == -1 else n_jobs
+    result = {"n": n, "jobs": n_jobs, **took, "per_s": n / took["seconds"], "bytes_per_formula": n_bytes / n}
     print(result, flush=True)
     return result
 
 
-def killed(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
+def killed(checkpoint: Path, work: Path, n: int, n_jobs: int) -> dict[str, Any]:
     """Kill a screening after its second part, go on with it, and compare with the one that was not killed."""
     out = work / "killed"
-    arguments = screening(checkpoint, table(work, n), out)
+    arguments = screening(checkpoint, table(work, n), out, n_jobs)
     child = subprocess.Popen([*CLI, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     while not (out / "patterns/part-00001.parquet").exists():
         time.sleep(0.1)
@@ -129,12 +137,16 @@ def killed(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
     child.wait()
     kept = [part.name for part in sorted((out / "patterns").glob("part-*"))]
     took = run(arguments)
-    hashes = [
-        [file_hash(p) for p in sorted((work / f / "patterns").glob("part-*"))] for f in (f"screened-{n}", "killed")
-    ]
+    folders = (folder(checkpoint, work, n, n_jobs), out)
+    hashes = [[file_hash(part) for part in sorted((path / "patterns").glob("part-*"))] for path in folders]
     result = {"n": n, "parts_kept": len(kept), "parts": len(hashes[1]), "same_bytes": hashes[0] == hashes[1], **took}
     print(result, flush=True)
     return result
+
+
+def folder(checkpoint: Path | None, work: Path, n: int, n_jobs: int) -> Path:
+    """Of a screening that was not killed."""
+    return work / f"{'network' if checkpoint else 'shipped'}-{n}-by-{n_jobs}"
 
 
 class Drawn:
@@ -171,22 +183,34 @@ def without_network(checkpoint: Path, work: Path, n: int) -> dict[str, Any]:
 
 
 def bf16_scores(checkpoint: Path, store_path: Path) -> dict[str, dict[str, float]]:
-    """Scores of both precisions on the test part."""
+    """Scores and peaks per pattern of both precisions on the test part, with ties added and with ties broken.
+
+    Numbers in bfloat16 have 8 bits: a small dip between two points becomes a tie, and is no dip any more.
+    """
     store = PatternStore.open(store_path)
     rows = indices(store, Split())["test"]
     formulas, true = store.samples["composition"].iloc[rows].tolist(), np.asarray(store.patterns[rows])
+    full, narrow = (Predictor.load(checkpoint, bf16=bf16).patterns(formulas) for bf16 in (False, True))
+    noise = np.random.default_rng(0).uniform(0, 1e-3, narrow.shape).astype(np.float32)
+    ways = {
+        "float32": full,
+        "float32, patterns rounded to bfloat16": torch.from_numpy(full).bfloat16().float().numpy(),
+        "bf16": narrow,
+        "bf16, ties broken at random": narrow + noise,
+    }
     result = {}
-    for bf16 in (False, True):
-        predicted = Predictor.load(checkpoint, bf16=bf16).patterns(formulas)
-        scores = score_patterns(predicted, true, store.xrd.two_theta_deg)
-        result["bf16" if bf16 else "float32"] = {name: float(values.mean()) for name, values in scores.items()}
+    for name, patterns in ways.items():
+        scores = score_patterns(patterns, true, store.xrd.two_theta_deg)
+        n_peaks = float(find_peaks(patterns, store.xrd.two_theta_deg).count.mean())
+        result[name] = {"peaks": n_peaks, **{score: float(values.mean()) for score, values in scores.items()}}
     print(result, flush=True)
     return result
 
 
-def screening(checkpoint: Path, formulas: Path, out: Path) -> list[str]:
+def screening(checkpoint: Path | None, formulas: Path, out: Path, n_jobs: int) -> list[str]:
     """Arguments of the command."""
-    return ["predict", "--file", str(formulas), "--checkpoint", str(checkpoint), "--bf16", "--out", str(out)]
+    by = ["--checkpoint", str(checkpoint), "--bf16"] if checkpoint else []
+    return ["predict", "--file", str(formulas), *by, "--jobs", str(n_jobs), "--out", str(out)]
 
 
 def run(arguments: list[str]) -> dict[str, float]:
@@ -212,12 +236,14 @@ def run_command(command: list[str]) -> dict[str, float]:
 
 
 def high_water_kb(pid: int) -> int:
-    """The most memory that a process has held since it began its program; rusage would count its parent's, too."""
+    """The most that a process and its children have held since they began; rusage would count their parent's, too."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    own = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return own + sum(map(high_water_kb, map(int, children)))
 
 
 def table(work: Path, n: int) -> Path:

@@ -82,13 +82,17 @@ bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
 
-bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (half an hour): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
-	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed
-	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --out results/speed --name parity \
-	  --batch-size 64 --batches 8 --epochs 2 --seeds 1 2 3
-	$(BIN)/python benchmarks/bench_layers.py --out results/speed
-	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --store $(or $(STORE),$(error give STORE=FOLDER, a built data set)) --out results/speed
-	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --sizes 20000 60000 --out results/speed --name memory
+bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (two hours): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT)
+	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name train-all-cores
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name parity \
+	  --batch-size 64 --batches 8 --epochs 2 --seeds 1 2 3 --ways plain ours-32 ours
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name finished \
+	  --batch-size 64 --epochs 20 --seeds 1 2 3 --scheduler cosine
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_layers.py --compile
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) \
+	  --store $(or $(STORE),$(error give STORE=FOLDER, a built data set))
+	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
 
 study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH

@@ -4,7 +4,8 @@
 
 Writes ``train.json``; ``speed_page.py`` makes the page and the chart. Each way runs in a process of its own, through
 Lightning: *plain* is float32, torch's own layers and layout, batches put together sample by sample by two workers;
-*ours* is what ``deepxrd.train`` does. On a GPU, where there is one, else on the CPU.
+*ours* is what ``deepxrd.train`` does; *ours-32* the same in float32; *ours-compiled* the same with
+``callbacks=compiled``, on a GPU by CUDA graphs. On a GPU, where there is one, else on the CPU.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from deepxrd.files import write_json
 from deepxrd.memory import keep_freed_memory
 from deepxrd.provenance import git_commit, machine, versions
 from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
-from deepxrd.training.callbacks import StepSeed, StopOnNaN
+from deepxrd.training.callbacks import CompileNetwork, StepSeed, StopOnNaN
 from deepxrd.training.quiet import quiet
 from floor import GPU, floor, wait
 
-WAYS = ("plain", "ours", "ours-32")
+WAYS = ("plain", "ours", "ours-32", "ours-compiled")
 
 
 def main() -> None:
@@ -45,8 +46,9 @@ def main() -> None:
     parser.add_argument("--parquet", type=Path, required=True)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("results/speed"))
+    parser.add_argument("--data", choices=["abc3", "ternary"], default="abc3")
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--batches", type=int, help="of an epoch; default: all of ABC3's")
+    parser.add_argument("--batches", type=int, help="of an epoch; default: all")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument(
         "--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training"
@@ -81,7 +83,7 @@ def in_a_process(options: argparse.Namespace, way: str, seed: int) -> dict[str, 
     command = [sys.executable, __file__, "--parquet", str(options.parquet), "--data-dir", str(options.data_dir)]
     command += ["--batch-size", str(options.batch_size), "--epochs", str(options.epochs), "--seeds", str(seed)]
     command += ["--batches", str(options.batches)] if options.batches else []
-    command += ["--scheduler", options.scheduler]
+    command += ["--scheduler", options.scheduler, "--data", options.data]
     done = subprocess.run([*command, "--way", way], capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
     if done.returncode:
         sys.exit(done.stderr)
@@ -142,13 +144,16 @@ class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     """Train one way; then time the forward pass."""
     ours = way != "plain"
-    precision = resolve_precision("auto", "auto") if way == "ours" else "32-true"
+    precision = resolve_precision("auto", "auto") if way in {"ours", "ours-compiled"} else "32-true"
     if ours:
         keep_freed_memory()
     pl.seed_everything(seed, workers=True, verbose=False)
     datamodule = make_datamodule(configuration(options, seed, ours=ours))
     module = make_module(configuration(options, seed, ours=ours), datamodule)
     watch = Stopwatch()
+    further: list[pl.Callback] = [StopOnNaN(Path())] if ours else []
+    if way == "ours-compiled":
+        further.append(CompileNetwork("reduce-overhead" if GPU else "default"))
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -156,7 +161,7 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
         max_epochs=options.epochs,
         limit_train_batches=options.batches or 1.0,
         num_sanity_val_steps=0,
-        callbacks=[StepSeed(seed), watch, *([StopOnNaN(Path())] if ours else [])],
+        callbacks=[StepSeed(seed), watch, *further],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -197,9 +202,9 @@ def plain_loaders(datamodule: PatternDataModule) -> list[DataLoader[Any]]:
 
 
 def configuration(options: argparse.Namespace, seed: int, *, ours: bool) -> dict[str, Any]:
-    """ABC3 of the paper."""
+    """Of the data asked for."""
     register()
-    overrides = ["data=abc3", "source=files", f"source.path={options.parquet.resolve()}", f"seed={seed}"]
+    overrides = [f"data={options.data}", "source=files", f"source.path={options.parquet.resolve()}", f"seed={seed}"]
     overrides += [f"data.batch_size={options.batch_size}", f"paths.data_dir={options.data_dir.resolve()}"]
     overrides += [f"scheduler={options.scheduler}", f"trainer.max_epochs={options.epochs}"]
     overrides += [] if ours else ["model.quick=false"]

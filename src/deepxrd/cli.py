@@ -1,4 +1,4 @@
-"""The command ``deepxrd``, for people: predict, train, evaluate, prepare, report."""
+"""The command ``deepxrd``, for people: predict, match, train, evaluate, prepare, report."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import functools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from deepxrd import __version__
 from deepxrd.entry import run
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
     from deepxrd.screening_part import Load
 
 _EPILOG = """
@@ -20,6 +21,7 @@ examples:
   deepxrd predict SrTiO3 BaZrO3
   deepxrd predict --file formulas.csv --out screened
   deepxrd predict SrTiO3 --checkpoint outputs/.../checkpoints/best.ckpt
+  deepxrd match measured.xy SrTiO3 BaTiO3 Sr2TiO4
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
   deepxrd train sweep=table4 source=files source.path=structures.parquet
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         _hand_over(*arguments)
         return
     options = _parser().parse_args(arguments)
-    run(lambda: _predict(options))
+    run(lambda: options.work(options))
 
 
 def _hand_over(command: str, *arguments: str) -> None:
@@ -64,6 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepxrd {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_predict(commands)
+    _add_match(commands)
+    commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
+    commands.add_parser(
+        "evaluate",
+        help="score a finished run or a baseline, or compare two (python -m deepxrd.evaluate)",
+        add_help=False,
+    )
+    commands.add_parser("prepare", help="build a data set only (python -m deepxrd.prepare)", add_help=False)
+    commands.add_parser("report", help="tables of sweeps beside the paper's (python -m deepxrd.report)", add_help=False)
+    return parser
+
+
+def _add_predict(commands: Commands) -> None:
     predict = commands.add_parser(
         "predict",
         help="patterns of formulas, as CSV, Parquet and figures",
@@ -76,12 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--file", type=Path, help="a CSV or Parquet table with a column 'formula', instead of formulas"
     )
-    predict.add_argument(
-        "--checkpoint",
-        type=Path,
-        help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=retrieval "
-        "(default: the model that comes with deepxrd, for compounds of three elements)",
-    )
     predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
     predict.add_argument(
         "--jobs",
@@ -89,17 +99,41 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
     )
-    predict.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
-    predict.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
-    commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
-    commands.add_parser(
-        "evaluate",
-        help="score a finished run or a baseline, or compare two (python -m deepxrd.evaluate)",
-        add_help=False,
+    _add_model(predict)
+    predict.set_defaults(work=_predict)
+
+
+def _add_match(commands: Commands) -> None:
+    match = commands.add_parser(
+        "match",
+        help="which of some candidates fits a measured pattern",
+        description="Rank candidates by how well their predicted patterns fit a measured one. Its background is taken "
+        "off, its lines are broadened to those of the predictions, and all lengths of a predicted cell may be off by "
+        "the given strain. Leaves a table, ranking.csv, and a figure of the best three, fits.png.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands.add_parser("prepare", help="build a data set only (python -m deepxrd.prepare)", add_help=False)
-    commands.add_parser("report", help="tables of sweeps beside the paper's (python -m deepxrd.report)", add_help=False)
-    return parser
+    match.add_argument("measured", type=Path, help="text of two columns: 2θ in degrees, intensity (.xy, .csv, …)")
+    match.add_argument("formulas", nargs="*", metavar="FORMULA", help="candidates, such as SrTiO3")
+    match.add_argument("--file", type=Path, help="a CSV or Parquet table of candidates with a column 'formula'")
+    match.add_argument("--radiation", help="of the measurement: CuKa, MoKa, … or a wavelength in Å (default: CuKa)")
+    match.add_argument(
+        "--max-strain", type=float, metavar="PERCENT", help="how far lengths of a cell may be off (default: 2)"
+    )
+    match.add_argument("--out", type=Path, help="folder for the results (default: match)")
+    _add_model(match)
+    match.set_defaults(work=_match)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=retrieval "
+        "(default: the model that comes with deepxrd, for compounds of three elements)",
+    )
+    command.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
+    command.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -129,17 +163,45 @@ def _predict(options: argparse.Namespace) -> None:
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 
+def _match(options: argparse.Namespace) -> None:
+    if bool(options.formulas) == bool(options.file):
+        msg = "give the candidates: either formulas, such as SrTiO3, or --file candidates.csv"
+        raise DeepXRDError(msg)
+    from deepxrd.matching import MAX_STRAIN, in_words, match_to_folder
+    from deepxrd.memory import keep_freed_memory
+    from deepxrd.predict import load_predictor
+
+    keep_freed_memory()
+    predictor = load_predictor(options.checkpoint, device=options.device, bf16=options.bf16)
+    out = options.out or Path("match")
+    max_strain = MAX_STRAIN if options.max_strain is None else options.max_strain / 100
+    candidates = options.file or options.formulas
+    fits, skipped = match_to_folder(
+        predictor, options.measured, candidates, out, radiation=options.radiation, max_strain=max_strain
+    )
+    print(in_words(fits))  # noqa: T201 - what is asked for
+    print(f"results: {out}")  # noqa: T201 - what the user asks for
+    if skipped:
+        _tell_skipped(len(skipped), f"of the candidates, {len(skipped)} cannot be predicted", skipped[:10])
+
+
 def _screen(load: Load, table: Path, out: Path, *, n_jobs: int) -> None:
     from deepxrd.screening import PATTERNS, SKIPPED, screen
 
     screened = screen(load, table, out, n_jobs=n_jobs)
     print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
     if screened.n_skipped:
-        lines = [f"  line {line}: {reason}" for line, reason in screened.first_skipped]
-        if screened.n_skipped > len(lines):
-            lines.append(f"  and {screened.n_skipped - len(lines)} more")
-        msg = f"{screened.n_skipped} rows of {table} were skipped, see {out / SKIPPED}:\n" + "\n".join(lines)
-        raise SkippedRowsError(msg)
+        first = [(f"line {line}", reason) for line, reason in screened.first_skipped]
+        _tell_skipped(
+            screened.n_skipped, f"{screened.n_skipped} rows of {table} were skipped, see {out / SKIPPED}", first
+        )
+
+
+def _tell_skipped(n: int, what: str, first: list[tuple[str, str]]) -> NoReturn:
+    lines = [f"  {place}: {reason}" for place, reason in first]
+    if n > len(lines):
+        lines.append(f"  and {n - len(lines)} more")
+    raise SkippedRowsError(f"{what}:\n" + "\n".join(lines))
 
 
 if __name__ == "__main__":

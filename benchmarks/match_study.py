@@ -1,0 +1,136 @@
+"""How often is the true formula found among candidates, by a pattern as a laboratory would measure it?
+
+    python benchmarks/match_study.py --store STORE --checkpoint best.ckpt --out results/match
+
+Patterns are made from structures of one part of the data that the models were not trained on: cells as an experiment
+would find them, a Kα doublet, narrow lines, thermal motion, a shifted zero, a background, counts with Poisson noise.
+Candidates are drawn in three ways. Writes ``README.md`` and ``scores.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Crystal, Formula, parse_formula
+from deepxrd.data import PatternStore, Split, indices
+from deepxrd.files import write_json
+from deepxrd.matching import Measured, Target, best_fits, lattice_scales, prepare
+from deepxrd.predict import load_predictor
+from deepxrd.provenance import git_commit, machine
+from deepxrd.xrd import XrdSettings, simulate
+
+INSTRUMENT = XrdSettings(
+    two_theta_min_deg=10, two_theta_max_deg=90, n_points=4001, sigma_deg=0.08, debye_waller_b_angstrom2=0.8,
+    kalpha_doublet=True, form_factors="waasmaier_kirfel",
+)  # fmt: skip
+N_CANDIDATES = 20
+STRAINS = (0.0, 0.01, 0.02, 0.03, 0.05)
+LISTS = {
+    "random": "drawn from all",
+    "stoichiometry": "of the same stoichiometry",
+    "system": "of the same three elements, all that are known",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A measurement, and rows of candidates, the true one first."""
+
+    target: Target
+    lists: dict[str, NDArray[np.int64]]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, help="of a network, to be compared")
+    parser.add_argument("--part", choices=["val", "test"], default="test")
+    parser.add_argument("--n", type=int, default=500, help="measurements")
+    parser.add_argument("--strains", type=float, nargs="+", default=STRAINS)
+    parser.add_argument("--out", type=Path, default=Path("results/match"))
+    options = parser.parse_args()
+    store = PatternStore.open(options.store)
+    formulas = [parse_formula(text) for text in store.samples["composition"]]
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(indices(store, Split())[options.part])[: options.n]
+    crystals = store.crystals()
+    targets = measurements([crystals[row] for row in rows], store.xrd, rng)
+    cases = [Case(target, candidates(row, formulas, rng)) for row, target in zip(rows, targets, strict=True) if target]
+    needed = np.unique(np.concatenate([some for case in cases for some in case.lists.values()]))
+    scores = {}
+    for name, patterns in predictions(options.checkpoint, [formulas[i] for i in needed]).items():
+        for strain in options.strains:
+            scores[f"{name}, {strain:g}"] = found(cases, needed, patterns, store.xrd, strain)
+            print(name, strain, scores[f"{name}, {strain:g}"], flush=True)
+    sizes = {name: float(np.mean([len(case.lists[name]) for case in cases])) for name in LISTS}
+    chance = {name: float(np.mean([1 / len(case.lists[name]) for case in cases])) for name in LISTS}
+    result = {
+        "commit": git_commit(), "machine": machine(), "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "n": len(cases), "part": options.part, "candidates": sizes, "chance": chance, "scores": scores,
+    }  # fmt: skip
+    write_json(options.out / f"scores-{options.part}.json", result)
+    print(f"results: {options.out / f'scores-{options.part}.json'}")
+
+
+def measurements(crystals: list[Crystal], xrd: XrdSettings, rng: np.random.Generator) -> list[Target | None]:
+    """Patterns as a laboratory would measure them, made ready; None where a crystal gives none."""
+    strained = [replace(c, lattice=c.lattice * rng.uniform(0.98, 1.01)) for c in crystals]
+    patterns, failures = simulate(strained, INSTRUMENT)
+    angle = INSTRUMENT.two_theta_deg
+    targets: list[Target | None] = []
+    for pattern, failure in zip(patterns, failures, strict=True):
+        slope = rng.uniform(200, 1500) * np.exp(-(angle - 10) / rng.uniform(10, 60))
+        hump = rng.uniform(0, 400) * np.exp(-0.5 * ((angle - rng.uniform(20, 30)) / 6) ** 2)
+        counts = rng.poisson(100.0 * pattern + slope + hump + 100)  # 10,000 counts at the highest peak
+        shifted = Measured(angle + rng.uniform(-0.05, 0.05), counts.astype(np.float64))
+        targets.append(None if failure else prepare(shifted, xrd))
+    return targets
+
+
+def candidates(row: int, formulas: Sequence[Formula], rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Rows of each list, the true one first."""
+    true = formulas[row]
+    alike = {
+        "random": [i for i in rng.choice(len(formulas), N_CANDIDATES, replace=False) if i != row],
+        "stoichiometry": [i for i, f in enumerate(formulas) if f.anonymous == true.anonymous and i != row],
+        "system": [i for i, f in enumerate(formulas) if set(f.elements) == set(true.elements) and i != row],
+    }
+    return {
+        name: np.array([row, *rng.permutation(others)[: N_CANDIDATES - 1]], dtype=np.int64)
+        for name, others in alike.items()
+    }
+
+
+def predictions(checkpoint: Path | None, formulas: list[Formula]) -> dict[str, NDArray[np.float32]]:
+    """Of the model that comes with deepxrd, both answers; and of a network."""
+    shipped = load_predictor().predict(formulas)
+    made = {"shipped, expected": shipped.further["expected"], "shipped, likely": shipped.patterns}
+    return made | ({"network": load_predictor(checkpoint).predict(formulas).patterns} if checkpoint else {})
+
+
+def found(
+    cases: list[Case], needed: NDArray[np.int64], patterns: NDArray[np.float32], xrd: XrdSettings, strain: float
+) -> dict[str, dict[str, float]]:
+    """How often the true formula is first, and among the first three, of each list."""
+    scales, result = lattice_scales(strain), {}
+    for name in LISTS:
+        places = []
+        for case in cases:
+            some = patterns[np.searchsorted(needed, case.lists[name])]
+            similarity, _ = best_fits(case.target, some, xrd, scales)
+            places.append(int((similarity[1:] >= similarity[0]).sum()))
+        place = np.array(places)
+        result[name] = {"first": float((place == 0).mean()), "first three": float((place < 3).mean())}
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What a search for the candidate that fits leaves behind: a table and a figure, and words."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deepxrd.analysis.figures import PREDICTED_COLOUR, TRUE_COLOUR, save
+from deepxrd.chem import Formula
+from deepxrd.errors import FormulaError
+from deepxrd.files import atomic_path
+from deepxrd.formula_table import read_formulas
+from deepxrd.matching.measured import Target, prepare, read_measured, wavelength
+from deepxrd.matching.ranking import MAX_STRAIN, Fit, rank
+from deepxrd.predict import PatternPredictor
+from deepxrd.xrd import XrdSettings
+
+RANKING, FIGURE = "ranking.csv", "fits.png"
+Skipped = list[tuple[str, str]]
+"""Candidates that cannot be predicted: the formula, with its line where it came from a table; and why."""
+
+
+def match_to_folder(
+    predictor: PatternPredictor,
+    measured: Path,
+    candidates: Sequence[str] | Path,
+    folder: Path,
+    *,
+    radiation: str | None = None,
+    max_strain: float = MAX_STRAIN,
+) -> tuple[list[Fit], Skipped]:
+    """Rank candidates by how well they fit a measured pattern, and write a table and a figure.
+
+    Args:
+        predictor: of the patterns.
+        measured: a text file; see :func:`deepxrd.matching.read_measured`.
+        candidates: formulas, or a table of them; see :func:`deepxrd.formula_table.read_formulas`.
+        folder: for ``ranking.csv`` and ``fits.png``.
+        radiation: of the measurement, the name of a tube or a wavelength in Å; None for that of the predictions.
+        max_strain: how far all lengths of a predicted cell may be off.
+
+    Raises:
+        SourceError: a file cannot be used.
+        FormulaError: no candidate can be predicted.
+    """
+    xrd = predictor.xrd
+    length = wavelength(radiation) if radiation else None
+    target = prepare(read_measured(measured), xrd, wavelength_angstrom=length)
+    formulas: list[Formula] = []
+    skipped: Skipped = []
+    table = isinstance(candidates, Path)
+    rows = read_formulas(candidates) if isinstance(candidates, Path) else enumerate(candidates)
+    for line, text in rows:
+        try:
+            formulas.append(predictor.check(text))
+        except FormulaError as error:
+            skipped.append((f"line {line}" if table else text, str(error)))
+    if not formulas:
+        msg = f"no candidate can be predicted: {skipped[0][1]}" if skipped else f"{candidates} holds no candidates"
+        raise FormulaError(msg)
+    fits = rank(target, predictor, formulas, max_strain=max_strain)
+    write_results(fits, target, xrd, folder)
+    return fits, skipped
+
+
+def write_results(fits: list[Fit], target: Target, xrd: XrdSettings, folder: Path) -> None:
+    """Write the whole ranking as ``ranking.csv`` and the best fits as ``fits.png``."""
+    names = list(fits[0].columns)
+    with atomic_path(folder / RANKING) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["rank", "formula", "similarity", "lattice_scale", *names])
+        for place, fit in enumerate(fits, 1):
+            known = not np.isnan(fit.similarity)
+            how_well = [f"{fit.similarity:.4f}", f"{fit.lattice_scale:.3f}"] if known else ["", ""]
+            writer.writerow([place, fit.formula, *how_well, *(f"{fit.columns[name]:.4g}" for name in names)])
+    save(_figure(fits[:3], target, xrd), folder / FIGURE)
+
+
+def in_words(fits: list[Fit], *, n: int = 10) -> str:
+    """The n best fits, a line each."""
+    sure = "expected_f1" in fits[0].columns
+    width = max(len(str(fit.formula)) for fit in fits[:n])
+    lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if sure else "")]
+    for place, fit in enumerate(fits[:n], 1):
+        line = f"  {place:4d}  {fit.formula!s:<{max(width, 7)}}"
+        if np.isnan(fit.similarity):
+            lines.append(f"{line}  not known: nothing like it was learned from")
+            continue
+        line += f"  {fit.similarity:10.3f}  {fit.lattice_scale - 1:+7.1%}"
+        lines.append(line + (f"  {fit.columns['expected_f1']:11.2f}" if sure else ""))
+    return "\n".join(lines)
+
+
+def _figure(fits: list[Fit], target: Target, xrd: XrdSettings) -> Figure:
+    figure = Figure(figsize=(9, 2.4 * len(fits) + 0.6), layout="constrained")
+    two_theta, inside = xrd.two_theta_deg, target.inside
+    for axis, fit in zip(figure.subplots(len(fits), sharex=True, squeeze=False)[:, 0], fits, strict=True):
+        predicted = fit.pattern[inside]
+        predicted = predicted * (100 / predicted.max() if predicted.any() else 1)
+        axis.fill_between(two_theta[inside], target.pattern[inside], color=TRUE_COLOUR, alpha=0.35, linewidth=0)
+        axis.plot(two_theta[inside], target.pattern[inside], color=TRUE_COLOUR, linewidth=0.9, label="measured")
+        axis.plot(two_theta[inside], predicted, color=PREDICTED_COLOUR, linewidth=1, label="predicted")
+        axis.set_title(f"{fit.formula}: similarity {fit.similarity:.3f}", fontsize=10)
+        axis.set(xlim=(two_theta[inside][0], two_theta[inside][-1]), ylim=(0, 110))
+    figure.axes[0].legend(frameon=False)
+    figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)")
+    figure.supylabel("intensity (largest = 100)")
+    return figure

@@ -14,9 +14,10 @@ from deepxrd.errors import SourceError
 from deepxrd.matching.background import snip
 from deepxrd.xrd import WAVELENGTHS_ANGSTROM, XrdSettings
 
-PEAK_HALF_WIDTH_DEG = 1.5
+PEAK_HALF_WIDTH_DEG = 1.0
 """From the middle of the widest peak to its foot; what varies more slowly is background."""
-_CALM_SIGMA_DEG = 0.15
+_CALM_SIGMA_DEG, _COARSE_STEP_DEG = 0.15, 0.1
+_LEAST_SIGNAL = 1e-9  # of the highest count: rounding
 _FEWEST_POINTS = 50
 _FEWEST_GRID_POINTS = 50
 _FINE = 8  # points within a standard deviation of the width, where the pattern is smeared
@@ -103,13 +104,11 @@ def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float 
     """
     even = np.linspace(measured.two_theta_deg[0], measured.two_theta_deg[-1], len(measured.two_theta_deg))
     counts = np.interp(even, measured.two_theta_deg, measured.intensity)
-    per_deg = 1 / (even[1] - even[0])
-    calm = gaussian_filter1d(
-        counts, _CALM_SIGMA_DEG * per_deg, mode="nearest"
-    )  # else it follows the noise's low points
-    counts = counts - snip(calm, half_width=max(1, round(PEAK_HALF_WIDTH_DEG * per_deg)))
+    counts = counts - _background(even, counts)
     place = xrd.coordinate(converted(even, wavelength_angstrom or xrd.wavelength_angstrom, xrd.wavelength_angstrom))
-    place, counts = place[np.isfinite(place)], counts[np.isfinite(place)]
+    # a line's intensity is its area over the angle it was measured at, whatever axis it is brought to
+    area = cumulative_trapezoid(counts, even, initial=0)
+    place, area = place[np.isfinite(place)], area[np.isfinite(place)]
     grid, sigma = xrd.grid, xrd.sigma
     inside = (grid >= place[0] + sigma) & (grid <= place[-1] - sigma) if len(place) else np.zeros(len(grid), dtype=bool)
     if inside.sum() < _FEWEST_GRID_POINTS:
@@ -118,9 +117,9 @@ def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float 
             f"{len(grid)}, and {_FEWEST_GRID_POINTS} are needed: measure more, or check --radiation"
         )
         raise SourceError(msg)
-    smooth = _smeared(place, counts, grid, sigma)
+    smooth = _smeared(place, area, grid, sigma)
     smooth[~inside] = 0.0
-    if not smooth.max() > 0:
+    if not smooth.max() > _LEAST_SIGNAL * np.abs(measured.intensity).max():
         msg = "nothing in the pattern stands out of its background"
         raise SourceError(msg)
     return Target(100.0 * smooth / smooth.max(), inside)
@@ -150,12 +149,24 @@ def wavelength(radiation: str) -> float:
     return value
 
 
+def _background(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Background of a pattern at even angles.
+
+    Found on a smoothed pattern, since it would follow the low points of the noise, and at coarse steps, since each of
+    SNIP's passes lowers a broad hump a little, and fine steps mean many passes.
+    """
+    calm = gaussian_filter1d(counts, _CALM_SIGMA_DEG / (two_theta_deg[1] - two_theta_deg[0]), mode="nearest")
+    coarse = np.arange(two_theta_deg[0], two_theta_deg[-1] + _COARSE_STEP_DEG, _COARSE_STEP_DEG)
+    level = snip(np.interp(coarse, two_theta_deg, calm), half_width=round(PEAK_HALF_WIDTH_DEG / _COARSE_STEP_DEG))
+    return np.asarray(np.interp(two_theta_deg, coarse, level))
+
+
 def _smeared(
-    place: NDArray[np.float64], counts: NDArray[np.float64], grid: NDArray[np.float64], sigma: float
+    place: NDArray[np.float64], area: NDArray[np.float64], grid: NDArray[np.float64], sigma: float
 ) -> NDArray[np.float64]:
-    """Counts at places that need not be even, under a Gaussian, at the points of a grid."""
+    """A pattern under a Gaussian, at the points of a grid, from its area up to places that need not be even."""
     edges = np.arange(place[0], place[-1], sigma / _FINE)
-    mass = np.diff(np.interp(edges, place, cumulative_trapezoid(counts, place, initial=0)))
+    mass = np.diff(np.interp(edges, place, area))
     smooth = gaussian_filter1d(mass, _FINE, mode="constant")
     share = gaussian_filter1d(np.ones_like(mass), _FINE, mode="constant")  # near an end, part of the Gaussian is lost
     return np.asarray(np.interp(grid, (edges[1:] + edges[:-1]) / 2, smooth / share))

@@ -8,7 +8,7 @@ CHECKPOINT ?= outputs/method/seed1/checkpoints/best.ckpt
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study weights model-table wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study match-study weights model-table wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -97,6 +97,10 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 
 study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study
+
+match-study: $(VENV)/.installed-dev ## how often a measured pattern's formula is found, into results/match (ten minutes): CHECKPOINT=PATH STORE=FOLDER
+	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --part val --n 200
+	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --strains 0.02
 
 weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half an hour on one core): SNAPSHOT=PATH
 	rm -rf outputs/weights && $(RUN_ENV) $(BIN)/python -m deepxrd.evaluate model=retrieval model.members=3 data=ternary \

@@ -44,14 +44,14 @@ _ABOUT = """# Which candidate fits a measured pattern?
 Made by `benchmarks/match_study.py`: do not edit.
 
 Patterns as a laboratory would measure them, made from structures that no model was trained on: all lengths of the cell
-off by -2 to +1 %, Cu Kα1 and Kα2, 10–90° in steps of 0.02°, lines of σ = 0.08°, B = 0.8 Å², a zero off by up to 0.05°, a
-falling background and a hump of up to 4 % of the strongest line, Poisson noise at 10,000 counts. They are simulations,
-not measurements: no texture, no second phase, no width by small crystals.
+off by -2 to +1 %, Cu Kα1 and Kα2, 10–90° in steps of 0.02°, lines of σ = 0.08°, B = 0.8 Å², a zero off by up to 0.05°,
+a falling background and a hump of up to 4 % of the strongest line, Poisson noise at 10,000 counts. They are
+simulations, not measurements: no texture, no second phase, no width by small crystals.
 
 The true formula stands among candidates, and each is ranked by `deepxrd match`. In how many cases is it the first, and
-among the first three? *Strain* is how far lengths of a predicted cell may be off. *Shipped* is the model that comes with
-deepxrd, *network* the one of Table 1 trained on all ternaries (12 epochs). Candidates are drawn from all parts of the
-data, so others may be better known than the true one."""
+among the first three? *Strain* is how far lengths of a predicted cell may be off. *Shipped* is the model that comes
+with deepxrd, *network* the one of Table 1 trained on all ternaries (12 epochs). Candidates are drawn from all parts of
+the data, so others may be better known than the true one."""
 _SOURCE = """The allowed strain of `deepxrd match` and the answer that it compares (`expected`) were chosen on the
 validation part. Data: Materials Project 2025.02.12, CC BY 4.0; Jain et al., APL Materials 1, 011002 (2013), doi
 10.1063/1.4812323."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
 from deepxrd.matching.measured import Target
-from deepxrd.predict import PatternPredictor
+from deepxrd.predict import PatternPredictor, Predictions
 from deepxrd.progress import progress_bar
 from deepxrd.xrd import XrdSettings
 
@@ -33,14 +33,12 @@ class Fit:
             predictor knows nothing of the candidate.
         lattice_scale: what all predicted lengths are multiplied by for that.
         columns: what else the predictor knows, such as ``expected_f1``.
-        pattern: predicted, at that scale, ``(n_points,)``.
     """
 
     formula: Formula
     similarity: float
     lattice_scale: float
     columns: dict[str, float]
-    pattern: NDArray[np.float32]
 
 
 def rank(
@@ -67,8 +65,7 @@ def _fits(
     target: Target, predictor: PatternPredictor, formulas: list[Formula], scales: NDArray[np.float64]
 ) -> list[Fit]:
     found = predictor.predict(formulas)
-    patterns = found.further.get("expected", found.patterns)  # what could be, in the mean, is nearest to what is
-    similarity, best = best_fits(target, patterns, predictor.xrd, scales)
+    similarity, best = best_fits(target, compared(found), predictor.xrd, scales)
     known = found.columns.get("known", np.ones(len(formulas), dtype=np.bool_))
     similarity[~np.asarray(known, dtype=np.bool_)] = np.nan
     return [
@@ -77,10 +74,17 @@ def _fits(
             float(similarity[row]),
             float(best[row]),
             {name: float(values[row]) for name, values in found.columns.items()},
-            scaled(patterns[row : row + 1], predictor.xrd, best[row])[0].astype(np.float32),
         )
         for row, formula in enumerate(formulas)
     ]
+
+
+def compared(found: Predictions) -> NDArray[np.float32]:
+    """The patterns that a measurement is compared with: the expected ones, where a predictor has them.
+
+    What could be, in the mean, is nearer to what is than what is likeliest (results/match).
+    """
+    return found.further.get("expected", found.patterns)
 
 
 def lattice_scales(max_strain: float) -> NDArray[np.float64]:

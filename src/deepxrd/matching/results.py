@@ -15,11 +15,11 @@ from deepxrd.errors import FormulaError
 from deepxrd.files import atomic_path
 from deepxrd.formula_table import read_formulas
 from deepxrd.matching.measured import Target, prepare, read_measured, wavelength
-from deepxrd.matching.ranking import MAX_STRAIN, Fit, rank
+from deepxrd.matching.ranking import MAX_STRAIN, Fit, compared, rank, scaled
 from deepxrd.predict import PatternPredictor
-from deepxrd.xrd import XrdSettings
 
 RANKING, FIGURE = "ranking.csv", "fits.png"
+_SHOWN = 3  # in the figure
 Skipped = list[tuple[str, str]]
 """Candidates that cannot be predicted: the formula, with its line where it came from a table; and why."""
 
@@ -47,9 +47,8 @@ def match_to_folder(
         SourceError: a file cannot be used.
         FormulaError: no candidate can be predicted.
     """
-    xrd = predictor.xrd
     length = wavelength(radiation) if radiation else None
-    target = prepare(read_measured(measured), xrd, wavelength_angstrom=length)
+    target = prepare(read_measured(measured), predictor.xrd, wavelength_angstrom=length)
     formulas: list[Formula] = []
     skipped: Skipped = []
     table = isinstance(candidates, Path)
@@ -63,11 +62,11 @@ def match_to_folder(
         msg = f"no candidate can be predicted: {skipped[0][1]}" if skipped else f"{candidates} holds no candidates"
         raise FormulaError(msg)
     fits = rank(target, predictor, formulas, max_strain=max_strain)
-    write_results(fits, target, xrd, folder)
+    write_results(fits, target, predictor, folder)
     return fits, skipped
 
 
-def write_results(fits: list[Fit], target: Target, xrd: XrdSettings, folder: Path) -> None:
+def write_results(fits: list[Fit], target: Target, predictor: PatternPredictor, folder: Path) -> None:
     """Write the whole ranking as ``ranking.csv`` and the best fits as ``fits.png``."""
     names = list(fits[0].columns)
     with atomic_path(folder / RANKING) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -77,7 +76,7 @@ def write_results(fits: list[Fit], target: Target, xrd: XrdSettings, folder: Pat
             known = not np.isnan(fit.similarity)
             how_well = [f"{fit.similarity:.4f}", f"{fit.lattice_scale:.3f}"] if known else ["", ""]
             writer.writerow([place, fit.formula, *how_well, *(f"{fit.columns[name]:.4g}" for name in names)])
-    save(_figure(fits[:3], target, xrd), folder / FIGURE)
+    save(_figure(fits[:_SHOWN], target, predictor), folder / FIGURE)
 
 
 def in_words(fits: list[Fit], *, n: int = 10) -> str:
@@ -95,17 +94,20 @@ def in_words(fits: list[Fit], *, n: int = 10) -> str:
     return "\n".join(lines)
 
 
-def _figure(fits: list[Fit], target: Target, xrd: XrdSettings) -> Figure:
+def _figure(fits: list[Fit], target: Target, predictor: PatternPredictor) -> Figure:
     figure = Figure(figsize=(9, 2.4 * len(fits) + 0.6), layout="constrained")
-    two_theta, inside = xrd.two_theta_deg, target.inside
-    for axis, fit in zip(figure.subplots(len(fits), sharex=True, squeeze=False)[:, 0], fits, strict=True):
-        predicted = fit.pattern[inside]
-        predicted = predicted * (100 / predicted.max() if predicted.any() else 1)
-        axis.fill_between(two_theta[inside], target.pattern[inside], color=TRUE_COLOUR, alpha=0.35, linewidth=0)
-        axis.plot(two_theta[inside], target.pattern[inside], color=TRUE_COLOUR, linewidth=0.9, label="measured")
-        axis.plot(two_theta[inside], predicted, color=PREDICTED_COLOUR, linewidth=1, label="predicted")
-        axis.set_title(f"{fit.formula}: similarity {fit.similarity:.3f}", fontsize=10)
-        axis.set(xlim=(two_theta[inside][0], two_theta[inside][-1]), ylim=(0, 110))
+    xrd, inside = predictor.xrd, target.inside
+    two_theta, patterns = xrd.two_theta_deg[inside], compared(predictor.predict([fit.formula for fit in fits]))
+    axes = figure.subplots(len(fits), sharex=True, squeeze=False)[:, 0]
+    for axis, fit, pattern in zip(axes, fits, patterns, strict=True):
+        predicted = scaled(pattern[None], xrd, fit.lattice_scale)[0, inside]
+        predicted *= 100 / predicted.max() if predicted.any() else 1
+        axis.fill_between(two_theta, target.pattern[inside], color=TRUE_COLOUR, alpha=0.35, linewidth=0)
+        axis.plot(two_theta, target.pattern[inside], color=TRUE_COLOUR, linewidth=0.9, label="measured")
+        axis.plot(two_theta, predicted, color=PREDICTED_COLOUR, linewidth=1, label="predicted")
+        how_well = "not known" if np.isnan(fit.similarity) else f"similarity {fit.similarity:.3f}"
+        axis.set_title(f"{fit.formula}: {how_well}", fontsize=10)
+        axis.set(xlim=(two_theta[0], two_theta[-1]), ylim=(0, 110))
     figure.axes[0].legend(frameon=False)
     figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)")
     figure.supylabel("intensity (largest = 100)")

@@ -85,7 +85,7 @@ def read_measured(path: Path) -> Measured:
         raise SourceError(msg)
     repeated = angle[1:][np.diff(angle) == 0]
     if len(repeated):
-        msg = f"{path} has two intensities at 2θ = {repeated[0]:g}°: give one pattern per file"
+        msg = f"{path} has two intensities at 2θ = {repeated[0]:g}°: give one pattern per file, with decimal points"
         raise SourceError(msg)
     return Measured(angle, intensity)
 

@@ -120,6 +120,7 @@ def test_two_columns_are_read_however_they_are_parted(tmp_path: Path, text: str)
         (lambda rows: [*rows, "190 3"], "from 10 to 190: its first column must be 2θ"),
         (lambda rows: [*rows, "-1 3"], "from -1 to"),
         (lambda rows: [*rows, "10 777"], "two intensities at 2θ = 10°"),
+        (lambda rows: [row.replace(".", ",") for row in rows], "with decimal points"),
     ],
 )
 def test_what_is_no_pattern_is_refused(tmp_path: Path, change: Callable[[list[str]], list[str]], told: str) -> None:

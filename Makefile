@@ -99,7 +99,7 @@ study: $(VENV)/.installed-dev ## where the error of substitution comes from, int
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study
 
 match-study: $(VENV)/.installed-dev ## how often a measured pattern's formula is found, into results/match (ten minutes): CHECKPOINT=PATH STORE=FOLDER
-	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --part val --n 200
+	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --part val --n 200 --strains 0 0.01 0.02 0.03
 	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --strains 0.02
 
 weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half an hour on one core): SNAPSHOT=PATH

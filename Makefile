@@ -88,7 +88,7 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name parity \
 	  --batch-size 64 --batches 8 --epochs 2 --seeds 1 2 3 --ways plain ours-32 ours
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name finished \
-	  --batch-size 64 --epochs 20 --seeds 1 2 3 --scheduler cosine
+	  --batch-size 64 --epochs 20 --seeds 1 2 3 --scheduler cosine --ways plain ours ours-32
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_layers.py --compile
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) \
 	  --store $(or $(STORE),$(error give STORE=FOLDER, a built data set))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from deepxrd.files import write_text
 
@@ -23,6 +24,7 @@ TOLERANCE = {"ours-32": (1e-4, 1e-2, 2e-2), "ours": (1e-3, 1e-2, 2e-2)}
 """How far a loss may be from the plain way's: in the first step, in steps 2 to 4, and in the mean of all."""
 
 SCORES = ("peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg", "cosine_distance", "pearson_distance")
+FINISHED = {"ours": "ours, by seed", "ours-32": "ours in float32, by seed"}
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Student's t, two-sided 95 %, by the number of seeds."""
 
@@ -32,13 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"))
     folder = parser.parse_args().results / "speed"
-    names = ("train", "train-all-cores", "parity", "finished", "screening", "million", "layers")
+    names = ("train", "train-all-cores", "parity", "screening", "million", "layers")
     read = {name: json.loads((folder / f"{name}.json").read_text()) for name in names}
     sections = [
         "# Speed\n\nMade by `benchmarks/speed_page.py` from [speed/](speed): do not edit.",
         training([read["train"], read["train-all-cores"]]),
         parity(read["parity"]),
-        finished(read["finished"]),
+        finished([json.loads(path.read_text()) for path in sorted(folder.glob("finished*.json"))]),
         screening(read["screening"], read["million"]),
         startup(read["screening"]),
         layers(read["layers"]),
@@ -152,30 +154,41 @@ outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the 
 (`tests/integration/test_ddp.py`)."""
 
 
-def finished(result: dict[str, Any]) -> str:
-    """Whether both ways end with the same scores."""
-    runs = {(run["way"], run["seed"]): run for run in result["runs"]}
-    seeds = sorted({seed for _, seed in runs})
-    first, rows, beyond = runs["plain", seeds[0]], [], []
+def finished(results: list[dict[str, Any]]) -> str:
+    """Whether all ways end with the same scores."""
+    runs = {(run["way"], run["seed"]): run for result in results for run in result["runs"]}
+    seeds = sorted({seed for way, seed in runs if way == "plain"})
+    first, rows = runs["plain", seeds[0]], []
     for name in SCORES:
-        plain, ours = (np.array([runs[way, seed]["test"][name] for seed in seeds]) for way in ("plain", "ours"))
-        change, spread = ours - plain, plain.std(ddof=1)
-        error = change.std(ddof=1) / np.sqrt(len(seeds))
-        beyond += [name] if abs(change.mean()) > T_95[len(seeds)] * error else []
-        cells = (" / ".join(f"{value:.4f}" for value in values) for values in (plain, ours))
-        rows.append((f"`{name}`", *cells, f"{change.mean():+.4f} ± {T_95[len(seeds)] * error:.4f}", f"{spread:.4f}"))
-    header = ("test part", "plain, by seed", "ours, by seed", "difference, 95 %", "plain seeds scatter by")
-    verdict = f"Beyond its interval: {', '.join(beyond)}." if beyond else "Every interval of a difference holds zero."
-    seconds = {way: np.mean([runs[way, seed]["at_s"][-1] for seed in seeds]) / 60 for way in ("plain", "ours")}
+        plain = np.array([runs["plain", seed]["test"][name] for seed in seeds])
+        row = [f"`{name}`", f"{by_seed(plain)} (scatter {plain.std(ddof=1):.4f})"]
+        for way in FINISHED:
+            ours = np.array([runs[way, seed]["test"][name] for seed in seeds])
+            error = T_95[len(seeds)] * (ours - plain).std(ddof=1) / np.sqrt(len(seeds))
+            change = f"{(ours - plain).mean():+.4f} ± {error:.4f}"
+            row += [by_seed(ours), f"**{change}**" if abs((ours - plain).mean()) > error else change]
+        rows.append(row)
+    header = ["test part", "plain, by seed"]
+    for name in FINISHED.values():
+        header += [name, "less plain, 95 %"]
+    minutes = {way: np.mean([runs[way, seed]["at_s"][-1] for seed in seeds]) / 60 for way in ("plain", "ours")}
+    ran = "\n".join(f"- {provenance(result)}" for result in results)
     return f"""## The same scores
 
 Whole trainings: {len(first["val_loss"])} epochs in batches of {first["batch_size"]}, the learning rate falling to zero
-by a cosine, seeds {", ".join(map(str, seeds))}; the last weights on the 502 test compositions. {provenance(result)}
+by a cosine, seeds {", ".join(map(str, seeds))}; the last weights on the 502 test compositions.
 
 {table(header, rows)}
 
-{verdict} Intervals are of paired differences over seeds (Student's t). A training took {seconds["plain"]:.1f} minutes
-the plain way and {seconds["ours"]:.1f} ours, while other work ran on the other core."""
+{ran}
+
+Intervals are of paired differences over seeds (Student's t); bold ones do not hold zero. @@VERDICT@@ A training took
+{minutes["plain"]:.1f} minutes the plain way and {minutes["ours"]:.1f} ours, while other work ran on the other core."""
+
+
+def by_seed(values: NDArray[np.float64]) -> str:
+    """One number after another."""
+    return " / ".join(f"{value:.4f}" for value in values)
 
 
 def screening(result: dict[str, Any], million: dict[str, Any]) -> str:

@@ -123,6 +123,14 @@ class Stopwatch(pl.Callback):
         self.at_s.append(round(time.perf_counter() - self.began, 2))
 
 
+class NextEpoch(pl.Callback):
+    """Tell the plain way's batch sampler of each epoch; Lightning looks for it where ours has it."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        """Before the next epoch's batches are drawn."""
+        trainer.train_dataloader.batch_sampler.set_epoch(trainer.current_epoch + 1)
+
+
 class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """One part of the data, sample by sample, as a plain data set would have it."""
 
@@ -151,7 +159,7 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     datamodule = make_datamodule(configuration(options, seed, ours=ours))
     module = make_module(configuration(options, seed, ours=ours), datamodule)
     watch = Stopwatch()
-    further: list[pl.Callback] = [StopOnNaN(Path())] if ours else []
+    further: list[pl.Callback] = [StopOnNaN(Path())] if ours else [NextEpoch()]
     if way == "ours-compiled":
         further.append(CompileNetwork("reduce-overhead" if GPU else "default"))
     trainer = pl.Trainer(

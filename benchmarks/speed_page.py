@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from deepxrd.files import write_text
 
-TOLERANCE = {"ours-32": (1e-4, 1e-2, 2e-2), "ours": (1e-3, 1e-2, 2e-2)}
+TOLERANCE = {"ours-32": (1e-4, 1e-2, 5e-3), "ours": (1e-3, 1e-2, 5e-3)}
 """How far a loss may be from the plain way's: in the first step, in steps 2 to 4, and in the mean of all."""
 
 SCORES = ("peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg", "cosine_distance", "pearson_distance")
@@ -69,7 +69,8 @@ def training(results: list[dict[str, Any]]) -> str:
 
 The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {len(plain["val_loss"])} epochs,
 one seed, through Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by
-two workers. *Ours*: what `deepxrd.train` does by default.
+two workers. *Ours*: what `deepxrd.train` does by default. In these runs the plain way drew the batches of its first
+epoch in every epoch (mended since, in the sections below); that touches no speed, and its losses a little.
 
 {table(header, rows)}
 
@@ -145,7 +146,7 @@ training step is from that of the plain way, and the last validation loss. {prov
 {table(header, rows)}
 
 Tolerances, held by the script that makes this page: 1e-4 in the first step in float32 and 1e-3 in bfloat16, 0.01 in
-steps 2 to 4, 0.02 in the mean. The first step differs by rounding alone; from there on rounding grows as it does
+steps 2 to 4, 0.005 in the mean. The first step differs by rounding alone; from there on rounding grows as it does
 between any two orders of summing. So few steps say little of a finished training; for that, see below.
 Last validation losses differ from the plain way's by {means} in the mean of
 {len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64
@@ -171,7 +172,8 @@ def finished(results: list[dict[str, Any]]) -> str:
     header = ["test part", "plain, by seed"]
     for name in FINISHED.values():
         header += [name, "less plain, 95 %"]
-    minutes = {way: np.mean([runs[way, seed]["at_s"][-1] for seed in seeds]) / 60 for way in ("plain", "ours")}
+    n_bold = sum(cell.startswith("**") for row in rows for cell in row)
+    verdict = f"Of {len(SCORES) * len(FINISHED)} differences, {n_bold} do not."
     ran = "\n".join(f"- {provenance(result)}" for result in results)
     return f"""## The same scores
 
@@ -182,8 +184,7 @@ by a cosine, seeds {", ".join(map(str, seeds))}; the last weights on the 502 tes
 
 {ran}
 
-Intervals are of paired differences over seeds (Student's t); bold ones do not hold zero. @@VERDICT@@ A training took
-{minutes["plain"]:.1f} minutes the plain way and {minutes["ours"]:.1f} ours, while other work ran on the other core."""
+Intervals are of paired differences over seeds (Student's t); bold ones do not hold zero. {verdict}"""
 
 
 def by_seed(values: NDArray[np.float64]) -> str:

@@ -22,8 +22,8 @@ import psutil
 from distributed import LocalCluster
 
 from deepxrd.data import PatternStore
-from deepxrd.files import file_hash
-from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.io.files import file_hash
+from deepxrd.io.provenance import git_commit, machine, versions
 
 _FILES = ("patterns.npy", "samples.parquet", "manifest.json")
 

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepxrd.files import write_json
-from deepxrd.memory import keep_freed_memory
+from deepxrd.io.files import write_json
+from deepxrd.io.memory import keep_freed_memory
+from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.metrics import pearson_distance
-from deepxrd.models import DeepXRDNet
-from deepxrd.models.quick import PReLU, padded_conv2d
-from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.models.paper import DeepXRDNet
+from deepxrd.models.paper.quick import PReLU, padded_conv2d
 
 BATCH = 128
 PADDING = (0, 1, 1, 1)

@@ -29,14 +29,14 @@ from joblib import cpu_count
 
 from deepxrd.chem import PAPER_ELEMENTS, Formula, OneHotEncoding, parse_formula
 from deepxrd.data import PatternStore, Split, indices
-from deepxrd.files import file_hash, write_json
+from deepxrd.io.files import file_hash, write_json
+from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.metrics import score_patterns
-from deepxrd.predict import Predictions, Predictor
-from deepxrd.provenance import git_commit, machine, versions
-from deepxrd.screening import ROWS_PER_PART, screen
+from deepxrd.prediction.predictor import Predictions, Predictor
+from deepxrd.prediction.screening import ROWS_PER_PART, screen
 from deepxrd.xrd import XrdSettings, find_peaks
 
-CLI = [sys.executable, "-m", "deepxrd.cli"]
+CLI = [sys.executable, "-m", "deepxrd.cli.main"]
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def startup(checkpoint: Path, work: Path) -> dict[str, dict[str, float]]:
 def imports(checkpoint: Path, work: Path, *, shown: int = 8) -> dict[str, float]:
     """Milliseconds of the costliest imports of a prediction: those that the command itself asks for, and torch."""
     arguments = ["predict", "SrTiO3", "--checkpoint", str(checkpoint), "--out", str(work / "one")]
-    command = [sys.executable, "-X", "importtime", "-m", "deepxrd.cli", *arguments]
+    command = [sys.executable, "-X", "importtime", "-m", "deepxrd.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
     lines = [line.split("|")[1:] for line in done.stderr.splitlines() if line.startswith("import time:")][1:]
     found = {name.strip(): int(us) / 1e3 for us, name in lines}

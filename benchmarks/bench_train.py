@@ -29,9 +29,9 @@ from torch.utils.data import DataLoader, Dataset
 from deepxrd.chem import parse_formula
 from deepxrd.config import conf_dir, register
 from deepxrd.data.datamodule import PatternDataModule
-from deepxrd.files import write_json
-from deepxrd.memory import keep_freed_memory
-from deepxrd.provenance import git_commit, machine, versions
+from deepxrd.io.files import write_json
+from deepxrd.io.memory import keep_freed_memory
+from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
 from deepxrd.training.callbacks import CompileNetwork, StepSeed, StopOnNaN
 from deepxrd.training.quiet import quiet

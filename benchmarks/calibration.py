@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from deepxrd.analysis.figures import save
 from deepxrd.chem import parse_formula
 from deepxrd.data import PatternStore, Split, indices
-from deepxrd.files import write_text
+from deepxrd.io.files import write_text
+from deepxrd.io.provenance import git_commit, machine
 from deepxrd.metrics import peak_scores
-from deepxrd.models.retrieval.saved import load
-from deepxrd.provenance import git_commit, machine
+from deepxrd.models.candidates.saved import load
 from deepxrd.xrd import find_peaks
 
 _F1 = ("peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg")

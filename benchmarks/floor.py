@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from deepxrd.metrics import pearson_distance
-from deepxrd.models import DeepXRDNet
+from deepxrd.models.paper import DeepXRDNet
 
 GPU = torch.cuda.is_available()
 BYTES = {torch.float32: 4, torch.bfloat16: 2}

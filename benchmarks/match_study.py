@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.data import PatternStore, Split, indices
-from deepxrd.files import write_json, write_text
+from deepxrd.io.files import write_json, write_text
+from deepxrd.io.provenance import git_commit, machine
 from deepxrd.matching import Measured, Target, best_fits, lattice_scales, prepare
-from deepxrd.predict import load_predictor
-from deepxrd.provenance import git_commit, machine
+from deepxrd.prediction.predictor import load_predictor
 from deepxrd.xrd import XrdSettings, simulate
 
 INSTRUMENT = XrdSettings(

@@ -21,9 +21,9 @@ import pandas as pd
 
 from deepxrd.analysis.evaluation_tables import DISTANCES
 from deepxrd.analysis.tables import COLUMNS
-from deepxrd.evaluation.finished import Finished
-from deepxrd.files import write_text
+from deepxrd.io.files import write_text
 from deepxrd.metrics.bootstrap import mean_interval, paired_difference
+from deepxrd.runs.finished import Finished
 
 _KEPT = ("config.yaml", "overrides.yaml", "run.json", "curves/metrics.csv", "evaluation/metrics.json")
 _NOTE = (

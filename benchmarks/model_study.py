@@ -23,14 +23,14 @@ from deepxrd.analysis.tables import COLUMNS
 from deepxrd.chem import PAPER_ELEMENTS, Crystal, Formula, OneHotEncoding, parse_formula
 from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.data import Selection, Split, ensure_store, indices, other_structures
-from deepxrd.files import write_text
+from deepxrd.io.files import write_text
+from deepxrd.io.provenance import git_commit, machine
 from deepxrd.metrics import score_patterns
 from deepxrd.models.baselines.neighbours import Neighbours, NeighbourSearch
 from deepxrd.models.baselines.volumes import AdditiveVolumes
-from deepxrd.models.retrieval.features import exchange_features, slot_counts
-from deepxrd.models.retrieval.protostructure import protostructures
-from deepxrd.models.retrieval.volumes import TemplateVolumes, folds
-from deepxrd.provenance import git_commit, machine
+from deepxrd.models.candidates.features import exchange_features, slot_counts
+from deepxrd.models.candidates.protostructure import protostructures
+from deepxrd.models.candidates.volumes import TemplateVolumes, folds
 from deepxrd.sources.files import FilesSource
 from deepxrd.xrd import XrdSettings, simulate
 

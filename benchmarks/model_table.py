@@ -23,20 +23,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.chem import PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.config.instantiate import build
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
-from deepxrd.evaluation.finished import Finished
 from deepxrd.evaluation.task import Task, in_parts
-from deepxrd.files import atomic_path, write_json, write_text
-from deepxrd.instantiate import build
+from deepxrd.io.files import atomic_path, write_json, write_text
+from deepxrd.io.provenance import git_commit, machine
 from deepxrd.metrics import score_patterns
 from deepxrd.metrics.bootstrap import mean_interval, paired_difference
 from deepxrd.models.baselines import Baseline
-from deepxrd.models.retrieval import Retrieval, RetrievalModel
-from deepxrd.models.retrieval.saved import FACTS, SHIPPED
-from deepxrd.predict import Predictor
-from deepxrd.provenance import git_commit, machine
+from deepxrd.models.candidates import Retrieval, RetrievalModel
+from deepxrd.models.candidates.saved import FACTS, SHIPPED
+from deepxrd.prediction.predictor import Predictor
+from deepxrd.runs.finished import Finished
 from deepxrd.sources.files import FilesSource
 from deepxrd.xrd import XrdSettings
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from deepxrd.files import file_hash
-from deepxrd.models.retrieval.geometry import Geometries
-from deepxrd.models.retrieval.saved import FACTS, SHIPPED, load, save
+from deepxrd.io.files import file_hash
+from deepxrd.models.candidates.geometry import Geometries
+from deepxrd.models.candidates.saved import FACTS, SHIPPED, load, save
 
 _LARGEST = 20e6  # bytes, of all files
 

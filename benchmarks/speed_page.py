@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepxrd.files import write_text
+from deepxrd.io.files import write_text
 
 TOLERANCE = {"ours-32": (1e-4, 1e-2, 5e-3), "ours": (1e-3, 1e-2, 5e-3)}
 """How far a loss may be from the plain way's: in the first step, in steps 2 to 4, and in the mean of all."""
@@ -244,7 +244,7 @@ def startup(result: dict[str, Any]) -> str:
 
 Cold: the system's file cache emptied before, the slower of two; `predict` with a network (`--checkpoint`). `--help`
 imports none of torch, NumPy or pandas, and `predict` neither pymatgen nor Lightning (tests hold both). What `predict`
-spends on imports, by `python -X importtime -m deepxrd.cli predict …`, each with all that it imports:
+spends on imports, by `python -X importtime -m deepxrd.cli.main predict …`, each with all that it imports:
 
 {table(("package", "ms"), result["imports_ms"].items())}"""
 

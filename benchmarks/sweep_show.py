@@ -17,9 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from deepxrd.files import file_hash, write_json
-from deepxrd.provenance import run_facts
-from deepxrd.sweep_folder import DONE, SweepFolder
+from deepxrd.io.files import file_hash, write_json
+from deepxrd.io.provenance import run_facts
+from deepxrd.runs.sweep_folder import DONE, SweepFolder
 
 _TO_FAIL = "depth-15_lr-0.002_batch_size-64"
 _CELLS = ("model.depth=10,15", "optimizer.lr=0.001,0.002", "data.batch_size=64,128")

@@ -13,8 +13,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from deepxrd.cli.exit_codes import run_hydra
 from deepxrd.config import conf_dir, register
-from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
 
 register()
@@ -28,8 +28,8 @@ def evaluate(cfg: DictConfig) -> float | None:
     from deepxrd.analysis import evaluation_tables as make
     from deepxrd.analysis.tables import show
     from deepxrd.evaluation.compare import compare
-    from deepxrd.evaluation.finished import Finished
     from deepxrd.evaluation.run import evaluate as run_evaluation
+    from deepxrd.runs.finished import Finished
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     _refuse_unclear([key for key in _WHAT if plain[key]])
@@ -66,7 +66,7 @@ def _with_settings_of_run(arguments: list[str]) -> list[str]:
     Before Hydra looks at the command line, so that ``source.path=…`` is a setting of the run's source, and so that
     Hydra makes no folder where there is no run.
     """
-    from deepxrd.evaluation.finished import Finished
+    from deepxrd.runs.finished import Finished
 
     given = dict(text.split("=", 1) for text in arguments if "=" in text)
     what = [key for key in _WHAT if given.get(key) not in (None, "", "null")]

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepxrd.config.instantiate import build
 from deepxrd.errors import ConfigError
-from deepxrd.instantiate import build
 from deepxrd.metrics import cosine_distance, mean_squared_error, pearson_distance
 from deepxrd.metrics.distances import (
     at_least_float32,

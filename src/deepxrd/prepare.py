@@ -8,8 +8,8 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from deepxrd.cli.exit_codes import run_hydra
 from deepxrd.config import CardConfig, conf_dir, register
-from deepxrd.entry import run_hydra
 
 register()
 
@@ -17,7 +17,7 @@ register()
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="prepare")
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
-    from deepxrd.card import refuse_unusable, write_card
+    from deepxrd.analysis.data_card_files import refuse_unusable, write_card
     from deepxrd.training.assemble import make_datamodule
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)

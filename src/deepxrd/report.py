@@ -10,8 +10,8 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from deepxrd.cli.exit_codes import run_hydra
 from deepxrd.config import conf_dir, register
-from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
 
 register()

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from deepxrd.cli.exit_codes import run_hydra
 from deepxrd.config import conf_dir
-from deepxrd.entry import run_hydra
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
@@ -59,7 +59,7 @@ def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:
-    if str(model.get("_target_")).startswith(("deepxrd.models.baselines.", "deepxrd.models.retrieval.")):
+    if str(model.get("_target_")).startswith(("deepxrd.models.baselines.", "deepxrd.models.candidates.")):
         choice = HydraConfig.get().runtime.choices["model"]
         msg = f"model={choice} is fitted where it is evaluated: use python -m deepxrd.evaluate model={choice}"
         raise ConfigError(msg)

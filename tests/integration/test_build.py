@@ -14,7 +14,7 @@ import pytest
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.data import BuildOptions, PatternStore, Selection, build, ensure_store
-from deepxrd.files import file_hash
+from deepxrd.io.files import file_hash
 from deepxrd.sources import FilesSource, PrototypeSource, Source
 from deepxrd.xrd import XrdSettings
 

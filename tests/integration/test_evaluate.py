@@ -13,7 +13,7 @@ import pytest
 
 from deepxrd import evaluate, train
 from deepxrd.evaluation.baselines import baseline_nodes
-from deepxrd.files import file_hash
+from deepxrd.io.files import file_hash
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Refuse = Callable[..., str]

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.predict import Predictor, RetrievalPredictor, load_predictor
-from deepxrd.screening import screen
+from deepxrd.prediction.predictor import Predictor, RetrievalPredictor, load_predictor
+from deepxrd.prediction.screening import screen
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -83,7 +83,7 @@ def test_processes_that_share_a_file_write_what_one_writes(trained: Path, tmp_pa
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
-    listed = "import sys, deepxrd.cli as c\ntry: c.main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    listed = "import sys, deepxrd.cli.main as c\ntry: c.main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", listed], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: deepxrd")
     heavy = {"torch", "numpy", "pandas", "pyarrow", "pymatgen", "matplotlib", "pytorch_lightning", "hydra", "rich"}
@@ -92,7 +92,7 @@ def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shipped", [False, True])
 def test_predicting_imports_no_package_of_training(trained: Path, tmp_path: Path, *, shipped: bool) -> None:
-    listed = "import sys, deepxrd.cli as c\nc.main(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)"
+    listed = "import sys, deepxrd.cli.main as c\nc.main(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)"
     arguments = ["predict", "SrTiO3"]
     unwanted = {"pytorch_lightning", "torchmetrics", "hydra", "wandb", "ase"}
     if not shipped:

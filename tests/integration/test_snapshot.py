@@ -11,7 +11,7 @@ import pytest
 
 from deepxrd.chem import parse_formula
 from deepxrd.data import PatternStore, Split, indices
-from deepxrd.models.retrieval.saved import SHIPPED, load
+from deepxrd.models.candidates.saved import SHIPPED, load
 from deepxrd.xrd import find_peaks
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

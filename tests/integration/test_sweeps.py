@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from wandb.proto import wandb_internal_pb2
 
-from deepxrd.files import file_hash
-from deepxrd.sweep_folder import DONE, FAILED, NOT_RUN, SweepFolder
+from deepxrd.io.files import file_hash
+from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, SweepFolder
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 CELLS = ["-m", "loss=mse,cosine", "seed=1,2", "threads=1"]

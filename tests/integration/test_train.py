@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepxrd.files import file_hash
+from deepxrd.io.files import file_hash
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -63,7 +63,7 @@ def test_train_composes_its_configuration_from_the_wheel(installed: Path) -> Non
 
 
 def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> None:
-    shown = run(installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "NaCl", "--out", "shipped")
+    shown = run(installed, "-m", "deepxrd.cli.main", "predict", "SrTiO3", "NaCl", "--out", "shipped")
     assert "SrTiO3\n  expected F1 of the peaks" in shown
     assert "NaCl\n  not known" in shown
     with (installed / "shipped/peaks.csv").open() as stream:
@@ -75,7 +75,7 @@ def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> N
 
 def test_predict_works_from_the_wheel(installed: Path, trained: Path) -> None:
     checkpoint = str(trained / "checkpoints/best.ckpt")
-    shown = run(installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", "out")
+    shown = run(installed, "-m", "deepxrd.cli.main", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", "out")
     assert shown.startswith("SrTiO3\n  2θ (deg)  intensity\n")
     assert (installed / "out/SrTiO3.png").stat().st_size > 10_000
     assert (installed / "site/bin/deepxrd").exists()

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepxrd.files import atomic_path
+from deepxrd.io.files import atomic_path
 from deepxrd.xrd import XrdSettings, find_peaks
 
 TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from deepxrd.analysis.sweep_scores import SweepScores
 from deepxrd.analysis.sweep_tables import heading, key_name, number
 from deepxrd.analysis.tables import higher_is_better
-from deepxrd.sweep_folder import DONE
+from deepxrd.runs.sweep_folder import DONE
 
 _COLOURS = "viridis"
 _DARK = 0.55  # share of the colour scale below which text on it is white

@@ -9,7 +9,7 @@ from deepxrd.analysis import sweep_tables as tables
 from deepxrd.analysis.figures import save
 from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
-from deepxrd.files import atomic_path, write_text
+from deepxrd.io.files import atomic_path, write_text
 
 
 def write_report(scores: SweepScores, out: Path) -> Path:

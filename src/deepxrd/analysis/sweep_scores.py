@@ -16,7 +16,7 @@ from deepxrd.analysis.tables import higher_is_better
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
-from deepxrd.sweep_folder import DONE, METRICS, NOT_RUN, PER_SAMPLE, Cell, SweepFolder
+from deepxrd.runs.sweep_folder import DONE, METRICS, NOT_RUN, PER_SAMPLE, Cell, SweepFolder
 
 _PAPER_TABLES = {
     "table3": ("Table 3", "paper_table3.csv", ("data",), "loss"),

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from deepxrd.analysis.sweep_scores import SweepScores
 from deepxrd.analysis.tables import higher_is_better
-from deepxrd.sweep_folder import DONE
+from deepxrd.runs.sweep_folder import DONE
 
 _NAMES = {
     "model.depth": "layers",

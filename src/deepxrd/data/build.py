@@ -18,9 +18,9 @@ from deepxrd.data.selection import Selected, Selection, select
 from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, store_id
 from deepxrd.data.workers import BuildOptions, workers
 from deepxrd.errors import SelectionError
-from deepxrd.files import atomic_path, file_hash, locked, write_json
-from deepxrd.progress import progress_bar
-from deepxrd.provenance import versions
+from deepxrd.io.files import atomic_path, file_hash, locked, write_json
+from deepxrd.io.progress import progress_bar
+from deepxrd.io.provenance import versions
 from deepxrd.sources import Source, StructureRecord
 from deepxrd.xrd import XrdSettings, engine_identity, simulate
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import parse_formula
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
-from deepxrd.files import atomic_path, value_hash
+from deepxrd.io.files import atomic_path, value_hash
 
 PARTS = ("train", "val", "test")
 NO_PART = "none"

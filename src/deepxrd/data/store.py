@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, OneHotEncoding
 from deepxrd.errors import StoreError
-from deepxrd.files import file_hash, value_hash
+from deepxrd.io.files import file_hash, value_hash
 from deepxrd.xrd import XrdSettings
 
 FORMAT = 1

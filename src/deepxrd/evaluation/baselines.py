@@ -8,17 +8,17 @@ from typing import Any
 import yaml
 
 from deepxrd.config import conf_dir
+from deepxrd.config.instantiate import build
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task
-from deepxrd.files import value_hash, write_json
-from deepxrd.instantiate import build
+from deepxrd.io.files import value_hash, write_json
 from deepxrd.metrics import CURVE_TOLERANCES_DEG
 from deepxrd.models.baselines import Baseline
 
 FORMAT = 1
 """Raised whenever a baseline, or a score, would give other numbers for the same data."""
-PACKAGES = ("deepxrd.models.baselines.", "deepxrd.models.retrieval.")
+PACKAGES = ("deepxrd.models.baselines.", "deepxrd.models.candidates.")
 
 
 def baseline_nodes() -> dict[str, dict[str, Any]]:

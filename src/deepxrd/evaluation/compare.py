@@ -10,9 +10,9 @@ import numpy as np
 from deepxrd.analysis import evaluation_tables as tables
 from deepxrd.analysis.tables import COLUMNS, higher_is_better
 from deepxrd.errors import ConfigError
-from deepxrd.evaluation.finished import Finished
-from deepxrd.files import write_json, write_text
+from deepxrd.io.files import write_json, write_text
 from deepxrd.metrics.bootstrap import paired_difference
+from deepxrd.runs.finished import Finished
 
 _SHOWN = 5  # compositions named in a message
 

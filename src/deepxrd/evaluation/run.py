@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
 from deepxrd.errors import CheckpointError, ConfigError
-from deepxrd.evaluation import baselines, report
-from deepxrd.evaluation.finished import CONFIG, METRICS, Finished
+from deepxrd.evaluation import baselines
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task, in_parts
-from deepxrd.files import write_json, write_text
+from deepxrd.io.files import write_json, write_text
+from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
-from deepxrd.predict import Predictor
-from deepxrd.provenance import run_facts
+from deepxrd.prediction.predictor import Predictor
+from deepxrd.runs.finished import CONFIG, METRICS, Finished
 from deepxrd.training.assemble import make_datamodule
 
 FACTS = "run.json"
@@ -80,23 +80,23 @@ def evaluate(
 
     data, label = cfg["data"]["name"], model.label
     summary, per_sample = score(task, predicted, label=label, n_resamples=options.n_resamples, fallbacks=fallbacks)
-    report.write_predictions(predicted, per_sample, out)
+    output.write_predictions(predicted, per_sample, out)
     table2 = None
     if options.table2:
-        table2 = report.write_table2(
+        table2 = output.write_table2(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
     models = {label: summary}
     for name in beside:
         if name != label:
             models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
-    report.write_scores(models, out)
+    output.write_scores(models, out)
     if options.cases:
-        report.write_cases(task, predicted, pick_cases(per_sample), out)
+        output.write_cases(task, predicted, pick_cases(per_sample), out)
         more = task.outside_the_test(PAPER_FORMULAS)  # not scored, since a network may have learned them
         if len(more.targets):
             cases = {formula.reduced: place for place, formula in enumerate(more.formulas)}
-            report.write_cases(more, model.predict(more)[0], cases, out)
+            output.write_cases(more, model.predict(more)[0], cases, out)
     metrics = {
         "data": data,
         **model.facts,

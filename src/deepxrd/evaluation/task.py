@@ -13,8 +13,8 @@ from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.data import other_structures
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.split import PARTS
+from deepxrd.io.progress import progress_bar
 from deepxrd.models.baselines import Baseline, Reference, Truth
-from deepxrd.progress import progress_bar
 
 _AT_ONCE = 512  # samples between two steps of a progress bar
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
+from deepxrd.io.progress import progress_bar
 from deepxrd.matching.measured import Target
-from deepxrd.predict import PatternPredictor, Predictions
-from deepxrd.progress import progress_bar
+from deepxrd.prediction.predictor import PatternPredictor, Predictions
 from deepxrd.xrd import XrdSettings
 
 MAX_STRAIN = 0.02

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from deepxrd.analysis.figures import PREDICTED_COLOUR, TRUE_COLOUR, save
 from deepxrd.chem import Formula
 from deepxrd.errors import FormulaError
-from deepxrd.files import atomic_path
-from deepxrd.formula_table import read_formulas
+from deepxrd.io.files import atomic_path
+from deepxrd.io.formula_table import read_formulas
 from deepxrd.matching.measured import Target, prepare, read_measured, wavelength
 from deepxrd.matching.ranking import MAX_STRAIN, Fit, compared, rank, scaled
-from deepxrd.predict import PatternPredictor
+from deepxrd.prediction.predictor import PatternPredictor
 
 RANKING, FIGURE = "ranking.csv", "fits.png"
 _SHOWN = 3  # in the figure
@@ -38,7 +38,7 @@ def match_to_folder(
     Args:
         predictor: of the patterns.
         measured: a text file; see :func:`deepxrd.matching.read_measured`.
-        candidates: formulas, or a table of them; see :func:`deepxrd.formula_table.read_formulas`.
+        candidates: formulas, or a table of them; see :func:`deepxrd.io.formula_table.read_formulas`.
         folder: for ``ranking.csv`` and ``fits.png``.
         radiation: of the measurement, the name of a tube or a wavelength in Å; None for that of the predictions.
         max_strain: how far all lengths of a predicted cell may be off.

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from deepxrd.sweep_folder import SweepFolder, cell_name
+from deepxrd.runs.sweep_folder import SweepFolder, cell_name
 from deepxrd.sweeps.resolvers import register
 from deepxrd.sweeps.watch import SweepWatch
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepxrd.files import locked, value_hash, write_json, write_text
-from deepxrd.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, STOPPED, Cell, SweepFolder
+from deepxrd.io.files import locked, value_hash, write_json, write_text
+from deepxrd.runs.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, STOPPED, Cell, SweepFolder
 from deepxrd.sweeps.fingerprint import fingerprint
 from deepxrd.training import assemble
 from deepxrd.training.run import CONFIG, fit_and_test

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import deepxrd
-from deepxrd.files import value_hash
+from deepxrd.io.files import value_hash
 
-_CODE = ("chem/*.py", "data/*.py", "losses.py", "metrics/*.py", "models/*.py", "training/*.py", "xrd/*.py")
+_CODE = ("chem/*.py", "data/*.py", "losses.py", "metrics/*.py", "models/paper/*.py", "training/*.py", "xrd/*.py")
 _NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "threads")
 """Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
 _NO_MATTER_IN_TRAINER = ("enable_progress_bar", "log_every_n_steps")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from deepxrd import config
-from deepxrd.files import value_hash
+from deepxrd.config import schema as config
+from deepxrd.io.files import value_hash
 from deepxrd.sweeps.share import runs_at_once
 
 

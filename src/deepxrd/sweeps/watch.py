@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from deepxrd.errors import DeepXRDError
-from deepxrd.sweep_folder import FAILED, SweepFolder
+from deepxrd.runs.sweep_folder import FAILED, SweepFolder
 
 _EVERY_S = 0.5
 _SHOWN = 5

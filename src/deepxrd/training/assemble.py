@@ -13,10 +13,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar, Timer
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.config.instantiate import build
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import ConfigError
-from deepxrd.instantiate import build
 from deepxrd.sources import Source
 from deepxrd.training.callbacks import RunFacts, StepSeed, StopOnNaN
 from deepxrd.training.module import DeepXRDModule

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from deepxrd.chem import OneHotEncoding
+from deepxrd.config.instantiate import build
 from deepxrd.errors import ConfigError
-from deepxrd.instantiate import build
 from deepxrd.metrics.running import PatternScores, SampleMean
-from deepxrd.models import channels_last, to_patterns
+from deepxrd.models.paper import channels_last, to_patterns
 from deepxrd.xrd import XrdSettings
 
 

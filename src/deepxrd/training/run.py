@@ -20,11 +20,11 @@ from rich.console import Console
 from deepxrd.analysis import figures
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError
-from deepxrd.files import atomic_path, write_json, write_text
-from deepxrd.memory import keep_freed_memory
+from deepxrd.io.files import atomic_path, write_json, write_text
+from deepxrd.io.memory import keep_freed_memory
+from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import score_patterns
-from deepxrd.models import load_checkpoint
-from deepxrd.provenance import run_facts
+from deepxrd.models.paper import load_checkpoint
 from deepxrd.training import assemble
 from deepxrd.training.module import DeepXRDModule
 from deepxrd.training.quiet import quiet

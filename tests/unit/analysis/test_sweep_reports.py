@@ -13,7 +13,7 @@ from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_report import write_report
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
 from deepxrd.errors import ConfigError
-from deepxrd.sweep_folder import SweepFolder
+from deepxrd.runs.sweep_folder import SweepFolder
 
 KEYS = ["model.depth", "optimizer.lr", "data.batch_size"]
 Made = Callable[..., Path]

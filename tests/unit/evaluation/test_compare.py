@@ -7,7 +7,7 @@ import pytest
 
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.compare import compare
-from deepxrd.evaluation.finished import Finished
+from deepxrd.runs.finished import Finished
 
 N = 60
 

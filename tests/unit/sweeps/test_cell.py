@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from deepxrd.files import file_hash
-from deepxrd.sweep_folder import DONE, FAILED, SweepFolder
+from deepxrd.io.files import file_hash
+from deepxrd.runs.sweep_folder import DONE, FAILED, SweepFolder
 from deepxrd.sweeps import cell as cells
 from deepxrd.training import run
 

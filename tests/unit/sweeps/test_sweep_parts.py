@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepxrd.errors import ConfigError
-from deepxrd.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, NOT_RUN, STOPPED, Cell, SweepFolder, cell_name
+from deepxrd.runs.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, NOT_RUN, STOPPED, Cell, SweepFolder, cell_name
 from deepxrd.sweeps import fingerprint as prints
 from deepxrd.sweeps import share
 from deepxrd.sweeps.callback import name_of, plan

@@ -1,0 +1,1 @@
+"""The command ``deepxrd``, and the exit codes of all commands."""

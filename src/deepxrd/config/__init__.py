@@ -1,0 +1,5 @@
+"""The configuration: where it lies, its schema, and what may be made from it."""
+
+from deepxrd.config.schema import EVALUATION, CardConfig, EvaluateOptions, conf_dir, register
+
+__all__ = ["EVALUATION", "CardConfig", "EvaluateOptions", "conf_dir", "register"]

@@ -1,0 +1,68 @@
+"""From a node of plain values to the object it describes: the one place where ``_target_`` is followed."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from deepxrd.errors import ConfigError, DeepXRDError
+
+T = TypeVar("T")
+
+_MOVED = {
+    "deepxrd.models.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
+    "deepxrd.models.resnet.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
+    "deepxrd.models.retrieval.Retrieval": "deepxrd.models.candidates.Retrieval",
+}
+"""Names that classes had when older checkpoints and runs were made, and the names they have now."""
+
+
+def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
+    """Make the object that a ``_target_`` node describes.
+
+    The class is checked before it is called, so that a node from a foreign checkpoint can only make what the place
+    asks for.
+
+    Args:
+        node: ``_target_``, the class's full name, and its arguments.
+        expected: what the class must be a subclass of.
+        extra: further arguments; they win over the node's.
+
+    Raises:
+        ConfigError: there is no such class, it is of another kind, or does not take these arguments.
+    """
+    arguments = {**node, **extra}
+    target = current_name(str(arguments.pop("_target_", None)))
+    found = _locate(target)
+    if not (isinstance(found, type) and issubclass(found, expected)):
+        msg = f"{target!r} is no {expected.__name__}; set _target_ to the full name of one"
+        raise ConfigError(msg)
+    try:
+        inspect.signature(found).bind(**arguments)
+    except TypeError as error:
+        msg = f"{target} does not take these settings ({error}): {sorted(map(str, arguments))}"
+        raise ConfigError(msg) from error
+    try:
+        return found(**arguments)
+    except (TypeError, ValueError) as error:  # a value that the class refuses, such as a word for a number
+        if isinstance(error, DeepXRDError):
+            raise
+        shown = {key: value for key, value in node.items() if key != "_target_"}
+        msg = f"{target} refuses these settings: {error}; given {shown}"
+        raise ConfigError(msg) from error
+
+
+def current_name(target: str) -> str:
+    """The name that a class has now, from the one that it had when a checkpoint was made."""
+    return _MOVED.get(target, target)
+
+
+def _locate(target: str) -> object:
+    module_name, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        msg = f"cannot find {target!r}: {error}"
+        raise ConfigError(msg) from error

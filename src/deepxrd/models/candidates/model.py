@@ -1,0 +1,177 @@
+"""The model as a whole: fit and predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.errors import ConfigError
+from deepxrd.models.baselines import MeanPattern, Reference
+from deepxrd.models.baselines.volumes import AdditiveVolumes
+from deepxrd.models.candidates.candidates import TemplateLibrary
+from deepxrd.models.candidates.decode import decode, draw
+from deepxrd.models.candidates.fit import fit_networks
+from deepxrd.models.candidates.geometry import share_geometry
+from deepxrd.models.candidates.network import DIVISOR, RetrievalNet
+from deepxrd.models.candidates.protostructure import protostructures
+from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
+
+FORMAT = 2
+"""Raised whenever the same training part would give other predictions."""
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model says of n compositions.
+
+    Attributes:
+        expected: the expected patterns, ``(n, n_points)`` in 0 to 100.
+        likely: patterns of the peaks that promise the highest F1, likewise.
+        peaks: these peaks: what `find_peaks` finds in ``likely``.
+        peak_probability: of each, that a true one is within 1°, ``(n, width)``; 0 where there is padding.
+        expected_f1: mean over tolerances of 2, 1 and 0.5°, ``(n,)``; 0 where nothing is known.
+        known: whether other compositions of the stoichiometry, and others with each of the elements, were learned
+            from, ``(n,)``; where not, both patterns are the mean training pattern.
+    """
+
+    expected: NDArray[np.float32]
+    likely: NDArray[np.float32]
+    peaks: Peaks
+    peak_probability: NDArray[np.float64]
+    expected_f1: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalModel:
+    """Candidate structures from like compositions, weighed by a network.
+
+    Attributes:
+        library: structures to substitute into.
+        volumes: of the candidates.
+        nets: what weighs them: networks that were trained apart, whose answers are averaged.
+        mean: the mean training pattern, ``(n_points,)``.
+        lonely: training compositions that nothing else in the library is like, and for each the mean of all others.
+        xrd: settings of the patterns.
+    """
+
+    library: TemplateLibrary
+    volumes: TemplateVolumes
+    nets: tuple[RetrievalNet, ...]
+    mean: NDArray[np.float32]
+    lonely: dict[Formula, NDArray[np.float32]]
+    xrd: XrdSettings
+
+    @classmethod
+    def fit(cls, reference: Reference, *, seed: int = 0, epochs: int = 4, batch: int = 64, members: int = 1) -> Self:
+        """Learn from the training part; the same seed gives the same numbers.
+
+        Args:
+            reference: the training part.
+            seed: of all that is drawn.
+            epochs: of the training of each network.
+            batch: compositions at a time.
+            members: how many networks to train.
+
+        Raises:
+            ConfigError: the grid does not suit the network, or a number makes no sense.
+        """
+        check_grid(reference.xrd)
+        check_numbers(epochs=epochs, batch=batch, members=members)
+        additive = AdditiveVolumes(reference.formulas, reference.crystals)
+        library = TemplateLibrary(reference.formulas, reference.crystals, protostructures(reference.crystals), additive)
+        volumes = library.fit_volumes(seed=seed)
+        nets = fit_networks(reference, library, volumes, seed=seed, epochs=epochs, batch=batch, members=members)
+        distinct = list(reference.rows_of)
+        alone = [f for f, known in zip(distinct, library.known(distinct), strict=True) if not known]
+        if len(distinct) == 1:
+            alone = []  # there is nothing else whose mean could be taken
+        pattern = MeanPattern().fit(reference)
+        lonely = dict(zip(alone, pattern.predict(alone), strict=True))
+        total = np.asarray(np.sum(reference.patterns, axis=0, dtype=np.float64))
+        return cls(library, volumes, nets, normalise(total[None])[0], lonely, reference.xrd)
+
+    def predict(self, formulas: Sequence[Formula]) -> Prediction:
+        """Patterns and peaks of compositions; what is known of their own structures is not used."""
+        n = len(formulas)
+        expected = np.empty((n, self.xrd.n_points), dtype=np.float32)
+        density = np.zeros((n, self.xrd.n_points))
+        known = self.library.known(formulas)
+        for row in np.flatnonzero(~known).tolist():
+            expected[row] = self.lonely.get(formulas[row], self.mean)
+        rows = np.flatnonzero(known)
+        for start in range(0, len(rows), _AT_ONCE):
+            part = rows[start : start + _AT_ONCE]
+            sound, expected[part], density[part] = self._ask([formulas[row] for row in part])
+            for row in part[~sound]:
+                expected[row] = self.mean
+            known[part[~sound]] = False
+        peaks, probability, f1 = decode(density, expected, self.xrd)
+        likely = draw(peaks, self.xrd)
+        likely[~known] = expected[~known]
+        if not known.all():  # all peaks anew, since those of mean patterns may be more than were decoded
+            peaks = find_peaks(likely, self.xrd.two_theta_deg)
+            padded = np.zeros_like(peaks.intensity)
+            width = min(probability.shape[1], padded.shape[1])
+            padded[known, :width] = probability[known, :width]
+            probability, f1 = padded, np.where(known, f1, 0.0)
+        return Prediction(expected, likely, peaks, probability, f1, known)
+
+    @torch.no_grad()
+    def _ask(self, formulas: Sequence[Formula]) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float64]]:
+        """Whether any candidate could be simulated; patterns in 0 to 100; density of peaks."""
+        found = self.library.candidates(formulas, self.volumes)
+        # as rounded in training
+        simulated = self.library.patterns(found, self.xrd).astype(np.float16).astype(np.float32)
+        elements = np.concatenate([found.old, found.new], axis=2)
+        mask = np.asarray(simulated.any(axis=2))
+        sound = np.asarray(mask.any(axis=1))
+        mask[~sound, 0] = True  # attention to nothing at all is not a number
+        inputs = [torch.from_numpy(each) for each in (found.features, elements, mask, simulated)]
+        outputs = [net(*inputs) for net in self.nets]
+        pattern = torch.stack([out.pattern for out in outputs]).mean(0)
+        density = torch.stack([out.peaks.sigmoid() for out in outputs]).double().mean(0)
+        return sound, normalise(np.maximum(pattern.numpy(), 0.0)), density.numpy()
+
+    def compact(self) -> Self:
+        """A model that is much smaller and nearly as good: shared positions of sites, and weights in half precision.
+
+        See :func:`deepxrd.models.candidates.geometry.share_geometry`.
+        """
+        nets = []
+        for net in self.nets:
+            rounded = {key: each.half().to(each.dtype) for key, each in net.state_dict().items()}
+            nets.append(RetrievalNet.with_weights(rounded, self.library.width, self.xrd.two_theta_deg))
+        return replace(self, library=share_geometry(self.library, self.xrd), nets=tuple(nets))
+
+
+def check_grid(xrd: XrdSettings) -> None:
+    """Find out before hours of training.
+
+    Raises:
+        ConfigError: the grid does not suit the network.
+    """
+    if xrd.axis != "two_theta" or xrd.n_points % DIVISOR:
+        msg = f"the retrieval model needs xrd.axis=two_theta and xrd.n_points a multiple of {DIVISOR}, not "
+        msg += f"{xrd.axis} and {xrd.n_points}"
+        raise ConfigError(msg)
+
+
+def check_numbers(**numbers: int) -> None:
+    """Make sure that all are at least 1.
+
+    Raises:
+        ConfigError: one is not; the message names it.
+    """
+    for name, value in numbers.items():
+        if value < 1:
+            msg = f"model.{name} must be 1 or more, not {value}"
+            raise ConfigError(msg)

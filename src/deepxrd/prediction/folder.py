@@ -1,0 +1,75 @@
+"""Predictions of a few formulas, for people: a folder of tables and figures."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.io.files import atomic_path
+from deepxrd.prediction.predictor import PatternPredictor, Predictions
+from deepxrd.xrd import XrdSettings, find_peaks
+
+
+def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[np.float64]:
+    """Peaks of one pattern by angle: 2θ (degrees), intensity and, where the predictor knows it, probability."""
+    position, height = find_peaks(predictions.patterns[row : row + 1], xrd.two_theta_deg).of(0)
+    columns = [position, height]
+    if predictions.peak_probability is not None:
+        columns.append(predictions.peak_probability[row, : len(position)])
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 10) -> str:
+    """How sure the prediction is, and the n strongest peaks."""
+    lines, columns = [], predictions.columns
+    if "known" in columns and not columns["known"][row]:
+        return (
+            "  not known: nothing of this stoichiometry, or with one of the elements, was learned from;\n"
+            "  the files hold the mean of all training patterns, which tells nothing of this formula"
+        )
+    if "expected_f1" in columns:
+        lines.append(
+            f"  expected F1 of the peaks (mean over 2°, 1° and 0.5°): {float(columns['expected_f1'][row]):.2f}"
+        )
+    peaks = peak_table(predictions, row, xrd)
+    sure = peaks.shape[1] > 2  # noqa: PLR2004 - the third column
+    lines.append("  2θ (deg)  intensity" + ("  probability" if sure else ""))
+    strongest = peaks[np.argsort(-peaks[:, 1], kind="stable")[:n]]
+    lines += [f"  {peak[0]:8.2f}  {peak[1]:9.1f}" + (f"  {peak[2]:11.2f}" if sure else "") for peak in strongest]
+    return "\n".join(lines)
+
+
+def predict_to_folder(predictor: PatternPredictor, formulas: list[Formula], folder: Path) -> Predictions:
+    """Write a CSV and a PNG per formula, and one ``peaks.csv``; returns what they were made from."""
+    from deepxrd.analysis import figures
+
+    predictions, xrd = predictor.predict(formulas), predictor.xrd
+    header = ",".join(["two_theta_deg", "intensity", *predictions.further])
+    for row, formula in enumerate(formulas):
+        curves = [predictions.patterns[row], *(each[row] for each in predictions.further.values())]
+        with atomic_path(folder / f"{formula}.csv") as temporary:
+            table = np.column_stack([xrd.two_theta_deg, *curves])
+            np.savetxt(temporary, table, "%.4f", delimiter=",", header=header, comments="")
+        expected = predictions.further["expected"][row] if "expected" in predictions.further else None
+        figure = figures.predicted_pattern(_title(predictions, row, formula), curves[0], xrd, expected=expected)
+        figures.save(figure, folder / f"{formula}.png")
+    with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        known = predictions.peak_probability is not None
+        writer.writerow(["formula", "two_theta_deg", "intensity", *(["probability_within_1deg"] if known else [])])
+        for row, formula in enumerate(formulas):
+            for position, *rest in peak_table(predictions, row, xrd):
+                writer.writerow([formula, f"{position:.3f}", *(f"{value:.2f}" for value in rest)])
+    return predictions
+
+
+def _title(predictions: Predictions, row: int, formula: Formula) -> str:
+    columns = predictions.columns
+    if "known" in columns and not columns["known"][row]:
+        return f"{formula}: not known; the mean of all training patterns"
+    sure = f", expected F1 of its peaks {float(columns['expected_f1'][row]):.2f}" if "expected_f1" in columns else ""
+    return f"{formula}: predicted pattern{sure}"

@@ -1,0 +1,238 @@
+"""Formulas to patterns from Python: load once, predict many times."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula, parse_formula
+from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.io.files import file_hash
+from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
+from deepxrd.xrd import XrdSettings
+
+if TYPE_CHECKING:
+    from deepxrd.models.candidates import RetrievalModel
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a predictor says of n formulas.
+
+    Attributes:
+        patterns: ``(n, n_points)`` float32, from 0 to 100.
+        columns: what else it knows of each formula, arrays ``(n,)`` by name.
+        further: other patterns by name, such as the expected one, of the same shape as ``patterns``.
+        peak_probability: of each peak that :func:`deepxrd.xrd.find_peaks` finds in ``patterns``, that a true one is
+            within 1°, ``(n, width)``; None where the predictor does not know.
+    """
+
+    patterns: NDArray[np.float32]
+    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    further: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    peak_probability: NDArray[np.float64] | None = None
+
+
+class PatternPredictor(Protocol):
+    """What all predictors have in common."""
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that its predictions depend on."""
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; FormulaError if it cannot be predicted."""
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """Predict one row per formula; of none, too, so that the columns are known beforehand."""
+
+
+def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool = False) -> PatternPredictor:
+    """Load what predicts.
+
+    Args:
+        path: a checkpoint of `deepxrd.train`, or the folder of a retrieval model; None for the weights that come with
+            the package.
+        device: where a network computes; a retrieval model does so on the CPU.
+        bf16: whether a network computes in bfloat16; a retrieval model does so in float32.
+
+    Raises:
+        CheckpointError: there is nothing at the path that can be loaded.
+        ConfigError: there is no such device, or it is not for this model.
+    """
+    if path is None or path.is_dir():
+        if device != "cpu" or bf16:
+            msg = (
+                f"the retrieval model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or "
+                "give the --checkpoint of a network"
+            )
+            raise ConfigError(msg)
+        return RetrievalPredictor.load(path)
+    return Predictor.load(path, device=device, bf16=bf16)
+
+
+class Predictor:
+    """A trained network behind one call.
+
+    Args:
+        network: what :func:`deepxrd.models.load_network` gives.
+        device: where to compute, such as ``cpu`` or ``cuda``.
+        bf16: compute in bfloat16, which is quicker where the hardware multiplies it; intensities are then off by 0.05
+            of 100 in the mean, and by 2 at most (results/speed.md).
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+
+    def __init__(self, network: SavedNetwork, *, device: str = "cpu", bf16: bool = False) -> None:
+        self._network, self._bf16 = network, bf16
+        try:
+            self._device = torch.device(device)
+            self._net = network.net.to(self._device)
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+            reason = (str(error).splitlines() or [repr(error)])[0]
+            msg = f"cannot compute on device {device!r}: {reason}; cpu always works"
+            raise ConfigError(msg) from error
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu", bf16: bool = False) -> Predictor:
+        """Load a checkpoint, such as ``outputs/…/checkpoints/best.ckpt``.
+
+        Raises:
+            CheckpointError: there is none at the path, or it is none of ours.
+        """
+        return cls(load_network(Path(path)), device=device, bf16=bf16)
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+        return self._network.xrd
+
+    @property
+    def two_theta(self) -> NDArray[np.float64]:
+        """The grid of the patterns, ``(n_points,)``, degrees 2θ."""
+        return self.xrd.two_theta_deg
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights and of what they were made for: equal fingerprints, equal predictions."""
+        described = [str(self._net), self._network.encoding.to_dict(), self.xrd.to_dict(), self._bf16]
+        digest = hashlib.sha256(json.dumps(described).encode())
+        for name, values in self._net.state_dict().items():
+            digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula and make sure that it can be predicted.
+
+        Raises:
+            FormulaError: it cannot be parsed, or does not fit the encoding.
+        """
+        parsed = parse_formula(formula)
+        self._network.encoding.cells(parsed)
+        return parsed
+
+    def patterns(self, formulas: Sequence[str | Formula], *, batch_size: int | None = None) -> NDArray[np.float32]:
+        """Predict one pattern per formula.
+
+        Args:
+            formulas: as text, or parsed.
+            batch_size: formulas at a time; does not change the result. What is quickest, if not given: few on a CPU,
+                whose caches are small.
+
+        Returns:
+            ``(len(formulas), n_points)`` float32, from 0 to 100.
+
+        Raises:
+            FormulaError: one of them cannot be parsed or encoded; the message names it.
+        """
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        out = np.empty((len(parsed), self.xrd.n_points), dtype=np.float32)
+        batch_size = batch_size or (64 if self._device.type == "cpu" else 1024)
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            for start in range(0, len(parsed), batch_size):
+                batch = torch.from_numpy(self._network.encoding.encode(parsed[start : start + batch_size]))
+                raw = self._net(batch.to(self._device).float())
+                out[start : start + batch_size] = to_patterns(raw).cpu().numpy()
+        return out
+
+    def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
+        """The same, as screening takes it; this network knows nothing else."""
+        return Predictions(self.patterns(formulas))
+
+
+class RetrievalPredictor:
+    """A retrieval model behind one call: likely and expected patterns, and how sure they are.
+
+    Args:
+        model: fitted.
+        fingerprint: hash of the model's file of facts, which holds those of all others.
+    """
+
+    def __init__(self, model: RetrievalModel, *, fingerprint: str) -> None:
+        self._model, self.fingerprint = model, fingerprint
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> RetrievalPredictor:
+        """Load the folder of a retrieval model; without one, the weights that come with the package.
+
+        Raises:
+            CheckpointError: it holds none, or a damaged one.
+        """
+        from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
+
+        folder = folder or SHIPPED
+        if not (folder / FACTS).is_file():
+            msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
+            raise CheckpointError(msg)
+        return cls(load(folder), fingerprint=file_hash(folder / FACTS))
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+        return self._model.xrd
+
+    @property
+    def two_theta(self) -> NDArray[np.float64]:
+        """The grid of the patterns, ``(n_points,)``, degrees 2θ."""
+        return self.xrd.two_theta_deg
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; all that can be parsed get a prediction, perhaps with ``known`` false.
+
+        Raises:
+            FormulaError: it cannot be parsed.
+        """
+        return parse_formula(formula)
+
+    def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
+        """Likely patterns, ``(len(formulas), n_points)`` float32, from 0 to 100.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        return self.predict(formulas).patterns
+
+    def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
+        """Likely patterns; and ``expected`` patterns, ``expected_f1``, ``known``, probabilities of peaks.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        found = self._model.predict(parsed)
+        columns: dict[str, NDArray[np.generic]] = {"expected_f1": found.expected_f1, "known": found.known}
+        return Predictions(found.likely, columns, {"expected": found.expected}, found.peak_probability)

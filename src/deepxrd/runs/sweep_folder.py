@@ -1,0 +1,141 @@
+"""The folder of a sweep: ``sweep.json`` names its cells, and each cell has a folder of its own.
+
+A *cell* is one run of a sweep, told from the others by the values of what the sweep varies.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepxrd.errors import ConfigError
+from deepxrd.io.files import value_hash, write_json
+
+SWEEP, CELL, ERROR, METRICS, PER_SAMPLE = "sweep.json", "cell.json", "error.txt", "metrics.json", "per_sample.parquet"
+DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "not finished", "not run"
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        path: its folder.
+        settings: what it is told by, such as ``{"model.depth": 20, "loss": "pearson"}``.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        """`DONE`, `FAILED`, `STOPPED` (running, or killed) or `NOT_RUN`."""
+        if (self.path / ERROR).is_file():
+            return FAILED
+        if (self.path / METRICS).is_file():
+            return DONE
+        return STOPPED if (self.path / CELL).is_file() else NOT_RUN
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``cell.json`` holds; empty if there is none."""
+        return _read(self.path / CELL) if (self.path / CELL).is_file() else {}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` holds."""
+        return _read(self.path / METRICS)
+
+    @property
+    def error(self) -> str:
+        """The last line of ``error.txt``: what went wrong, without the traceback."""
+        return (self.path / ERROR).read_text(encoding="utf-8").strip().rpartition("\n")[2]
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """A sweep as its folder tells it.
+
+    Attributes:
+        path: the folder.
+        table: name of the sweep's configuration, such as ``table4``; None for one made up on the command line.
+        keys: what the sweep varies, in its order.
+        session: of the command that planned it; each start has its own.
+        planned: the cells of the last command.
+    """
+
+    path: Path
+    table: str | None
+    keys: list[str]
+    session: str
+    planned: list[Cell]
+
+    @classmethod
+    def plan(cls, path: Path, cells: list[dict[str, Any]], facts: Mapping[str, Any]) -> SweepFolder:
+        """Write ``sweep.json``.
+
+        Args:
+            path: of the folder.
+            cells: values of each.
+            facts: ``table``, ``keys`` and ``session``, and whatever else is worth keeping.
+        """
+        write_json(path / SWEEP, {**facts, "cells": cells})
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> SweepFolder:
+        """Read ``sweep.json``.
+
+        Raises:
+            ConfigError: the folder holds no sweep.
+        """
+        path = Path(path)
+        if not (path / SWEEP).is_file():
+            msg = f"sweeps={path}: no sweep there, {SWEEP} is missing; give a folder such as outputs/sweeps/table4"
+            raise ConfigError(msg)
+        plan = _read(path / SWEEP)
+        cells = [Cell(path / cell_name(values), values) for values in plan["cells"]]
+        return cls(path, plan["table"], plan["keys"], plan["session"], cells)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The planned cells, then those of earlier commands in the same folder that varied the same."""
+        found = {cell.path: cell for cell in self.planned}
+        for record in sorted(self.path.glob(f"*/{CELL}")):
+            values = _read(record)["values"]
+            if list(values) == self.keys:
+                found.setdefault(record.parent, Cell(record.parent, values))
+        return list(found.values())
+
+    def settled(self) -> list[Cell]:
+        """The planned cells that are done with, one way or the other, in this session."""
+        return [
+            cell
+            for cell in self.planned
+            if (record := cell.record).get("session") == self.session and record["state"] in (DONE, FAILED)
+        ]
+
+
+def cell_name(values: Mapping[str, Any]) -> str:
+    """The name of a cell's folder, such as ``depth-20_lr-0.001_batch_size-64``: readable, and safe on file systems."""
+    last = [key.rpartition(".")[2] for key in values]
+    short = [part if last.count(part) == 1 else key for part, key in zip(last, values, strict=True)]
+    plain = "_".join(f"{key}-{value}" for key, value in zip(short, values.values(), strict=True))
+    name = re.sub(r"[^\w.+-]+", "-", plain)
+    if name == plain and len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{value_hash(dict(values))[:8]}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path} is damaged ({error}); remove it and start the sweep again"
+        raise ConfigError(msg) from error
+    return values

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
 from deepxrd.errors import CheckpointError, ConfigError
-from deepxrd.evaluation import baselines
+from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_json, write_text

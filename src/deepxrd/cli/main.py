@@ -204,7 +204,3 @@ def _tell_skipped(n: int, what: str, first: list[tuple[str, str]]) -> NoReturn:
     if n > len(lines):
         lines.append(f"  and {n - len(lines)} more")
     raise SkippedRowsError(f"{what}:\n" + "\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()

@@ -42,7 +42,7 @@ def test_it_has_parallel_coordinates_of_settings_and_every_score_by_loss(view: d
 
 def test_without_a_login_it_says_how(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deepxrd.cli.main", "dashboard", "--sweep", "table4"],
+        [sys.executable, "-m", "deepxrd.cli", "dashboard", "--sweep", "table4"],
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)},
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

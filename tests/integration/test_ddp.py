@@ -16,7 +16,7 @@ import yaml
 
 from deepxrd.data.datamodule import BatchPositions
 from deepxrd.training import assemble
-from deepxrd.training.module import DeepXRDModule
+from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.run import fit_and_test
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepxrd.chem import OneHotEncoding, parse_formula
+from deepxrd.chem import OneHotEncoding
 from deepxrd.data.build import ensure_store
 from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices
@@ -37,8 +38,7 @@ class PatternDataset(Dataset[Batch]):
     def __init__(self, store: PatternStore, rows: NDArray[np.int64]) -> None:
         self.rows = rows
         self._patterns = store.patterns
-        formulas = [parse_formula(text) for text in store.samples["composition"].iloc[rows]]
-        self._inputs = torch.from_numpy(store.encoding.encode(formulas))
+        self._inputs = torch.from_numpy(store.encoding.encode([store.formulas[row] for row in rows]))
         self._resident: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
@@ -154,6 +154,11 @@ class PatternDataModule(pl.LightningDataModule):
             )
         return self._store
 
+    @cached_property
+    def rows(self) -> dict[str, NDArray[np.int64]]:
+        """Rows of the store in the train, val and test part."""
+        return indices(self.store, self.split)
+
     def prepare_data(self) -> None:
         """Build the store if it is not there."""
         _ = self.store
@@ -161,8 +166,7 @@ class PatternDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature; all parts are cheap
         """Split the store."""
         if not self._datasets:
-            rows = indices(self.store, self.split)
-            self._datasets = {part: PatternDataset(self.store, rows[part]) for part in rows}
+            self._datasets = {part: PatternDataset(self.store, rows) for part, rows in self.rows.items()}
 
     def dataset(self, part: str) -> PatternDataset:
         """The train, val or test part."""

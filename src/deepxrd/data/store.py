@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepxrd.chem import Crystal, OneHotEncoding
+from deepxrd.chem import Crystal, Formula, OneHotEncoding, parse_formula
 from deepxrd.errors import StoreError
 from deepxrd.io.files import file_hash, value_hash
 from deepxrd.xrd import XrdSettings
@@ -87,6 +87,11 @@ class PatternStore:
 
         names = pq.read_schema(self.path / SAMPLES).names
         return pd.read_parquet(self.path / SAMPLES, columns=[n for n in names if n not in STRUCTURE_COLUMNS])
+
+    @cached_property
+    def formulas(self) -> list[Formula]:
+        """The composition of each pattern, parsed once."""
+        return [parse_formula(text) for text in self.samples["composition"]]
 
     def identity(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Which samples these rows are: composition, stoichiometry, material id and number of sites."""

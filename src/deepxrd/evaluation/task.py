@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import Crystal, Formula, parse_formula
+from deepxrd.chem import Crystal, Formula
 from deepxrd.data import other_structures
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.split import PARTS
@@ -30,7 +30,7 @@ class Task:
     def __init__(self, datamodule: PatternDataModule, *, targets: NDArray[np.int64] | None = None) -> None:
         self._datamodule = datamodule
         self.store, self.xrd, self.split = datamodule.store, datamodule.xrd, datamodule.split
-        self.rows: dict[str, NDArray[np.int64]] = {part: datamodule.dataset(part).rows for part in PARTS}
+        self.rows: dict[str, NDArray[np.int64]] = datamodule.rows
         self.targets = self.rows["test"] if targets is None else targets
 
     def outside_the_test(self, compositions: Sequence[str]) -> Task:
@@ -108,7 +108,7 @@ class Task:
         return self.store.crystals()
 
     def _formulas(self, rows: NDArray[np.int64]) -> list[Formula]:
-        return [parse_formula(text) for text in self.store.samples["composition"].iloc[rows]]
+        return [self.store.formulas[row] for row in rows]
 
 
 def in_parts(

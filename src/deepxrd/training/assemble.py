@@ -11,21 +11,27 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar, Timer
 from pytorch_lightning.loggers import CSVLogger, Logger
+from torch import nn
 
 from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
-from deepxrd.config.instantiate import build
+from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import ConfigError
+from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
 from deepxrd.training.callbacks import RunFacts, StepSeed, StopOnNaN
-from deepxrd.training.module import DeepXRDModule
+from deepxrd.training.candidate_data import CandidateDataModule
+from deepxrd.training.candidate_module import CandidateModule
+from deepxrd.training.paper_module import DeepXRDModule
+from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
 
 CHECKPOINTS = "checkpoints"
 CURVES = "curves"
 BEST, LAST = "best", "last"
 _STEPS_PER_LOOK = 10
+_PAPER = {"_target_": "deepxrd.models.paper.DeepXRDNet"}  # of `prepare`, which knows no model
 
 
 def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
@@ -35,7 +41,8 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         ConfigError: a setting cannot be used.
     """
     data = cfg["data"]
-    return PatternDataModule(
+    kind = CandidateDataModule if _weighs_candidates(cfg) else PatternDataModule
+    return kind(
         source=make_source(cfg["source"]),
         selection=Selection(**data["selection"]),
         encoding=make_encoding(data["encoding"]),
@@ -77,17 +84,37 @@ def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
     return OneHotEncoding(elements, int(node["n_counts"]))
 
 
-def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> DeepXRDModule:
-    """A fresh module."""
-    scheduler = cfg["scheduler"]
-    return DeepXRDModule(
-        net=cfg["model"],
-        loss=cfg["loss"],
-        optimizer=cfg["optimizer"],
-        scheduler=scheduler if scheduler and scheduler.get("_target_") else None,
-        encoding=datamodule.encoding.to_dict(),
-        xrd=datamodule.xrd.to_dict(),
+def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternModule:
+    """A fresh module, of the class that trains this kind of network.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    node = cfg["scheduler"]
+    common = {
+        "loss": cfg["loss"],
+        "optimizer": cfg["optimizer"],
+        "scheduler": node if node and node.get("_target_") else None,
+        "xrd": datamodule.xrd.to_dict(),
+    }
+    if not isinstance(datamodule, CandidateDataModule):
+        return DeepXRDModule(net=cfg["model"], encoding=datamodule.encoding.to_dict(), **common)
+    examples, templates = datamodule.dataset("train").examples, datamodule.templates
+    features = examples.features
+    module = CandidateModule(
+        networks=cfg["model"]["networks"], n_features=features.shape[-1], width=templates.library.width, **common
     )
+    module.scale_to(features[examples.mask], templates.mean)
+    return module
+
+
+def module_class(cfg: dict[str, Any]) -> type[PatternModule]:
+    """The class of the module that a configuration trains, for reading its checkpoints."""
+    return CandidateModule if _weighs_candidates(cfg) else DeepXRDModule
+
+
+def _weighs_candidates(cfg: dict[str, Any]) -> bool:
+    return issubclass(class_of(cfg.get("model") or _PAPER, nn.Module), CandidateNet)
 
 
 def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 from deepxrd.errors import TrainingDivergedError
@@ -96,6 +97,22 @@ class CompileNetwork(pl.Callback):
         """Compile in place, so that the names of the weights do not change."""
         if stage == "fit":
             pl_module.net.compile(**self._settings)  # type: ignore[union-attr]
+
+
+class MeanOfWeights(WeightAveraging):
+    """Validate and keep the running mean of the weights instead of the last; ``callbacks=mean_of_weights``.
+
+    Args:
+        decay: share that the mean keeps in each step, once warm.
+        warm_up_steps: after n steps the share is at most n / (n + this), so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, decay: float = 0.998, warm_up_steps: int = 20) -> None:
+        def step(mean: Tensor, new: Tensor, n_averaged: Tensor | int) -> Tensor:
+            n = float(n_averaged)
+            return mean.lerp(new, 1 - min(decay, n / (n + warm_up_steps)))
+
+        super().__init__(use_buffers=False, avg_fn=step)
 
 
 class RunFacts(pl.Callback):

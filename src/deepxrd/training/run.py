@@ -13,6 +13,7 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 import yaml
+from numpy.typing import NDArray
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
@@ -26,12 +27,14 @@ from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.training import assemble
-from deepxrd.training.module import DeepXRDModule
+from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
 from deepxrd.training.wandb_report import report
 
 CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
 METRICS, PER_SAMPLE, FIGURE = "metrics.json", "per_sample.parquet", "figures/test_patterns.png"
+MODEL = "model"
+"""Folder of a model that is more than the network in its checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,8 @@ def fit_and_test(
     keep_freed_memory()
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
-    module = assemble.make_module(cfg, datamodule)
     datamodule.setup()
+    module = assemble.make_module(cfg, datamodule)
     last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
     facts = {"data_hash": datamodule.store.content_hash, "store_id": datamodule.store.id, "seed": cfg["seed"]}
     resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
@@ -108,28 +111,28 @@ def _score(
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
     best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
-    module = DeepXRDModule.load_from_checkpoint(best, map_location="cpu", weights_only=True)
+    module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
-    predicted = torch.cat(module.test_patterns).numpy()
-    dataset, store = datamodule.dataset("test"), datamodule.store
-    true = np.asarray(store.patterns[dataset.rows])
+    outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
+    (_, predicted), *others = outputs.items()  # the first is the model's answer
+    rows, store = datamodule.rows["test"], datamodule.store
+    true = np.asarray(store.patterns[rows])
     scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)
-    per_sample = pd.concat([store.identity(dataset.rows), pd.DataFrame(scores)], axis=1)
+    per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
-        "n_train": len(datamodule.dataset("train")),
-        "n_val": len(datamodule.dataset("val")),
-        "n_test": len(dataset),
+        **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.rows.items()},
         "best_epoch": load_checkpoint(best)["epoch"],
         "epochs": trainer.current_epoch,
         "train_seconds": round(assemble.train_seconds(trainer), 1),
         "parameters": sum(p.numel() for p in module.parameters()),
         "precision": str(trainer.precision),
         "test_loss": logged["test/loss"],
-        "test": {name: float(values.mean()) for name, values in scores.items()},
+        "test": _means(scores),
+        **{f"test_{name}": _means(score_patterns(each, true, datamodule.xrd.two_theta_deg)) for name, each in others},
     }
     if not is_main_process():
         return RunResult(run_dir, metrics, per_sample)
@@ -137,10 +140,15 @@ def _score(
     figures.save(figure, run_dir / FIGURE)
     with atomic_path(run_dir / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
+    module.export(datamodule, run_dir / MODEL)
     if isinstance(logger, WandbLogger):
         report(logger, metrics, per_sample, run_dir / FIGURE)
     write_json(run_dir / METRICS, metrics)  # last of all: a folder with metrics is a run that is done
     return RunResult(run_dir, metrics, per_sample)
+
+
+def _means(scores: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    return {name: float(values.mean()) for name, values in scores.items()}
 
 
 def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
@@ -177,9 +185,9 @@ def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any]
     write_json(path, now)
 
 
-def _announce(datamodule: PatternDataModule, module: DeepXRDModule, cfg: dict[str, Any], run_dir: Path) -> None:
+def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[str, Any], run_dir: Path) -> None:
     """Say in two lines what is about to happen, and where it goes."""
-    n = {part: len(datamodule.dataset(part)) for part in ("train", "val", "test")}
+    n = {part: len(rows) for part, rows in datamodule.rows.items()}
     n_parameters = sum(p.numel() for p in module.parameters())
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.store.path}")

@@ -15,7 +15,7 @@ from deepxrd.data import PatternStore
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
 from deepxrd.training import run as run_module
 from deepxrd.training.callbacks import StepSeed
-from deepxrd.training.module import DeepXRDModule
+from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.run import fit_and_test
 
 Compose = Callable[..., dict[str, Any]]

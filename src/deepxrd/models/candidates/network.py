@@ -71,7 +71,7 @@ class _UNet(nn.Module):
         return out
 
 
-class RetrievalNet(nn.Module):
+class CandidateNet(nn.Module):
     """A transformer over candidates; mixtures of their patterns with learned weights; a U-Net over 2θ.
 
     Args:
@@ -143,21 +143,3 @@ class RetrievalNet(nn.Module):
         out = self.unet(seen, self.pool(torch.cat([(share[..., None] * h).sum(1), new], -1)))
         out = out.view(batch, 2, 2, n_points // 2).permute(0, 1, 3, 2).reshape(batch, 2, n_points)
         return Output(logits, F.relu(mean[:, 0]) * self.gain + 0.3 * out[:, 0], out[:, 1])
-
-
-def losses(out: Output, patterns: Tensor, peaks: Tensor, quality: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss to minimise, and its part that tells how good patterns are: 1 − Pearson correlation.
-
-    Args:
-        out: of the network.
-        patterns: true ones, ``(batch, n_points)``.
-        peaks: 1 where there is a true peak, else 0, ``(batch, n_points)``.
-        quality: mean F1 of each candidate, ``(batch, k)``.
-        mask: where there are candidates, ``(batch, k)``.
-    """
-    wanted = (quality.masked_fill(~mask, -9.0) / 0.08).softmax(-1)
-    choice = -(wanted * out.weight.log_softmax(-1).clamp(min=-30)).sum(-1).mean()
-    a, b = (x - x.mean(-1, keepdim=True) for x in (out.pattern, patterns))
-    pearson = (1 - (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + 1e-9).sqrt()).mean()
-    density = F.binary_cross_entropy_with_logits(out.peaks, peaks, reduction="none").sum(-1).mean() / 16
-    return pearson + 0.6 * density + 0.1 * choice, pearson

@@ -1,0 +1,130 @@
+"""What the networks learn from: candidates of each composition, simulated and compared with the truth, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.io.files import atomic_path
+from deepxrd.io.progress import progress_bar
+from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
+from deepxrd.models.candidates.candidates import N_CANDIDATES, TemplateLibrary
+from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.xrd import Peaks, XrdSettings, find_peaks
+
+_PART_SIZE = 512  # compositions per file of work: a kill loses some seconds
+_SIMULATED = "simulated.npy"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """n compositions with their candidates; k = `N_CANDIDATES`.
+
+    Attributes:
+        features: of each candidate, ``(n, k, n_features)`` float32.
+        elements: atomic numbers, those of the template and then what takes their places, ``(n, k, 2 width)`` uint8.
+        mask: where there are candidates, ``(n, k)``.
+        quality: mean F1 of each candidate over the tolerances, ``(n, k)`` float32.
+        simulated: patterns of the candidates, ``(n, k, n_points)`` float16 in 0 to 1, memory-mapped.
+        patterns: true patterns, ``(n, n_points)`` float32 in 0 to 100; may be memory-mapped.
+        peaks: where the merged peaks of the true patterns are, ``(n, n_points)``.
+    """
+
+    features: NDArray[np.float32]
+    elements: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    quality: NDArray[np.float32]
+    simulated: NDArray[np.float16]
+    patterns: NDArray[np.float32]
+    peaks: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+
+def build_examples(
+    formulas: Sequence[Formula],
+    patterns: NDArray[np.float32],
+    library: TemplateLibrary,
+    volumes: TemplateVolumes,
+    xrd: XrdSettings,
+    folder: Path,
+) -> Examples:
+    """Make the examples of some compositions, or finish and open those that are in the folder.
+
+    Patterns of candidates are kept in a file, 32 kB a composition at 1024 points, and not in memory.
+
+    Args:
+        formulas: n compositions; structures of their own are never among the candidates.
+        patterns: the true patterns, ``(n, n_points)`` in 0 to 100.
+        library: where templates are looked for.
+        volumes: of the candidates.
+        xrd: settings of the patterns.
+        folder: for these inputs and no others; what a killed build left there is used.
+    """
+    shape = len(formulas), N_CANDIDATES, xrd.n_points
+    file, parts = folder / _SIMULATED, []
+    folder.mkdir(parents=True, exist_ok=True)
+    simulated = np.lib.format.open_memmap(file, "r+" if file.is_file() else "w+", np.float16, shape)
+    with progress_bar() as bar:
+        task = bar.add_task("Simulating candidates", total=len(formulas))
+        for start in range(0, len(formulas), _PART_SIZE):
+            chosen = slice(start, start + _PART_SIZE)
+            part = folder / f"part-{start // _PART_SIZE:05d}.npz"
+            if not part.is_file():
+                made = _make_part(formulas[chosen], patterns[chosen], library, volumes, xrd, into=simulated[chosen])
+                simulated.flush()  # type: ignore[attr-defined]
+                with atomic_path(part) as temporary:
+                    np.savez(temporary, **made)  # type: ignore[arg-type]
+            with np.load(part, allow_pickle=False) as read:
+                parts.append({name: read[name] for name in read.files})
+            bar.advance(task, len(formulas[chosen]))
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Examples(**joined, simulated=np.load(file, mmap_mode="r"), patterns=patterns)
+
+
+def _make_part(
+    formulas: Sequence[Formula],
+    patterns: NDArray[np.float32],
+    library: TemplateLibrary,
+    volumes: TemplateVolumes,
+    xrd: XrdSettings,
+    *,
+    into: NDArray[np.float16],
+) -> dict[str, NDArray[np.generic]]:
+    found = library.candidates(formulas, volumes)
+    simulated = library.patterns(found, xrd)
+    into[:] = simulated
+    true = find_peaks(np.asarray(patterns), xrd.two_theta_deg)
+    return {
+        "features": found.features,
+        "elements": np.concatenate([found.old, found.new], axis=2).astype(np.uint8),
+        "mask": simulated.any(axis=2),
+        "quality": _quality(simulated, true, xrd.two_theta_deg),
+        "peaks": _peak_map(true, xrd),
+    }
+
+
+def _quality(simulated: NDArray[np.float32], true: Peaks, two_theta_deg: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Mean F1 of each candidate over the tolerances, ``(n, k)``."""
+    n, k, n_points = simulated.shape
+    ours = find_peaks(100 * simulated.reshape(n * k, n_points), two_theta_deg)
+    theirs = Peaks(
+        np.repeat(true.two_theta_deg, k, axis=0), np.repeat(true.intensity, k, axis=0), np.repeat(true.count, k)
+    )
+    total = np.maximum(ours.count + theirs.count, 1)
+    each = [2 * match_count(theirs, ours, tolerance_deg=tolerance) / total for tolerance in TOLERANCES_DEG]
+    return np.asarray(np.mean(each, axis=0).reshape(n, k), dtype=np.float32)
+
+
+def _peak_map(peaks: Peaks, xrd: XrdSettings) -> NDArray[np.bool_]:
+    """Where the merged peaks are, ``(n, n_points)``."""
+    out = np.zeros((len(peaks.count), xrd.n_points), dtype=bool)
+    points = np.rint((peaks.two_theta_deg[peaks.valid] - xrd.two_theta_deg[0]) / xrd.step).astype(np.int64)
+    out[np.nonzero(peaks.valid)[0], points] = True
+    return out

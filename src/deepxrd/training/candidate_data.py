@@ -1,0 +1,129 @@
+"""The LightningDataModule of the candidate model: compositions with their candidates, in batches drawn by index."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.split import PARTS
+from deepxrd.io.code_hash import code_hash
+from deepxrd.io.files import locked, value_hash
+from deepxrd.models.baselines import Reference
+from deepxrd.models.candidates import CandidateModel
+from deepxrd.models.candidates.examples import Examples, build_examples
+
+
+class CandidateBatch(NamedTuple):
+    """A batch; shapes as in `Examples`, all tensors float32 but ``elements`` (int64), ``mask`` and ``answered`` (bool).
+
+    ``answered`` tells which compositions have a candidate, ``(batch,)``; the others get the mean training pattern.
+    """
+
+    features: Tensor
+    elements: Tensor
+    mask: Tensor
+    quality: Tensor
+    simulated: Tensor
+    patterns: Tensor
+    peaks: Tensor
+    answered: Tensor
+
+
+class CandidateDataset(Dataset[CandidateBatch]):
+    """One part of a store; indexed by an array of positions it gives a whole batch.
+
+    Args:
+        examples: of the part.
+        rows: the part's rows in the store, ``(n,)``.
+        chosen: places among them that are served; None for all.
+    """
+
+    def __init__(
+        self, examples: Examples, rows: NDArray[np.int64], chosen: NDArray[np.int64] | None = None
+    ) -> None:
+        self.examples, self.rows = examples, rows
+        self._chosen = np.arange(len(examples)) if chosen is None else chosen
+
+    def to(self, device: torch.device) -> None:
+        """Nothing is kept on a device: candidates of all compositions take gigabytes."""
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, positions: NDArray[np.int64]) -> CandidateBatch:
+        """The examples at some positions."""
+        at, of = self._chosen[positions], self.examples
+
+        def floats(values: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.asarray(values[at], dtype=np.float32))
+
+        mask = torch.from_numpy(of.mask[at])
+        return CandidateBatch(
+            floats(of.features),
+            torch.from_numpy(of.elements[at].astype(np.int64)),
+            mask,
+            floats(of.quality),
+            floats(of.simulated),
+            floats(of.patterns) / 100,
+            floats(of.peaks),
+            mask.any(dim=1),
+        )
+
+
+class CandidateDataModule(PatternDataModule):
+    """The store of patterns, and the candidates of its compositions: templates are those of the training part.
+
+    What takes long to make, the candidates' patterns, is kept beside the store, by a hash of all it is made from.
+    """
+
+    @cached_property
+    def templates(self) -> CandidateModel:
+        """Templates, volumes and the mean pattern of the training part: a model that lacks its networks."""
+        rows = self.rows["train"]
+        crystals = self.store.crystals()
+        formulas = self.store.formulas
+        reference = Reference(
+            [formulas[row] for row in rows],
+            [crystals[row] for row in rows],
+            np.array(self.store.patterns[rows]),
+            self.xrd,
+        )
+        return CandidateModel.prepare(reference, seed=self.seed)
+
+    def dataset(self, part: str) -> CandidateDataset:  # type: ignore[override]
+        """The train, val or test part; of the first only compositions that have a candidate."""
+        return self._candidates[part]
+
+    @cached_property
+    def _candidates(self) -> dict[str, CandidateDataset]:
+        made_from = {
+            "data_hash": self.store.content_hash,
+            "split": self.split.to_dict(),
+            "seed": self.seed,
+            "code": code_hash("candidates"),
+        }
+        folder = self.store.path / "candidates" / value_hash(made_from)[:16]
+        with locked(folder.with_name(f".{folder.name}.lock")):
+            examples = {part: self._build(part, folder / part) for part in PARTS}
+        usable = np.flatnonzero(examples["train"].mask.any(axis=1))
+        return {
+            part: CandidateDataset(each, self.rows[part], usable if part == "train" else None)
+            for part, each in examples.items()
+        }
+
+    def _build(self, part: str, folder: Any) -> Examples:
+        rows, model = self.rows[part], self.templates
+        formulas = [self.store.formulas[row] for row in rows]
+        patterns = np.asarray(self.store.patterns[rows])
+        return build_examples(formulas, patterns, model.library, model.volumes, self.xrd, folder)
+
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
+        """Make, or open, the candidates of all parts."""
+        _ = self._candidates

@@ -103,13 +103,12 @@ match-study: $(VENV)/.installed-dev ## how often a measured pattern's formula is
 	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --strains 0.02
 
 weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half an hour on one core): SNAPSHOT=PATH
-	rm -rf outputs/weights && $(RUN_ENV) $(BIN)/python -m deepxrd.evaluate model=retrieval model.members=3 data=ternary \
-	  source=files source.path=$(SNAPSHOT) evaluate.baselines=false evaluate.cases=false evaluate.table2=false \
-	  hydra.run.dir=outputs/weights
-	$(BIN)/python benchmarks/ship_weights.py --weights "$$(ls -td data/stores/*/models/retrieval-*/ | head -1)"
+	$(RUN_ENV) $(BIN)/python -m deepxrd.train model=candidates model.networks=3 data=ternary \
+	  source=files source.path=$(SNAPSHOT) hydra.run.dir=outputs/weights
+	$(BIN)/python benchmarks/ship_weights.py --weights outputs/weights/model
 
 model-table: $(VENV)/.installed ## all models and baselines on three splits, into results/model: SNAPSHOT=PATH ARGS=--run …
-	$(BIN)/python benchmarks/model_table.py --parquet $(SNAPSHOT) --data-dir data --out results/model --members composition=3 $(ARGS)
+	$(BIN)/python benchmarks/model_table.py --parquet $(SNAPSHOT) --data-dir data --out results/model $(ARGS)
 
 wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -135,7 +135,7 @@ class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """One part of the data, sample by sample, as a plain data set would have it."""
 
     def __init__(self, datamodule: PatternDataModule, part: str) -> None:
-        store = datamodule.store
+        store = datamodule.data.store
         self._rows, self._patterns, self._encoding = datamodule.dataset(part).rows, store.patterns, store.encoding
         self._formulas = [parse_formula(text) for text in store.samples["composition"].iloc[self._rows]]
 

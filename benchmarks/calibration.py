@@ -1,8 +1,8 @@
-"""Does the retrieval model know how sure it is? Its confidences beside what came true on the test part.
+"""Does the candidate model know how sure it is? Its confidences beside what came true on the test part.
 
-    python benchmarks/calibration.py --store STORE --weights STORE/models/retrieval-… --out results/model
+    python benchmarks/calibration.py --store STORE --weights RUN/model --out results/model
 
-The store and the weights are those that ``python -m deepxrd.evaluate model=retrieval`` leaves. Writes
+The store and the weights are those that ``python -m deepxrd.train model=candidates`` leaves. Writes
 ``calibration.md`` and ``figures/reliability.png``.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
         "APL Materials 1, 011002 (2013), doi 10.1063/1.4812323. Written by `benchmarks/calibration.py`."
     )
     text = [
-        "# Confidence of the retrieval model on the test part",
+        "# Confidence of the candidate model on the test part",
         about,
         _table("expected F1 | F1 | compositions (tenths)", samples),
         sure,

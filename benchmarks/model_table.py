@@ -1,11 +1,11 @@
 r"""All models and baselines × ABC3 and Ternary × three splits: scores, intervals, differences to substitution, times.
 
     python benchmarks/model_table.py --parquet TABLE --data-dir data --out results/model \
-        --run abc3:composition:FOLDER --run ternary:time:FOLDER --members composition=3
+        --run abc3:composition:network:FOLDER --run ternary:time:candidates:FOLDER
 
-Baselines and the retrieval model are fitted to the training part of each (the retrieval model to that of Ternary, for
-both), or taken from where ``python -m deepxrd.evaluate`` keeps them. ``--run`` adds a finished run of the paper's
-network. What was scored once is kept under ``DATA_DIR/model-table`` and not computed again.
+Baselines are fitted to the training part of each. ``--run`` adds a finished run of ``python -m deepxrd.train``: a
+network of the paper, or a candidate model. What was scored once is kept under ``DATA_DIR/model-table`` and not computed
+again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.chem import PAPER_ELEMENTS, OneHotEncoding
-from deepxrd.config.instantiate import build
 from deepxrd.data import BuildOptions, Selection, Split
-from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.parts import DataParts
 from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.io.provenance import git_commit, machine
 from deepxrd.metrics import score_patterns
 from deepxrd.metrics.bootstrap import mean_interval, paired_difference
-from deepxrd.models.baselines import Baseline
-from deepxrd.models.candidates import Retrieval, RetrievalModel
-from deepxrd.models.candidates.saved import FACTS, SHIPPED
-from deepxrd.prediction.predictor import Predictor
+from deepxrd.models.baselines import Model
+from deepxrd.prediction.predictor import load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.sources.files import FilesSource
 from deepxrd.xrd import XrdSettings
@@ -48,7 +45,6 @@ SPLITS = {
 }
 BASELINES = ("mean", "comb", "random", "nearest", "substitution")
 ORACLES = ("oracle_volume", "template_oracle")
-ANSWERS = ("likely", "expected")
 SCORES = {
     "peak_f1_2deg": "F1 2°",
     "peak_f1_1deg": "F1 1°",
@@ -64,10 +60,10 @@ NAMES = {
     "random": "pattern of a random composition",
     "nearest": "pattern of the nearest composition",
     "substitution": "substitution",
-    "retrieval-likely": "retrieval, `likely`",
-    "retrieval-expected": "retrieval, `expected`",
-    "shipped-likely": "retrieval as shipped, `likely`",
-    "shipped-expected": "retrieval as shipped, `expected`",
+    "candidates": "candidate model, `decoded`",
+    "candidates-expected": "candidate model, `expected`",
+    "shipped": "candidate model as shipped, `decoded`",
+    "shipped-expected": "candidate model as shipped, `expected`",
     "oracle_volume": "substitution, told the true volume (an oracle)",
     "template_oracle": "substitution, best of six templates (an oracle)",
 }
@@ -79,10 +75,8 @@ def main() -> None:
     parser.add_argument("--parquet", type=Path, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--run", action="append", default=[], help="DATA:SPLIT:FOLDER of a finished run")
-    parser.add_argument("--members", action="append", default=[], help="SPLIT=N networks of the retrieval model")
+    parser.add_argument("--run", action="append", default=[], help="DATA:SPLIT:NAME:FOLDER of a finished run")
     parser.add_argument("--splits", nargs="+", default=list(SPLITS), choices=list(SPLITS))
-    parser.add_argument("--no-retrieval", action="store_true", help="leave the retrieval model out")
     parser.add_argument("--rates", action="store_true", help="only measure formulas per second, on a machine at rest")
     arguments = parser.parse_args()
     kept = arguments.data_dir / "model-table"
@@ -90,16 +84,13 @@ def main() -> None:
         _measure_rates(_task(arguments, "ternary", "composition"), arguments, kept)
         _write_table(kept, arguments.out)
         return
-    members = {split: int(n) for split, n in (each.split("=") for each in arguments.members)}
     for split in arguments.splits:
         tasks = {data: _task(arguments, data, split) for data in DATA}
         for data, task in tasks.items():
             for name in (*BASELINES, *ORACLES):
                 _score_baseline(task, name, kept / f"{data}-{split}-{name}")
-        if not arguments.no_retrieval:
-            _score_retrieval(tasks, split, kept, members=members.get(split, 1))
-        for data, run in ((each.split(":")[0], Path(each.split(":")[2])) for each in _of(arguments.run, split)):
-            _score_network(tasks[data], run, kept / f"{data}-{split}-network")
+        for data, _, name, folder in (each.split(":", 3) for each in _of(arguments.run, split)):
+            _score_run(tasks[data], Path(folder), kept / f"{data}-{split}-{name}")
     _write_table(kept, arguments.out)
     print(f"results: {arguments.out}")
 
@@ -109,7 +100,7 @@ def _of(runs: list[str], split: str) -> list[str]:
 
 
 def _task(arguments: argparse.Namespace, data: str, split: str) -> Task:
-    datamodule = PatternDataModule(
+    data_parts = DataParts(
         source=FilesSource(path=str(arguments.parquet)),
         selection=DATA[data],
         encoding=OneHotEncoding(PAPER_ELEMENTS, 10),
@@ -118,7 +109,7 @@ def _task(arguments: argparse.Namespace, data: str, split: str) -> Task:
         stores_dir=arguments.data_dir / "stores",
         build=BuildOptions(),
     )
-    return Task(datamodule)
+    return Task(data_parts)
 
 
 def _score_baseline(task: Task, name: str, target: Path) -> None:
@@ -128,75 +119,40 @@ def _score_baseline(task: Task, name: str, target: Path) -> None:
         _score(task, partial(_predict, task, baseline, name), target, fit_s=time.perf_counter() - started)
 
 
-def _score_retrieval(tasks: dict[str, Task], split: str, kept: Path, *, members: int) -> None:
-    """Both data sets by the model of all ternaries, and by the shipped one where it was learned from this split."""
-    models = {"retrieval": {"members": members}}
-    if split == "composition" and SHIPPED.is_dir():
-        models["shipped"] = {"weights": "shipped"}
-    for name, settings in models.items():
-        targets = {(data, answer): kept / f"{data}-{split}-{name}-{answer}" for data in tasks for answer in ANSWERS}
-        if all(map(_is_scored, targets.values())):
-            continue
-        baseline = build({**baseline_nodes()["retrieval"], **settings}, Retrieval)
-        model = tasks["ternary"].fit(baseline).model
-        facts = {"fit_s": _fit_seconds(baseline), "members": members} if name == "retrieval" else {}
-        for data, task in tasks.items():
-            learned = set(tasks["ternary"].reference.formulas) & set(task.formulas)
-            if learned:
-                msg = f"{len(learned)} test compositions of {data} were learned from"
-                raise RuntimeError(msg)
-            found = in_parts(partial(_answers, model, task), np.arange(len(task.targets)), label=name)
-            for answer in ANSWERS:
-                _keep(task, found[answer], targets[data, answer], **facts)
-
-
-def _answers(model: RetrievalModel, task: Task, places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-    found = model.predict([task.formulas[i] for i in places])
-    return {"likely": found.likely, "expected": found.expected}
-
-
-def _predict(task: Task, baseline: Baseline, label: str) -> NDArray[np.float32]:
+def _predict(task: Task, baseline: Model, label: str) -> NDArray[np.float32]:
     return task.predict(baseline, label=label)[0]
 
 
-def _fit_seconds(baseline: Baseline) -> float | None:
-    """From when the lock of the kept model was made to when its last file was written; of the newest."""
-    folders = sorted(baseline.keep_dir.glob("retrieval-*"), key=lambda path: (path / FACTS).stat().st_mtime)
-    lock = baseline.keep_dir / f".{folders[-1].name}.lock"
-    return (folders[-1] / FACTS).stat().st_mtime - lock.stat().st_mtime if lock.exists() else None
-
-
-def _score_network(task: Task, run: Path, target: Path) -> None:
+def _score_run(task: Task, run: Path, target: Path) -> None:
     if _is_scored(target):
         return
     finished = Finished.open(run, setting="--run")
-    predictor = Predictor.load(finished.checkpoint)
-
-    def predict() -> NDArray[np.float32]:
-        def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-            return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
-
-        return in_parts(part, np.arange(len(task.targets)), label="network", at_once=128)["patterns"]
-
     if sorted(finished.per_sample.index) != sorted(task.store.identity(task.targets)["composition"]):
         msg = f"{run} was tested on other compositions"
         raise RuntimeError(msg)
-    seconds = (run / "metrics.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime
-    _score(task, predict, target, fit_s=seconds, epochs=finished.metrics["epochs"])
+    predictor = load_predictor(finished.weights)
+
+    def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        said = predictor.predict([task.formulas[i] for i in places])
+        return {"": said.patterns, **{f"-{name}": each for name, each in said.further.items()}}
+
+    found = in_parts(part, np.arange(len(task.targets)), label=target.name, at_once=128)
+    facts = {"fit_s": finished.metrics["train_seconds"], "epochs": finished.metrics["epochs"]}
+    for ending, patterns in found.items():
+        _keep(task, patterns, target.with_name(target.name + ending), **facts)
 
 
 def _measure_rates(task: Task, arguments: argparse.Namespace, kept: Path) -> None:
     """Formulas per second of each model on some of the ternary test part, nothing else running; into ``rates.json``."""
     formulas = task.formulas[:_N_TIMED]
-    runs = [each.split(":")[2] for each in _of(arguments.run, "composition") if each.startswith("ternary")]
+    runs = [each.split(":", 3) for each in _of(arguments.run, "composition") if each.startswith("ternary")]
     calls: dict[str, Callable[[], Any]] = {
-        "network": partial(Predictor.load(runs[0] + "/checkpoints/best.ckpt").patterns, formulas)
+        name: partial(load_predictor(Finished.open(folder, setting="--run").weights).predict, formulas)
+        for _, _, name, folder in runs
     }
-    for name in (*BASELINES, "shipped"):
-        node = baseline_nodes()["retrieval" if name == "shipped" else name] | (
-            {"weights": "shipped"} if name == "shipped" else {}
-        )
-        calls[name] = partial(task.fit(build(node, Baseline)).predict, formulas)  # type: ignore[type-abstract]
+    calls["shipped"] = partial(load_predictor().predict, formulas)
+    for name in BASELINES:
+        calls[name] = partial(task.fit(make_baseline(baseline_nodes()[name])).predict, formulas)
     rates = {}
     for name, call in calls.items():
         call()  # once unmeasured: what is made on first use is made
@@ -246,7 +202,7 @@ def _rates(kept: Path) -> str:
     if not file.is_file():
         return ""
     rates = json.loads(file.read_text(encoding="utf-8"))
-    told = ", ".join(f"{NAMES.get(name, 'retrieval as shipped')} {rate:,.0f}" for name, rate in rates.items())
+    told = ", ".join(f"{NAMES[name]} {rate:,.0f}" for name, rate in rates.items())
     return f"Formulas per\nsecond on one thread, nothing else running, {_N_TIMED} of the ternary test part: {told}."
 
 
@@ -283,9 +239,9 @@ def _section(kept: Path, data: str, split: str, names: list[str]) -> tuple[list[
             cell = f"{mean.mean:.3f} ({(mean.high - mean.low) / 2:.3f})"
             cells.append(cell + (f" {paired.mean:+.3f}" if paired.is_real and name != "substitution" else ""))
         rows.append(row)
-        trained = name.startswith(("network", "retrieval")) and facts[name].get("fit_s")
+        trained = name.startswith(("network", "candidates")) and facts[name].get("fit_s")
         cells.append(f"{facts[name]['fit_s'] / 60:.0f}" if trained else "")
-        units = {"members": "network(s)", "epochs": "epochs"}
+        units = {"epochs": "epochs"}
         more = [f"{facts[name][key]} {unit}" for key, unit in units.items() if key in facts[name]]
         told = f" ({', '.join(more)})" if more else ""
         lines.append(f"| {NAMES[name]}{told} | " + " | ".join(cells) + " |")

@@ -1,8 +1,8 @@
-"""Make the weights that come with the package from a fitted retrieval model.
+"""Make the weights that come with the package from a trained candidate model.
 
-    python benchmarks/ship_weights.py --weights STORE/models/retrieval-… [--out src/deepxrd/weights/ternary]
+    python benchmarks/ship_weights.py --weights RUN/model [--out src/deepxrd/weights/ternary]
 
-The model is what ``python -m deepxrd.evaluate model=retrieval`` keeps beside the store. Prints what is left of it, and
+The model is what ``python -m deepxrd.train model=candidates`` leaves in its folder. Prints what is left of it, and
 the hash that the model card gives.
 """
 

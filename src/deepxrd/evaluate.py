@@ -18,7 +18,7 @@ from deepxrd.config import conf_dir, register
 from deepxrd.errors import ConfigError
 
 register()
-_WHAT = ("run", "model", "a", "b")
+_WHAT = ("run", "model", "weights", "a", "b")
 _SETTINGS_OF_RUN = "+settings_of=the_run"
 
 
@@ -51,11 +51,12 @@ def evaluate(cfg: DictConfig) -> float | None:
 
 
 def _refuse_unclear(given: list[str]) -> None:
-    if given in (["run"], ["model"], ["a", "b"]):
+    if given in (["run"], ["model"], ["weights"], ["a", "b"]):
         return
     msg = (
         f"{' and '.join(given) or 'nothing'} given: give either run=FOLDER of a finished run, or model=NAME of a "
-        "baseline such as substitution, or two folders a=FOLDER b=FOLDER to compare"
+        "baseline such as substitution, or weights=PATH (or weights=shipped), or two folders a=FOLDER b=FOLDER to "
+        "compare"
     )
     raise ConfigError(msg)
 
@@ -73,7 +74,7 @@ def _with_settings_of_run(arguments: list[str]) -> list[str]:
     if what:  # nothing may be right for Hydra's own options, such as --help
         _refuse_unclear(what)
     for key in what:
-        if key != "model":
+        if key not in ("model", "weights"):
             finished = Finished.open(given[key], setting=key)
     if what != ["run"]:
         return arguments

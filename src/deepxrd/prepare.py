@@ -18,17 +18,17 @@ register()
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
     from deepxrd.analysis.data_card_files import refuse_unusable, write_card
-    from deepxrd.training.assemble import make_datamodule
+    from deepxrd.training.assemble import make_data
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)
-    datamodule = make_datamodule(plain)
-    store = datamodule.store
+    data = make_data(plain)
+    store = data.store
     if options:
         n_jobs = plain["build"]["n_jobs"]
-        folder = write_card(store, datamodule.split, name=plain["data"]["name"], options=options, n_jobs=n_jobs)
+        folder = write_card(store, data.split, name=plain["data"]["name"], options=options, n_jobs=n_jobs)
         _show((folder / "data_card.md").read_text(encoding="utf-8"))
         print(f"card: {os.path.relpath(folder)}")  # noqa: T201 - what the user asks for
     print(f"data: {os.path.relpath(store.path)}")  # noqa: T201 - what the user asks for

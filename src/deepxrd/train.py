@@ -59,7 +59,9 @@ def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:
-    if str(model.get("_target_")).startswith(("deepxrd.models.baselines.", "deepxrd.models.candidates.")):
+    from deepxrd.evaluation.baselines import is_baseline
+
+    if is_baseline(model):
         choice = HydraConfig.get().runtime.choices["model"]
         msg = f"model={choice} is fitted where it is evaluated: use python -m deepxrd.evaluate model={choice}"
         raise ConfigError(msg)

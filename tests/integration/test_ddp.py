@@ -65,7 +65,7 @@ def test_two_processes_train_and_score_as_one(command: Command, small: list[str]
     per_sample = pd.read_parquet(tmp_path / "two/per_sample.parquet")
     predicted, true = (
         torch.cat(module.test_patterns).double(),
-        datamodule.store.patterns[datamodule.dataset("test").rows],
+        datamodule.data.store.patterns[datamodule.dataset("test").rows],
     )
     correlations = [np.corrcoef(p, t)[0, 1] for p, t in zip(predicted.numpy(), true, strict=True)]
     np.testing.assert_allclose(per_sample["pearson_distance"], 1 - np.array(correlations), atol=1e-5)

@@ -94,7 +94,6 @@ def test_a_baseline_is_evaluated_on_the_embedded_data(command: Command, tmp_path
 def test_baselines_are_those_of_the_configuration_and_are_not_trained(refuse: Refuse) -> None:
     assert set(baseline_nodes()) == {
         "mean", "comb", "random", "nearest", "substitution", "oracle_volume", "template_oracle", "polymorph_oracle",
-        "retrieval",
     }  # fmt: skip
     assert "use python -m deepxrd.evaluate model=nearest" in refuse("model=nearest", main=train.main)
 
@@ -103,7 +102,7 @@ def test_what_to_evaluate_must_be_clear(refuse: Refuse, run_dir: Path, tmp_path:
     assert "nothing given" in refuse()
     assert "run and model given" in refuse(f"run={run_dir}", "model=mean")
     assert "a given" in refuse(f"a={run_dir}")
-    assert "no baseline and must be trained first" in refuse("model=deepxrd", "hydra.run.dir=out")
+    assert "no baseline and must be trained first" in refuse("model=paper", "hydra.run.dir=out")
     assert "unknown baselines: mode; known are comb" in refuse("model=mean", "evaluate.baselines=[mode]")
     assert "model.step" in refuse("model=comb", "model.step=3")
     assert "DTW window" in refuse("model=mean", "evaluate.dtw.window_deg=-1", "hydra.run.dir=out")

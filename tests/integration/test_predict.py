@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.prediction.predictor import Predictor, RetrievalPredictor, load_predictor
+from deepxrd.prediction.predictor import CandidatePredictor, Predictor, load_predictor
 from deepxrd.prediction.screening import screen
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -126,7 +126,7 @@ def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command
     assert likely.shape == expected.shape == (4, 1024)
     np.testing.assert_array_equal(likely[0], likely[3])  # one composition, written in two ways
     assert not np.array_equal(likely[0], expected[0])
-    found = RetrievalPredictor.load().predict(["SrTiO3"])
+    found = CandidatePredictor.load().predict(["SrTiO3"])
     np.testing.assert_allclose(expected[0], found.further["expected"][0], atol=0.035)
 
 

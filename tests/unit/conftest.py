@@ -23,7 +23,7 @@ def composed(perovskite_source: FilesSource, tmp_path: Path) -> Compose:
             "source=files",
             f"source.path={perovskite_source.path}",
             f"paths.data_dir={tmp_path / 'data'}",
-            "model.depth=10",
+            *([] if "model=candidates" in overrides else ["model.depth=10"]),
             "data.batch_size=8",
             "data.split.seed=3",
             "trainer.max_epochs=3",

@@ -131,7 +131,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--checkpoint",
         type=Path,
-        help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=retrieval "
+        help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=candidates "
         "(default: the model that comes with deepxrd, for compounds of three elements)",
     )
     command.add_argument("--device", default="cpu", help="cpu (default), cuda, …")

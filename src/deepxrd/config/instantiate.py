@@ -14,7 +14,6 @@ T = TypeVar("T")
 _MOVED = {
     "deepxrd.models.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
     "deepxrd.models.resnet.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
-    "deepxrd.models.retrieval.Retrieval": "deepxrd.models.candidates.Retrieval",
 }
 """Names that classes had when older checkpoints and runs were made, and the names they have now."""
 
@@ -33,12 +32,9 @@ def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
     Raises:
         ConfigError: there is no such class, it is of another kind, or does not take these arguments.
     """
-    arguments = {**node, **extra}
-    target = current_name(str(arguments.pop("_target_", None)))
-    found = _locate(target)
-    if not (isinstance(found, type) and issubclass(found, expected)):
-        msg = f"{target!r} is no {expected.__name__}; set _target_ to the full name of one"
-        raise ConfigError(msg)
+    found = class_of(node, expected)
+    target = str(node["_target_"])
+    arguments = {key: value for key, value in {**node, **extra}.items() if key != "_target_"}
     try:
         inspect.signature(found).bind(**arguments)
     except TypeError as error:
@@ -52,6 +48,24 @@ def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
         shown = {key: value for key, value in node.items() if key != "_target_"}
         msg = f"{target} refuses these settings: {error}; given {shown}"
         raise ConfigError(msg) from error
+
+
+def class_of(node: Mapping[str, Any], expected: type[T]) -> type[T]:
+    """The class that a ``_target_`` node names; nothing is called.
+
+    Args:
+        node: with ``_target_``, the class's full name.
+        expected: what the class must be a subclass of.
+
+    Raises:
+        ConfigError: there is no such class, or it is of another kind.
+    """
+    target = current_name(str(node.get("_target_")))
+    found = _locate(target)
+    if not (isinstance(found, type) and issubclass(found, expected)):
+        msg = f"{target!r} is no {expected.__name__}; set _target_ to the full name of one"
+        raise ConfigError(msg)
+    return found
 
 
 def current_name(target: str) -> str:

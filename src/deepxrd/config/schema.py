@@ -99,6 +99,7 @@ class EvaluateConfig(DataConfig):
 
     seed: int = 42
     run: str | None = None
+    weights: str | None = None
     a: str | None = None
     b: str | None = None
     model: Any = None

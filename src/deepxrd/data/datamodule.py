@@ -1,11 +1,9 @@
-"""The LightningDataModule: one-hot formulas and their patterns, in batches drawn by index."""
+"""The LightningDataModule of networks on the one-hot: formulas and their patterns, in batches drawn by index."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,15 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepxrd.chem import OneHotEncoding
-from deepxrd.data.build import ensure_store
-from deepxrd.data.selection import Selection
-from deepxrd.data.split import Split, indices
+from deepxrd.data.parts import DataParts
 from deepxrd.data.store import PatternStore
-from deepxrd.data.workers import BuildOptions
 from deepxrd.errors import ConfigError
-from deepxrd.sources import Source
-from deepxrd.xrd import XrdSettings
 
 Batch = tuple[Tensor, Tensor]
 
@@ -106,67 +98,39 @@ class BatchPositions(Sampler[NDArray[np.int64]]):
 
 
 class PatternDataModule(pl.LightningDataModule):
-    """Builds or opens the store, splits it, and serves batches.
+    """Serves the parts of a data set in batches.
 
     Args:
-        source: where structures come from.
-        selection: which of them.
-        encoding: elements and counts of the one-hot.
-        xrd: settings of the patterns.
-        split: shares and seed.
-        stores_dir: the folder that holds all stores.
+        data: the parts.
         batch_size: training batch; validation and test use ``eval_batch_size``, which does not change scores.
         eval_batch_size: patterns at a time where nothing is learned.
         seed: of the shuffling.
         resident: whether a GPU holds all samples while it trains, 5 KB each.
-        build: how to build the store.
     """
 
     def __init__(
         self,
+        data: DataParts,
         *,
-        source: Source,
-        selection: Selection,
-        encoding: OneHotEncoding,
-        xrd: XrdSettings,
-        split: Split,
-        stores_dir: Path,
         batch_size: int = 64,
         eval_batch_size: int = 256,
         seed: int = 42,
         resident: bool = True,
-        build: BuildOptions | None = None,
     ) -> None:
         super().__init__()
-        self.source, self.selection, self.encoding, self.xrd = source, selection, encoding, xrd
-        self.split, self.stores_dir, self.build = split, stores_dir, build or BuildOptions()
+        self.data = data
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.resident = resident
-        self._store: PatternStore | None = None
         self._datasets: dict[str, PatternDataset] = {}
-
-    @property
-    def store(self) -> PatternStore:
-        """The open store; built on first use."""
-        if self._store is None:
-            self._store = ensure_store(
-                self.source, self.selection, self.encoding, self.xrd, root=self.stores_dir, options=self.build
-            )
-        return self._store
-
-    @cached_property
-    def rows(self) -> dict[str, NDArray[np.int64]]:
-        """Rows of the store in the train, val and test part."""
-        return indices(self.store, self.split)
 
     def prepare_data(self) -> None:
         """Build the store if it is not there."""
-        _ = self.store
+        _ = self.data.store
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature; all parts are cheap
         """Split the store."""
         if not self._datasets:
-            self._datasets = {part: PatternDataset(self.store, rows) for part, rows in self.rows.items()}
+            self._datasets = {part: PatternDataset(self.data.store, rows) for part, rows in self.data.rows.items()}
 
     def dataset(self, part: str) -> PatternDataset:
         """The train, val or test part."""

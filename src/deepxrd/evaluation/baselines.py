@@ -8,24 +8,28 @@ from typing import Any
 import yaml
 
 from deepxrd.config import conf_dir
-from deepxrd.config.instantiate import build
+from deepxrd.config.instantiate import build, class_of
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task
 from deepxrd.io.files import value_hash, write_json
 from deepxrd.metrics import CURVE_TOLERANCES_DEG
-from deepxrd.models.baselines import Baseline
+from deepxrd.models.baselines import Model
 
 FORMAT = 1
 """Raised whenever a baseline, or a score, would give other numbers for the same data."""
-PACKAGES = ("deepxrd.models.baselines.", "deepxrd.models.candidates.")
 
 
 def baseline_nodes() -> dict[str, dict[str, Any]]:
     """The node of each baseline, by the name of its file in ``conf/model``."""
     files = sorted((conf_dir() / "model").glob("*.yaml"))
     nodes = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    return {name: node for name, node in nodes.items() if node["_target_"].startswith(PACKAGES)}
+    return {name: node for name, node in nodes.items() if is_baseline(node)}
+
+
+def is_baseline(node: dict[str, Any]) -> bool:
+    """Whether a node describes what learns in seconds, where it is evaluated; else it is trained first."""
+    return issubclass(class_of(node, object), Model)
 
 
 def check_names(names: list[str]) -> None:
@@ -48,20 +52,19 @@ def named(node: dict[str, Any], choice: str) -> str:
     return ", ".join([choice, *changed])
 
 
-def make_baseline(node: dict[str, Any]) -> Baseline:
+def make_baseline(node: dict[str, Any]) -> Model:
     """The baseline that a node describes.
 
     Raises:
         ConfigError: it is none.
     """
-    target = str(node.get("_target_"))
-    if not target.startswith(PACKAGES):
+    if not is_baseline(node):
         msg = (
-            f"model {target} is no baseline and must be trained first: python -m deepxrd.train, "
+            f"model {node.get('_target_')} is no baseline and must be trained first: python -m deepxrd.train, "
             "then python -m deepxrd.evaluate run=FOLDER"
         )
         raise ConfigError(msg)
-    return build(node, Baseline)  # type: ignore[type-abstract]
+    return build(node, Model)  # type: ignore[type-abstract]
 
 
 def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:

@@ -21,11 +21,13 @@ from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
-from deepxrd.prediction.predictor import Predictor
+from deepxrd.prediction.predictor import load_predictor
 from deepxrd.runs.finished import CONFIG, METRICS, Finished
-from deepxrd.training.assemble import make_datamodule
+from deepxrd.training.assemble import make_data
 
 FACTS = "run.json"
+SHIPPED = "shipped"
+"""What stands for the weights that come with the package."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +71,17 @@ def evaluate(
     baselines.check_names(beside)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     if not cfg["run"]:
-        baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
         _refuse_used_folder(out)
+    if cfg["model"]:
+        baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
     finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
-    task = Task(make_datamodule(cfg))
-    model = _network(finished, task, device=options.device) if finished else _baseline(cfg, task, choice=str(choice))
+    task = Task(make_data(cfg))
+    if finished:
+        model = _finished(finished, task, device=options.device)
+    elif cfg["weights"]:
+        model = _weights(cfg["weights"], task)
+    else:
+        model = _baseline(cfg, task, choice=str(choice))
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_json(out / FACTS, run_facts(command))
@@ -109,12 +117,12 @@ def evaluate(
     return Evaluation(metrics, models, table2)
 
 
-def _network(finished: Finished, task: Task, *, device: str) -> _Model:
-    """The best checkpoint of a run.
+def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
+    """What a run has trained.
 
     Raises:
         ConfigError: the data are not those of the run.
-        CheckpointError: the network was made for other patterns.
+        CheckpointError: it predicts other patterns.
     """
     trained_on, now = finished.metrics["data_hash"], task.store.content_hash
     if trained_on != now:
@@ -123,21 +131,31 @@ def _network(finished: Finished, task: Task, *, device: str) -> _Model:
             f"({task.store.path}): give the source that it had, such as source.path=PATH"
         )
         raise ConfigError(msg)
-    predictor = Predictor.load(finished.checkpoint, device=device)
+    kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
+    facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
+    label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
+    return _trained(finished.weights, task, label=label, facts={**facts, "run": str(finished.path)}, device=device)
+
+
+def _weights(given: str, task: Task) -> _Model:
+    """Weights in a file or folder; `SHIPPED` stands for those that come with the package."""
+    path = None if given == SHIPPED else Path(given)
+    return _trained(path, task, label=given, facts={"model": given, "loss": None, "weights": given}, device="cpu")
+
+
+def _trained(path: Path | None, task: Task, *, label: str, facts: dict[str, Any], device: str) -> _Model:
+    predictor = load_predictor(path, device=device)
     if predictor.xrd != task.xrd:
-        msg = f"{finished.checkpoint} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
+        msg = f"{path or SHIPPED} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:
         def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-            return {"patterns": predictor.patterns([task.formulas[i] for i in places])}
+            return {"patterns": predictor.predict([task.formulas[i] for i in places]).patterns}
 
         return in_parts(part, np.arange(len(task.targets)), label="Predicting", at_once=128)["patterns"], None
 
-    kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
-    facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
-    label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
-    return _Model(label, predict, {**facts, "run": str(finished.path)})
+    return _Model(label, predict, facts)
 
 
 def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, Formula
 from deepxrd.data import other_structures
-from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.parts import DataParts
 from deepxrd.data.split import PARTS
 from deepxrd.io.progress import progress_bar
-from deepxrd.models.baselines import Baseline, Reference, Truth
+from deepxrd.models.baselines import Model, Reference, Truth
 
 _AT_ONCE = 512  # samples between two steps of a progress bar
 
@@ -23,20 +23,20 @@ class Task:
     """The parts of a data set as predictions and baselines need them.
 
     Args:
-        datamodule: source, store and split.
+        data: source, store and split.
         targets: rows of the store that are to be predicted, ``(n,)``; None for the test part.
     """
 
-    def __init__(self, datamodule: PatternDataModule, *, targets: NDArray[np.int64] | None = None) -> None:
-        self._datamodule = datamodule
-        self.store, self.xrd, self.split = datamodule.store, datamodule.xrd, datamodule.split
-        self.rows: dict[str, NDArray[np.int64]] = datamodule.rows
+    def __init__(self, data: DataParts, *, targets: NDArray[np.int64] | None = None) -> None:
+        self._data = data
+        self.store, self.xrd, self.split = data.store, data.xrd, data.split
+        self.rows: dict[str, NDArray[np.int64]] = data.rows
         self.targets = self.rows["test"] if targets is None else targets
 
     def outside_the_test(self, compositions: Sequence[str]) -> Task:
         """The same task with other targets: those of some compositions that the training and validation parts hold."""
         known = np.flatnonzero(self.store.samples["composition"].isin(compositions))
-        return Task(self._datamodule, targets=np.setdiff1d(known, self.rows["test"]))
+        return Task(self._data, targets=np.setdiff1d(known, self.rows["test"]))
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:
@@ -68,18 +68,17 @@ class Task:
     @cached_property
     def polymorphs(self) -> list[list[Crystal]]:
         """All other structures that the source knows of each target's composition; reads the source again."""
-        samples, source = self.store.identity(self.targets), self._datamodule.source
+        samples, source = self.store.identity(self.targets), self._data.source
         with progress_bar() as bar:
             task = bar.add_task("Reading polymorphs", total=len(source))
             chosen = list(zip(samples["composition"], samples["material_id"], strict=True))
             return other_structures(bar.track(source, task_id=task), chosen)
 
-    def fit(self, baseline: Baseline) -> Baseline:
-        """Fit a baseline on the training part; what is slow to fit is kept beside the store."""
-        baseline.keep_dir = self.store.path / "models"
+    def fit(self, baseline: Model) -> Model:
+        """Fit a baseline on the training part."""
         return baseline.fit(self.reference)
 
-    def predict(self, baseline: Baseline, *, label: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def predict(self, baseline: Model, *, label: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Predict the targets with a fitted baseline.
 
         Args:

@@ -21,7 +21,7 @@ from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
 from deepxrd.xrd import XrdSettings
 
 if TYPE_CHECKING:
-    from deepxrd.models.candidates import RetrievalModel
+    from deepxrd.models.candidates import CandidateModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,10 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool 
     """Load what predicts.
 
     Args:
-        path: a checkpoint of `deepxrd.train`, or the folder of a retrieval model; None for the weights that come with
+        path: a checkpoint of `deepxrd.train`, or the folder of a candidate model; None for the weights that come with
             the package.
-        device: where a network computes; a retrieval model does so on the CPU.
-        bf16: whether a network computes in bfloat16; a retrieval model does so in float32.
+        device: where a network computes; a candidate model does so on the CPU.
+        bf16: whether a network computes in bfloat16; a candidate model does so in float32.
 
     Raises:
         CheckpointError: there is nothing at the path that can be loaded.
@@ -76,11 +76,11 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool 
     if path is None or path.is_dir():
         if device != "cpu" or bf16:
             msg = (
-                f"the retrieval model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or "
+                f"the candidate model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or "
                 "give the --checkpoint of a network"
             )
             raise ConfigError(msg)
-        return RetrievalPredictor.load(path)
+        return CandidatePredictor.load(path)
     return Predictor.load(path, device=device, bf16=bf16)
 
 
@@ -174,20 +174,20 @@ class Predictor:
         return Predictions(self.patterns(formulas))
 
 
-class RetrievalPredictor:
-    """A retrieval model behind one call: likely and expected patterns, and how sure they are.
+class CandidatePredictor:
+    """A candidate model behind one call: likely and expected patterns, and how sure they are.
 
     Args:
         model: fitted.
         fingerprint: hash of the model's file of facts, which holds those of all others.
     """
 
-    def __init__(self, model: RetrievalModel, *, fingerprint: str) -> None:
+    def __init__(self, model: CandidateModel, *, fingerprint: str) -> None:
         self._model, self.fingerprint = model, fingerprint
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> RetrievalPredictor:
-        """Load the folder of a retrieval model; without one, the weights that come with the package.
+    def load(cls, folder: Path | None = None) -> CandidatePredictor:
+        """Load the folder of a candidate model; without one, the weights that come with the package.
 
         Raises:
             CheckpointError: it holds none, or a damaged one.

@@ -14,6 +14,8 @@ import yaml
 from deepxrd.errors import ConfigError
 
 CONFIG, METRICS, PER_SAMPLE, CHECKPOINT = "config.yaml", "metrics.json", "per_sample.parquet", "checkpoints/best.ckpt"
+MODEL = "model"
+"""Folder of a model that is more than the network in its checkpoint."""
 DATA_SETTINGS = ("source", "data", "xrd", "build", "paths")
 """What of a run's configuration says which data it saw."""
 
@@ -73,6 +75,16 @@ class Finished:
             msg = f"run={self.path} holds no trained network, {CHECKPOINT}; give a folder that deepxrd.train has made"
             raise ConfigError(msg)
         return file
+
+    @property
+    def weights(self) -> Path:
+        """What predicts: the folder of a whole model, or else the checkpoint of a network.
+
+        Raises:
+            ConfigError: there is neither.
+        """
+        folder = self.path / MODEL
+        return folder if folder.is_dir() else self.checkpoint
 
     @property
     def data_settings(self) -> dict[str, Any]:

@@ -70,8 +70,7 @@ class _Attempt:
 
 def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float:
     run_dir = attempt.cell.path
-    datamodule = assemble.make_datamodule(cfg)
-    now = fingerprint(cfg, datamodule.store.content_hash)
+    now = fingerprint(cfg, assemble.make_data(cfg).store.content_hash)
     before = attempt.cell.record.get("fingerprint")
     if before != now and (run_dir / CONFIG).exists():
         _set_aside(run_dir, before)

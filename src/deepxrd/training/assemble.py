@@ -17,6 +17,7 @@ from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
 from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.parts import DataParts
 from deepxrd.errors import ConfigError
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
@@ -31,11 +32,28 @@ CHECKPOINTS = "checkpoints"
 CURVES = "curves"
 BEST, LAST = "best", "last"
 _STEPS_PER_LOOK = 10
-_PAPER = {"_target_": "deepxrd.models.paper.DeepXRDNet"}  # of `prepare`, which knows no model
+
+
+def make_data(cfg: dict[str, Any]) -> DataParts:
+    """The data that a configuration asks for; nothing is built yet.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    data = cfg["data"]
+    return DataParts(
+        source=make_source(cfg["source"]),
+        selection=Selection(**data["selection"]),
+        encoding=make_encoding(data["encoding"]),
+        xrd=XrdSettings(**cfg["xrd"]),
+        split=Split(**data["split"]),
+        stores_dir=Path(cfg["paths"]["data_dir"]) / "stores",
+        build=BuildOptions(**cfg["build"]),
+    )
 
 
 def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
-    """The data that a configuration asks for; nothing is built yet.
+    """What serves these data to the network of a configuration; nothing is built yet.
 
     Raises:
         ConfigError: a setting cannot be used.
@@ -43,17 +61,11 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
     data = cfg["data"]
     kind = CandidateDataModule if _weighs_candidates(cfg) else PatternDataModule
     return kind(
-        source=make_source(cfg["source"]),
-        selection=Selection(**data["selection"]),
-        encoding=make_encoding(data["encoding"]),
-        xrd=XrdSettings(**cfg["xrd"]),
-        split=Split(**data["split"]),
-        stores_dir=Path(cfg["paths"]["data_dir"]) / "stores",
+        make_data(cfg),
         batch_size=data["batch_size"],
         eval_batch_size=data["eval_batch_size"],
-        seed=cfg.get("seed", 0),
+        seed=cfg["seed"],
         resident=data.get("resident", True),  # a run made before there was the setting has none
-        build=BuildOptions(**cfg["build"]),
     )
 
 
@@ -95,10 +107,10 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
         "loss": cfg["loss"],
         "optimizer": cfg["optimizer"],
         "scheduler": node if node and node.get("_target_") else None,
-        "xrd": datamodule.xrd.to_dict(),
+        "xrd": datamodule.data.xrd.to_dict(),
     }
     if not isinstance(datamodule, CandidateDataModule):
-        return DeepXRDModule(net=cfg["model"], encoding=datamodule.encoding.to_dict(), **common)
+        return DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
     examples, templates = datamodule.dataset("train").examples, datamodule.templates
     features = examples.features
     module = CandidateModule(
@@ -114,7 +126,7 @@ def module_class(cfg: dict[str, Any]) -> type[PatternModule]:
 
 
 def _weighs_candidates(cfg: dict[str, Any]) -> bool:
-    return issubclass(class_of(cfg.get("model") or _PAPER, nn.Module), CandidateNet)
+    return issubclass(class_of(cfg["model"], nn.Module), CandidateNet)
 
 
 def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger:

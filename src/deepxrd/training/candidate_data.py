@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.split import PARTS
-from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import locked, value_hash
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
@@ -45,9 +44,7 @@ class CandidateDataset(Dataset[CandidateBatch]):
         chosen: places among them that are served; None for all.
     """
 
-    def __init__(
-        self, examples: Examples, rows: NDArray[np.int64], chosen: NDArray[np.int64] | None = None
-    ) -> None:
+    def __init__(self, examples: Examples, rows: NDArray[np.int64], chosen: NDArray[np.int64] | None = None) -> None:
         self.examples, self.rows = examples, rows
         self._chosen = np.arange(len(examples)) if chosen is None else chosen
 
@@ -86,14 +83,13 @@ class CandidateDataModule(PatternDataModule):
     @cached_property
     def templates(self) -> CandidateModel:
         """Templates, volumes and the mean pattern of the training part: a model that lacks its networks."""
-        rows = self.rows["train"]
-        crystals = self.store.crystals()
-        formulas = self.store.formulas
+        store, rows = self.data.store, self.data.rows["train"]
+        crystals, formulas = store.crystals(), store.formulas
         reference = Reference(
             [formulas[row] for row in rows],
             [crystals[row] for row in rows],
-            np.array(self.store.patterns[rows]),
-            self.xrd,
+            np.array(store.patterns[rows]),
+            self.data.xrd,
         )
         return CandidateModel.prepare(reference, seed=self.seed)
 
@@ -104,25 +100,26 @@ class CandidateDataModule(PatternDataModule):
     @cached_property
     def _candidates(self) -> dict[str, CandidateDataset]:
         made_from = {
-            "data_hash": self.store.content_hash,
-            "split": self.split.to_dict(),
+            "data_hash": self.data.store.content_hash,
+            "split": self.data.split.to_dict(),
             "seed": self.seed,
-            "code": code_hash("candidates"),
         }
-        folder = self.store.path / "candidates" / value_hash(made_from)[:16]
+        folder = self.data.store.path / "candidates" / value_hash(made_from)[:16]
         with locked(folder.with_name(f".{folder.name}.lock")):
             examples = {part: self._build(part, folder / part) for part in PARTS}
         usable = np.flatnonzero(examples["train"].mask.any(axis=1))
         return {
-            part: CandidateDataset(each, self.rows[part], usable if part == "train" else None)
+            part: CandidateDataset(each, self.data.rows[part], usable if part == "train" else None)
             for part, each in examples.items()
         }
 
     def _build(self, part: str, folder: Any) -> Examples:
-        rows, model = self.rows[part], self.templates
-        formulas = [self.store.formulas[row] for row in rows]
-        patterns = np.asarray(self.store.patterns[rows])
-        return build_examples(formulas, patterns, model.library, model.volumes, self.xrd, folder)
+        rows, model = self.data.rows[part], self.templates
+        formulas = [self.data.store.formulas[row] for row in rows]
+        patterns = np.asarray(self.data.store.patterns[rows])
+        return build_examples(
+            formulas, patterns, library=model.library, volumes=model.volumes, xrd=self.data.xrd, folder=folder
+        )
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
         """Make, or open, the candidates of all parts."""

@@ -36,7 +36,7 @@ class PatternModule(pl.LightningModule):
         self.mean_losses = nn.ModuleDict({f"{part}_loss": SampleMean() for part in PARTS})
         self.val_scores = PatternScores(xrd.two_theta_deg)
         self.test_patterns: dict[str, list[Tensor]] = {}
-        """Predicted patterns of the last test by name of the output, batch by batch, on the CPU; the first is scored."""
+        """Patterns of the last test by name of the output, on the CPU; the first is the model's answer."""
 
     def loss_of(self, batch: Any) -> tuple[Tensor, int]:
         """Loss of a training batch, and its number of samples."""

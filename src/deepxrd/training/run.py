@@ -26,6 +26,7 @@ from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
+from deepxrd.runs.finished import MODEL
 from deepxrd.training import assemble
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
@@ -33,8 +34,6 @@ from deepxrd.training.wandb_report import report
 
 CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
 METRICS, PER_SAMPLE, FIGURE = "metrics.json", "per_sample.parquet", "figures/test_patterns.png"
-MODEL = "model"
-"""Folder of a model that is more than the network in its checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +75,7 @@ def fit_and_test(
     datamodule.setup()
     module = assemble.make_module(cfg, datamodule)
     last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
-    facts = {"data_hash": datamodule.store.content_hash, "store_id": datamodule.store.id, "seed": cfg["seed"]}
+    facts = {"data_hash": datamodule.data.store.content_hash, "store_id": datamodule.data.store.id, "seed": cfg["seed"]}
     resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
@@ -115,16 +114,17 @@ def _score(
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
     (_, predicted), *others = outputs.items()  # the first is the model's answer
-    rows, store = datamodule.rows["test"], datamodule.store
+    rows, store = datamodule.data.rows["test"], datamodule.data.store
     true = np.asarray(store.patterns[rows])
-    scores = score_patterns(predicted, true, datamodule.xrd.two_theta_deg)
+    grid = datamodule.data.xrd.two_theta_deg
+    scores = score_patterns(predicted, true, grid)
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
-        **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.rows.items()},
+        **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.data.rows.items()},
         "best_epoch": load_checkpoint(best)["epoch"],
         "epochs": trainer.current_epoch,
         "train_seconds": round(assemble.train_seconds(trainer), 1),
@@ -132,11 +132,11 @@ def _score(
         "precision": str(trainer.precision),
         "test_loss": logged["test/loss"],
         "test": _means(scores),
-        **{f"test_{name}": _means(score_patterns(each, true, datamodule.xrd.two_theta_deg)) for name, each in others},
+        **{f"test_{name}": _means(score_patterns(each, true, grid)) for name, each in others},
     }
     if not is_main_process():
         return RunResult(run_dir, metrics, per_sample)
-    figure = figures.pattern_grid(per_sample, predicted, true, datamodule.xrd)
+    figure = figures.pattern_grid(per_sample, predicted, true, datamodule.data.xrd)
     figures.save(figure, run_dir / FIGURE)
     with atomic_path(run_dir / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
@@ -165,10 +165,11 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
     if not last.exists():
         return None
     checkpoint = load_checkpoint(last)
-    if checkpoint["hyper_parameters"].get("encoding") != datamodule.encoding.to_dict():
+    encoding = datamodule.data.encoding.to_dict()
+    if checkpoint["hyper_parameters"].get("encoding", encoding) != encoding:
         msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
         raise CheckpointError(msg)
-    made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.store.content_hash
+    made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.data.store.content_hash
     if made_with != now:
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
@@ -187,10 +188,10 @@ def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any]
 
 def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[str, Any], run_dir: Path) -> None:
     """Say in two lines what is about to happen, and where it goes."""
-    n = {part: len(rows) for part, rows in datamodule.rows.items()}
+    n = {part: len(rows) for part, rows in datamodule.data.rows.items()}
     n_parameters = sum(p.numel() for p in module.parameters())
     console = Console(stderr=True, soft_wrap=True)
-    console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.store.path}")
+    console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.data.store.path}")
     console.print(
         f"run: {n_parameters / 1e6:.1f} M parameters, at most {cfg['trainer']['max_epochs']} epochs, {run_dir}"
     )

@@ -11,24 +11,23 @@ from hypothesis import strategies as st
 from deepxrd.chem import OneHotEncoding, parse_formula
 from deepxrd.data import BuildOptions, Selection, Split, indices
 from deepxrd.data.datamodule import BatchPositions, PatternDataModule
+from deepxrd.data.parts import DataParts
 from deepxrd.sources import FilesSource
 from deepxrd.xrd import XrdSettings
 
 
 @pytest.fixture(scope="module")
 def datamodule(perovskite_source: FilesSource, tmp_path_factory: pytest.TempPathFactory) -> PatternDataModule:
-    module = PatternDataModule(
+    parts = DataParts(
         source=perovskite_source,
         selection=Selection(stoichiometry="ABC3"),
         encoding=OneHotEncoding(),
         xrd=XrdSettings(two_theta_max_deg=120, n_points=100),
         split=Split(seed=3),
         stores_dir=tmp_path_factory.mktemp("stores"),
-        batch_size=5,
-        eval_batch_size=3,
-        seed=11,
         build=BuildOptions(n_jobs=1),
     )
+    module = PatternDataModule(parts, batch_size=5, eval_batch_size=3, seed=11)
     module.prepare_data()
     module.setup()
     return module
@@ -44,11 +43,11 @@ def test_a_batch_has_the_shapes_and_the_precision_of_the_network(datamodule: Pat
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_a_sample_is_the_one_hot_of_its_composition_and_its_pattern(datamodule: PatternDataModule, part: str) -> None:
-    dataset, store = datamodule.dataset(part), datamodule.store
+    dataset, store = datamodule.dataset(part), datamodule.data.store
     positions = np.arange(len(dataset))[::-1].copy()
     inputs, targets = dataset[positions]
     for position, one_hot, pattern in zip(positions, inputs, targets, strict=True):
-        row = indices(store, datamodule.split)[part][position]
+        row = indices(store, datamodule.data.split)[part][position]
         formula = parse_formula(store.samples["composition"][row])
         np.testing.assert_array_equal(one_hot, OneHotEncoding().encode([formula])[0])
         np.testing.assert_array_equal(pattern, store.patterns[row])
@@ -58,15 +57,15 @@ def test_a_sample_is_the_one_hot_of_its_composition_and_its_pattern(datamodule: 
 def test_what_is_only_scored_comes_in_the_stores_order(datamodule: PatternDataModule, part: str) -> None:
     loader = getattr(datamodule, f"{part}_dataloader")()
     batches = [targets for _, targets in loader]
-    rows = indices(datamodule.store, datamodule.split)[part]
-    np.testing.assert_array_equal(torch.cat(batches), datamodule.store.patterns[rows])
+    rows = indices(datamodule.data.store, datamodule.data.split)[part]
+    np.testing.assert_array_equal(torch.cat(batches), datamodule.data.store.patterns[rows])
     assert all(len(batch) == 3 for batch in batches[:-1])
 
 
 def test_an_epoch_of_training_holds_each_sample_once(datamodule: PatternDataModule) -> None:
-    rows = indices(datamodule.store, datamodule.split)["train"]
+    rows = indices(datamodule.data.store, datamodule.data.split)["train"]
     drawn = torch.cat([targets for _, targets in datamodule.train_dataloader()]).numpy()
-    expected = datamodule.store.patterns[rows]
+    expected = datamodule.data.store.patterns[rows]
     assert not np.array_equal(drawn, expected), "the order is shuffled"
     np.testing.assert_array_equal(drawn[np.lexsort(drawn.T)], expected[np.lexsort(expected.T)])
     assert len(datamodule.train_dataloader()) == int(np.ceil(len(rows) / 5))
@@ -114,17 +113,17 @@ def test_the_loader_for_training_carries_the_seed_to_its_sampler(datamodule: Pat
 
 
 def test_the_store_is_built_on_first_use_only(datamodule: PatternDataModule) -> None:
-    before = {file: file.stat().st_mtime_ns for file in Path(datamodule.store.path).rglob("*")}
+    before = {file: file.stat().st_mtime_ns for file in Path(datamodule.data.store.path).rglob("*")}
     datamodule.prepare_data()
     datamodule.setup()
-    assert {file: file.stat().st_mtime_ns for file in Path(datamodule.store.path).rglob("*")} == before
+    assert {file: file.stat().st_mtime_ns for file in Path(datamodule.data.store.path).rglob("*")} == before
 
 
 def test_a_part_that_was_moved_to_a_device_gives_the_same_batches(datamodule: PatternDataModule) -> None:
     from deepxrd.data.datamodule import PatternDataset
 
     rows = datamodule.dataset("train").rows
-    mapped, moved = PatternDataset(datamodule.store, rows), PatternDataset(datamodule.store, rows)
+    mapped, moved = PatternDataset(datamodule.data.store, rows), PatternDataset(datamodule.data.store, rows)
     moved.to(torch.device("cpu"))
     positions = np.array([4, 0, 2])
     assert all(torch.equal(a, b) for a, b in zip(mapped[positions], moved[positions], strict=True))

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
-from deepxrd.models.baselines.base import Baseline, Reference, Truth
+from deepxrd.models.base import Model, Reference, Truth
 from deepxrd.xrd import normalise
 
 _ROWS_AT_ONCE = 4096  # of a memory-mapped file
 
 
-class MeanPattern(Baseline):
+class MeanPattern(Model):
     """The mean of all training patterns of other compositions, scaled so that its largest value is 100."""
 
     def __init__(self) -> None:
@@ -30,6 +30,13 @@ class MeanPattern(Baseline):
             total += reference.patterns[start : start + _ROWS_AT_ONCE].sum(axis=0, dtype=np.float64)
         self._fitted = reference, total
         return self
+
+    @property
+    def pattern(self) -> NDArray[np.float32]:
+        """The mean of all training patterns, ``(n_points,)``."""
+        if self._fitted is None:
+            raise self._not_fitted()
+        return np.asarray(normalise(self._fitted[1][None])[0], dtype=np.float32)
 
     def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:
         """The same pattern for all, but for what a composition's own patterns add to it."""
@@ -48,7 +55,7 @@ class MeanPattern(Baseline):
         return out
 
 
-class Comb(Baseline):
+class Comb(Model):
     """Equally high peaks all along the axis, which finds all by predicting all: why recall alone is worthless.
 
     The teeth are one grid point wide, so that they stay apart on any grid. Each stands on the first point that is no
@@ -92,7 +99,7 @@ class Comb(Baseline):
         return np.tile(self._pattern, (len(formulas), 1))
 
 
-class RandomPattern(Baseline):
+class RandomPattern(Model):
     """The pattern of a training composition drawn at random: what any material has in common with any other.
 
     The draw is a hash of the seed and the composition, so that it does not depend on what else is asked for.

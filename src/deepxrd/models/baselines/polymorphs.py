@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from deepxrd.chem import Crystal, Formula
 from deepxrd.errors import ConfigError
 from deepxrd.metrics import cosine_distance
-from deepxrd.models.baselines.base import Baseline, Reference, Truth
+from deepxrd.models.base import Model, Reference, Truth
 from deepxrd.models.baselines.constant import MeanPattern
 from deepxrd.xrd import simulate
 
 _AT_ONCE = 500  # crystals: enough that the engine is at its best
 
 
-class PolymorphOracle(Baseline):
+class PolymorphOracle(Model):
     """Of all other structures known of the composition asked for, the pattern of the one most like the truth.
 
     Likeness is the least cosine distance. A formula alone does not say which of its structures is meant, so this is
@@ -39,7 +39,7 @@ class PolymorphOracle(Baseline):
         return self
 
     def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:
-        """Patterns of compositions, see `Baseline`."""
+        """Patterns of compositions, see `Model`."""
         if self._fitted is None:
             raise self._not_fitted()
         reference, mean = self._fitted

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import SYMBOLS, Crystal, Formula
 from deepxrd.errors import ConfigError
 from deepxrd.metrics import cosine_distance
-from deepxrd.models.baselines.base import Baseline, Reference, Truth
+from deepxrd.models.base import Model, Reference, Truth
 from deepxrd.models.baselines.constant import MeanPattern
 from deepxrd.models.baselines.neighbours import Neighbours, NeighbourSearch
 from deepxrd.models.baselines.volumes import AdditiveVolumes, formula_unit_volume
@@ -32,7 +32,7 @@ class _Fitted:
     mean: MeanPattern
 
 
-class _TemplateBaseline(Baseline):
+class _TemplateBaseline(Model):
     """Predicts from the k nearest templates; the mean training pattern where there is none (see `fallbacks`)."""
 
     _k = 1
@@ -51,7 +51,7 @@ class _TemplateBaseline(Baseline):
         return ~self._state.search.has_any(formulas)
 
     def predict(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> NDArray[np.float32]:
-        """Patterns of compositions, see `Baseline`."""
+        """Patterns of compositions, see `Model`."""
         truth = self._truth(oracle, len(formulas)) if self.needs_oracle else None
         state = self._state
         patterns = state.mean.predict(formulas)

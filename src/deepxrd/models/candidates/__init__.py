@@ -1,6 +1,7 @@
-"""Retrieval: structures of like compositions, substituted, scaled, simulated, and weighed by a network."""
+"""Candidate structures: those of like compositions, substituted, scaled, simulated, and weighed by networks."""
 
-from deepxrd.models.candidates.adaptor import Retrieval
-from deepxrd.models.candidates.model import Prediction, RetrievalModel
+from deepxrd.models.candidates.loss import CandidateLoss
+from deepxrd.models.candidates.model import CandidateModel, Prediction
+from deepxrd.models.candidates.network import CandidateNet
 
-__all__ = ["Prediction", "Retrieval", "RetrievalModel"]
+__all__ = ["CandidateLoss", "CandidateModel", "CandidateNet", "Prediction"]

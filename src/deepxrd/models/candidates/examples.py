@@ -50,6 +50,7 @@ class Examples:
 def build_examples(
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
+    *,
     library: TemplateLibrary,
     volumes: TemplateVolumes,
     xrd: XrdSettings,
@@ -78,7 +79,7 @@ def build_examples(
             part = folder / f"part-{start // _PART_SIZE:05d}.npz"
             if not part.is_file():
                 made = _make_part(formulas[chosen], patterns[chosen], library, volumes, xrd, into=simulated[chosen])
-                simulated.flush()  # type: ignore[attr-defined]
+                simulated.flush()
                 with atomic_path(part) as temporary:
                     np.savez(temporary, **made)  # type: ignore[arg-type]
             with np.load(part, allow_pickle=False) as read:
@@ -104,7 +105,7 @@ def _make_part(
     return {
         "features": found.features,
         "elements": np.concatenate([found.old, found.new], axis=2).astype(np.uint8),
-        "mask": simulated.any(axis=2),
+        "mask": np.asarray(simulated.any(axis=2)),
         "quality": _quality(simulated, true, xrd.two_theta_deg),
         "peaks": _peak_map(true, xrd),
     }

@@ -16,9 +16,8 @@ from deepxrd.models.baselines import MeanPattern, Reference
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.decode import decode, draw
-from deepxrd.models.candidates.fit import fit_networks
 from deepxrd.models.candidates.geometry import share_geometry
-from deepxrd.models.candidates.network import DIVISOR, RetrievalNet
+from deepxrd.models.candidates.network import DIVISOR, CandidateNet
 from deepxrd.models.candidates.protostructure import protostructures
 from deepxrd.models.candidates.volumes import TemplateVolumes
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
@@ -51,7 +50,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class RetrievalModel:
+class CandidateModel:
     """Candidate structures from like compositions, weighed by a network.
 
     Attributes:
@@ -65,39 +64,37 @@ class RetrievalModel:
 
     library: TemplateLibrary
     volumes: TemplateVolumes
-    nets: tuple[RetrievalNet, ...]
+    nets: tuple[CandidateNet, ...]
     mean: NDArray[np.float32]
     lonely: dict[Formula, NDArray[np.float32]]
     xrd: XrdSettings
 
     @classmethod
-    def fit(cls, reference: Reference, *, seed: int = 0, epochs: int = 4, batch: int = 64, members: int = 1) -> Self:
-        """Learn from the training part; the same seed gives the same numbers.
+    def prepare(cls, reference: Reference, *, seed: int = 0) -> Self:
+        """Learn all but the networks from the training part: templates, volumes, the mean pattern.
 
         Args:
             reference: the training part.
             seed: of all that is drawn.
-            epochs: of the training of each network.
-            batch: compositions at a time.
-            members: how many networks to train.
 
         Raises:
-            ConfigError: the grid does not suit the network, or a number makes no sense.
+            ConfigError: the grid does not suit the networks.
         """
         check_grid(reference.xrd)
-        check_numbers(epochs=epochs, batch=batch, members=members)
         additive = AdditiveVolumes(reference.formulas, reference.crystals)
         library = TemplateLibrary(reference.formulas, reference.crystals, protostructures(reference.crystals), additive)
         volumes = library.fit_volumes(seed=seed)
-        nets = fit_networks(reference, library, volumes, seed=seed, epochs=epochs, batch=batch, members=members)
         distinct = list(reference.rows_of)
         alone = [f for f, known in zip(distinct, library.known(distinct), strict=True) if not known]
         if len(distinct) == 1:
             alone = []  # there is nothing else whose mean could be taken
-        pattern = MeanPattern().fit(reference)
-        lonely = dict(zip(alone, pattern.predict(alone), strict=True))
-        total = np.asarray(np.sum(reference.patterns, axis=0, dtype=np.float64))
-        return cls(library, volumes, nets, normalise(total[None])[0], lonely, reference.xrd)
+        mean = MeanPattern().fit(reference)
+        means = dict(zip(alone, mean.predict(alone), strict=True))
+        return cls(library, volumes, (), mean.pattern, means, reference.xrd)
+
+    def with_networks(self, nets: Sequence[CandidateNet]) -> Self:
+        """The same model with other networks."""
+        return replace(self, nets=tuple(net.eval() for net in nets))
 
     def predict(self, formulas: Sequence[Formula]) -> Prediction:
         """Patterns and peaks of compositions; what is known of their own structures is not used."""
@@ -149,7 +146,7 @@ class RetrievalModel:
         nets = []
         for net in self.nets:
             rounded = {key: each.half().to(each.dtype) for key, each in net.state_dict().items()}
-            nets.append(RetrievalNet.with_weights(rounded, self.library.width, self.xrd.two_theta_deg))
+            nets.append(CandidateNet.with_weights(rounded, self.library.width, self.xrd.two_theta_deg))
         return replace(self, library=share_geometry(self.library, self.xrd), nets=tuple(nets))
 
 
@@ -160,18 +157,6 @@ def check_grid(xrd: XrdSettings) -> None:
         ConfigError: the grid does not suit the network.
     """
     if xrd.axis != "two_theta" or xrd.n_points % DIVISOR:
-        msg = f"the retrieval model needs xrd.axis=two_theta and xrd.n_points a multiple of {DIVISOR}, not "
+        msg = f"the candidate model needs xrd.axis=two_theta and xrd.n_points a multiple of {DIVISOR}, not "
         msg += f"{xrd.axis} and {xrd.n_points}"
         raise ConfigError(msg)
-
-
-def check_numbers(**numbers: int) -> None:
-    """Make sure that all are at least 1.
-
-    Raises:
-        ConfigError: one is not; the message names it.
-    """
-    for name, value in numbers.items():
-        if value < 1:
-            msg = f"model.{name} must be 1 or more, not {value}"
-            raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""A retrieval model in a folder: safetensors, compressed LightGBM text and JSON, nothing of which is run when read."""
+"""A candidate model in a folder: safetensors, compressed LightGBM text and JSON, nothing of which is run when read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from deepxrd.io.files import file_hash, write_json
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.geometry import Geometries, narrowed
-from deepxrd.models.candidates.model import FORMAT, RetrievalModel
-from deepxrd.models.candidates.network import RetrievalNet
+from deepxrd.models.candidates.model import FORMAT, CandidateModel
+from deepxrd.models.candidates.network import CandidateNet
 from deepxrd.models.candidates.protostructure import Protostructure
 from deepxrd.models.candidates.volumes import TemplateVolumes
 from deepxrd.xrd import XrdSettings
@@ -32,7 +32,7 @@ SHIPPED = Path(__file__).parents[2] / "weights" / "ternary"
 _LIBRARY, _NETWORKS = "library.safetensors", "networks.safetensors"
 
 
-def save(model: RetrievalModel, folder: Path) -> None:
+def save(model: CandidateModel, folder: Path) -> None:
     """Write a folder that is either whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
@@ -44,7 +44,7 @@ def save(model: RetrievalModel, folder: Path) -> None:
         made.rename(folder)
 
 
-def load(folder: Path) -> RetrievalModel:
+def load(folder: Path) -> CandidateModel:
     """Read what `save` wrote.
 
     Raises:
@@ -53,7 +53,7 @@ def load(folder: Path) -> RetrievalModel:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:
-            msg = f"{folder} holds a retrieval model of format {facts['format']}, not {FORMAT}: fit it anew"
+            msg = f"{folder} holds a candidate model of format {facts['format']}, not {FORMAT}: fit it anew"
             raise CheckpointError(msg)
         for name, expected in facts["files"].items():
             if file_hash(folder / name) != expected:
@@ -64,13 +64,13 @@ def load(folder: Path) -> RetrievalModel:
         xrd = XrdSettings(**facts["xrd"])
         nets = _networks(load_file(folder / _NETWORKS), facts, library.width, xrd)
         lonely = dict(zip(map(parse_formula, facts["lonely"]), arrays["lonely"][1:], strict=True))
-        return RetrievalModel(library, TemplateVolumes.load(folder), nets, arrays["mean"], lonely, xrd)
+        return CandidateModel(library, TemplateVolumes.load(folder), nets, arrays["mean"], lonely, xrd)
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        msg = f"{folder} holds no retrieval model that can be read: {error}"
+        msg = f"{folder} holds no candidate model that can be read: {error}"
         raise CheckpointError(msg) from error
 
 
-def _write(model: RetrievalModel, folder: Path) -> None:
+def _write(model: CandidateModel, folder: Path) -> None:
     library = model.library
     labels, kind = np.unique([each.label for each in library.kinds], return_inverse=True)
     sites = Geometries.of(library.crystals)
@@ -120,11 +120,11 @@ def _library(facts: dict[str, str], arrays: dict[str, NDArray[np.float64]]) -> T
 
 def _networks(
     weights: dict[str, NDArray[np.floating]], facts: dict[str, int], width: int, xrd: XrdSettings
-) -> tuple[RetrievalNet, ...]:
+) -> tuple[CandidateNet, ...]:
     nets = []
     for member in range(facts["members"]):
         start = f"{member}."
         own = {key.removeprefix(start): each for key, each in weights.items() if key.startswith(start)}
         read = {key: torch.from_numpy(each).float() for key, each in own.items()}
-        nets.append(RetrievalNet.with_weights(read, width, xrd.two_theta_deg))
+        nets.append(CandidateNet.with_weights(read, width, xrd.two_theta_deg))
     return tuple(nets)

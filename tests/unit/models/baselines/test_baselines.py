@@ -14,9 +14,9 @@ from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula, parse_formul
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.metrics import score_patterns
 from deepxrd.models.baselines import (
-    Baseline,
     Comb,
     MeanPattern,
+    Model,
     NearestPattern,
     OracleVolume,
     PolymorphOracle,
@@ -353,7 +353,7 @@ def test_polymorph_oracle_wants_to_be_told_of_the_other_structures(reference: Re
 
 
 @pytest.mark.parametrize("kind", ORACLES)
-def test_an_oracle_without_the_truth_is_refused(kind: type[Baseline], reference: Reference) -> None:
+def test_an_oracle_without_the_truth_is_refused(kind: type[Model], reference: Reference) -> None:
     model = kind().fit(reference)
     assert model.needs_oracle
     with pytest.raises(ConfigError, match=f"{kind.__name__} is an oracle"):
@@ -366,7 +366,7 @@ def test_an_oracle_without_the_truth_is_refused(kind: type[Baseline], reference:
 
 
 @pytest.mark.parametrize("kind", HONEST)
-def test_the_truth_about_the_targets_changes_no_prediction(kind: type[Baseline], reference: Reference) -> None:
+def test_the_truth_about_the_targets_changes_no_prediction(kind: type[Model], reference: Reference) -> None:
     targets = formulas(TARGETS)
     model = kind().fit(reference)
     assert not model.needs_oracle
@@ -376,14 +376,14 @@ def test_the_truth_about_the_targets_changes_no_prediction(kind: type[Baseline],
 
 
 @pytest.mark.parametrize("kind", ORACLES)
-def test_the_truth_does_change_what_an_oracle_says(kind: type[Baseline], reference: Reference) -> None:
+def test_the_truth_does_change_what_an_oracle_says(kind: type[Model], reference: Reference) -> None:
     model = kind().fit(reference)
     one, other = (model.predict(formulas(TARGETS), oracle=truth_of(TARGETS, seed)) for seed in (1, 2))
     assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("model", [MeanPattern(), RandomPattern(seed=3), NearestPattern(), Substitution(rescale=False)])
-def test_no_composition_is_predicted_from_itself(model: Baseline, reference: Reference) -> None:
+def test_no_composition_is_predicted_from_itself(model: Model, reference: Reference) -> None:
     own = 3
     target = [reference.formulas[own]]
     expected = model.fit(reference).predict(target)
@@ -400,7 +400,7 @@ def test_no_composition_is_predicted_from_itself(model: Baseline, reference: Ref
 
 
 @pytest.mark.parametrize("kind", [*HONEST, *ORACLES])
-def test_predictions_repeat_and_do_not_depend_on_the_company(kind: type[Baseline], reference: Reference) -> None:
+def test_predictions_repeat_and_do_not_depend_on_the_company(kind: type[Model], reference: Reference) -> None:
     targets, truth = formulas(TARGETS), truth_of(TARGETS)
     patterns = kind().fit(reference).predict(targets, oracle=truth)
     assert patterns.shape == (len(targets), XRD.n_points)
@@ -415,7 +415,7 @@ def test_predictions_repeat_and_do_not_depend_on_the_company(kind: type[Baseline
 
 
 @pytest.mark.parametrize("kind", [MeanPattern, NearestPattern, Substitution])
-def test_the_order_of_the_reference_does_not_matter(kind: type[Baseline], reference: Reference) -> None:
+def test_the_order_of_the_reference_does_not_matter(kind: type[Model], reference: Reference) -> None:
     order = np.random.default_rng(0).permutation(len(reference.formulas))
     crystals = [reference.crystals[row] for row in order]
     shuffled = Reference([reference.formulas[row] for row in order], crystals, reference.patterns[order], XRD)
@@ -467,13 +467,13 @@ def test_the_teeth_of_a_comb_survive_merging(reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("kind", [*HONEST, *ORACLES])
-def test_a_baseline_that_was_not_fitted_says_so(kind: type[Baseline]) -> None:
+def test_a_baseline_that_was_not_fitted_says_so(kind: type[Model]) -> None:
     with pytest.raises(ConfigError, match=rf"{kind.__name__} was asked for patterns before fit"):
         kind().predict(formulas(TARGETS), oracle=truth_of(TARGETS))
 
 
 @pytest.mark.parametrize("kind", [MeanPattern, RandomPattern, NearestPattern, Substitution])
-def test_nothing_but_itself_to_learn_from_is_refused(kind: type[Baseline]) -> None:
+def test_nothing_but_itself_to_learn_from_is_refused(kind: type[Model]) -> None:
     model = kind().fit(reference_of(["SrTiO3"]))
     with pytest.raises(SelectionError, match="nothing but SrTiO3"):
         model.predict(formulas(["SrTiO3"]))

@@ -1,4 +1,4 @@
-"""The retrieval model, part by part and as a whole, on made-up structures."""
+"""The candidate model, part by part and as a whole, on made-up structures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,12 +14,11 @@ from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula, parse_formul
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.models.baselines import MeanPattern, Reference
 from deepxrd.models.baselines.volumes import AdditiveVolumes
-from deepxrd.models.candidates import Retrieval, RetrievalModel
+from deepxrd.models.candidates import CandidateModel, CandidateNet
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.models.candidates.features import element_table, exchange_features
 from deepxrd.models.candidates.geometry import Geometries, share_geometry
-from deepxrd.models.candidates.network import RetrievalNet
 from deepxrd.models.candidates.protostructure import protostructure, protostructures
 from deepxrd.models.candidates.saved import load, save
 from deepxrd.models.candidates.volumes import TemplateVolumes, folds
@@ -60,14 +59,28 @@ def library_of(made: Sequence[Crystal]) -> TemplateLibrary:
     return TemplateLibrary(formulas, made, protostructures(made), AdditiveVolumes(formulas, made))
 
 
+def untrained(reference: Reference, *, seeds: Sequence[int] = (1,)) -> CandidateModel:
+    """A model whose networks have learned nothing, but whose answers depend on everything that they see."""
+    prepared, nets = CandidateModel.prepare(reference, seed=1), []
+    n_features = prepared.library.candidates([], prepared.volumes).features.shape[-1]
+    for seed in seeds:
+        torch.manual_seed(seed)
+        net = CandidateNet(n_features, prepared.library.width, XRD.two_theta_deg)
+        torch.nn.init.normal_(net.unet.out[2].weight, std=0.1)
+        net.spread.fill_(3.0)
+        rounded = {name: each.half().to(each.dtype) for name, each in net.state_dict().items()}  # as files hold them
+        nets.append(CandidateNet.with_weights(rounded, prepared.library.width, XRD.two_theta_deg))
+    return prepared.with_networks(nets)
+
+
 @pytest.fixture(scope="module")
 def reference() -> Reference:
     return reference_of(crystals())
 
 
 @pytest.fixture(scope="module")
-def model(reference: Reference) -> RetrievalModel:
-    return RetrievalModel.fit(reference, seed=1, epochs=2, batch=16)
+def model(reference: Reference) -> CandidateModel:
+    return untrained(reference)
 
 
 # kinds of structures
@@ -171,7 +184,7 @@ def test_candidates_are_never_of_the_own_composition_and_at_most_two_of_a_kind(r
 
 def test_the_network_minds_neither_the_company_nor_padding() -> None:
     torch.manual_seed(0)
-    net = RetrievalNet(9, 3, XRD.two_theta_deg).eval()
+    net = CandidateNet(9, 3, XRD.two_theta_deg).eval()
     torch.nn.init.normal_(net.unet.out[2].weight, std=0.1)
     features, elements = torch.randn(5, 16, 9), torch.randint(1, 119, (5, 16, 6))
     mask = torch.arange(16)[None].expand(5, -1) < torch.tensor([1, 4, 16, 7, 2])[:, None]
@@ -236,7 +249,7 @@ def test_one_peak_of_uncertain_place_is_won_no_more_than_once(width: int) -> Non
 # the model as a whole
 
 
-def test_predictions_are_patterns_with_their_peaks(model: RetrievalModel) -> None:
+def test_predictions_are_patterns_with_their_peaks(model: CandidateModel) -> None:
     said = model.predict([*TARGETS, *STRANGE])
     assert said.known.tolist() == [True] * 4 + [False] * 2
     for patterns in (said.expected, said.likely):
@@ -251,7 +264,7 @@ def test_predictions_are_patterns_with_their_peaks(model: RetrievalModel) -> Non
 
 def test_compositions_that_are_like_no_other_teach_nothing_and_break_nothing() -> None:
     reference = reference_of([crystals()[0], cscl()])
-    one, other = (RetrievalModel.fit(reference, epochs=1).predict([*reference.formulas, *STRANGE]) for _ in range(2))
+    one, other = (untrained(reference).predict([*reference.formulas, *STRANGE]) for _ in range(2))
     assert not one.known.any()
     np.testing.assert_array_equal(one.expected, other.expected)
     np.testing.assert_allclose(one.expected[:2], reference.patterns[::-1], atol=1e-3)  # each has the other's
@@ -260,14 +273,14 @@ def test_compositions_that_are_like_no_other_teach_nothing_and_break_nothing() -
 def test_what_nothing_is_known_of_gets_the_mean_pattern_of_others() -> None:
     made = [*crystals()[:12], cscl()]
     reference = reference_of(made)
-    model = RetrievalModel.fit(reference, epochs=1)
+    model = untrained(reference)
     said = model.predict([made[-1].formula, *STRANGE])
     mean = MeanPattern().fit(reference).predict([made[-1].formula, *STRANGE])
     np.testing.assert_allclose(said.expected, mean, atol=1e-3)
     assert not said.known.any()
 
 
-def test_a_compositions_own_structure_makes_no_difference(model: RetrievalModel, reference: Reference) -> None:
+def test_a_compositions_own_structure_makes_no_difference(model: CandidateModel, reference: Reference) -> None:
     own = 17
     target: list[Formula] = [reference.formulas[own]]
     made = list(reference.crystals)
@@ -280,32 +293,28 @@ def test_a_compositions_own_structure_makes_no_difference(model: RetrievalModel,
 
 
 def test_the_same_seed_gives_the_same_numbers_and_files_give_them_back(
-    model: RetrievalModel, reference: Reference, tmp_path: Path
+    model: CandidateModel, reference: Reference, tmp_path: Path
 ) -> None:
     before = model.predict(TARGETS)
-    state = torch.random.get_rng_state()
-    again = RetrievalModel.fit(reference, seed=1, epochs=2, batch=16)
-    assert torch.equal(torch.random.get_rng_state(), state)
     save(model, tmp_path / "kept")
-    for other in (again, load(tmp_path / "kept")):
+    for other in (untrained(reference), load(tmp_path / "kept")):
         after = other.predict(TARGETS)
         np.testing.assert_array_equal(after.expected, before.expected)
         np.testing.assert_array_equal(after.likely, before.likely)
         np.testing.assert_array_equal(after.peak_probability, before.peak_probability)
-    with pytest.raises(CheckpointError, match="holds no retrieval model"):
+    with pytest.raises(CheckpointError, match="holds no candidate model"):
         load(tmp_path / "absent")
 
 
-def test_networks_trained_apart_are_averaged(reference: Reference, model: RetrievalModel) -> None:
-    pair = RetrievalModel.fit(reference, seed=1, epochs=2, batch=16, members=2)
+def test_the_answers_of_an_ensemble_are_averaged(reference: Reference) -> None:
+    pair = untrained(reference, seeds=(1, 2))
     first, second = (replace(pair, nets=(net,)) for net in pair.nets)
-    np.testing.assert_array_equal(first.predict(TARGETS).expected, model.predict(TARGETS).expected)
     raw = [each._ask(TARGETS)[2] for each in (first, second, pair)]
     assert not np.allclose(raw[0], raw[1], rtol=1e-3, atol=0)
     np.testing.assert_allclose(raw[2], (raw[0] + raw[1]) / 2, rtol=1e-12)
 
 
-def test_a_compact_model_shares_positions_and_says_nearly_the_same(model: RetrievalModel, tmp_path: Path) -> None:
+def test_a_compact_model_shares_positions_and_says_nearly_the_same(model: CandidateModel, tmp_path: Path) -> None:
     small = model.compact()
     assert small.library.formulas == model.library.formulas
     for before, after in zip(model.library.crystals, small.library.crystals, strict=True):
@@ -352,7 +361,7 @@ def test_crystals_taken_apart_are_put_together_again(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["library.safetensors", "networks.safetensors", "volumes-0.txt.gz"])
-def test_a_changed_file_is_refused(model: RetrievalModel, tmp_path: Path, name: str) -> None:
+def test_a_changed_file_is_refused(model: CandidateModel, tmp_path: Path, name: str) -> None:
     save(model, tmp_path / "kept")
     file = tmp_path / "kept" / name
     content = bytearray(file.read_bytes())
@@ -362,28 +371,7 @@ def test_a_changed_file_is_refused(model: RetrievalModel, tmp_path: Path, name: 
         load(tmp_path / "kept")
 
 
-def test_as_a_baseline_it_is_fitted_once_and_then_loaded(reference: Reference, tmp_path: Path) -> None:
-    first, second = Retrieval(epochs=1), Retrieval(epochs=1, answer="expected")
-    first.keep_dir = second.keep_dir = tmp_path
-    likely = first.fit(reference).predict([*TARGETS, *STRANGE])
-    (folder,) = tmp_path.glob("retrieval-*")
-    written = (folder / "model.json").stat().st_mtime_ns
-    expected = second.fit(reference).predict(TARGETS)
-    assert (folder / "model.json").stat().st_mtime_ns == written
-    assert not np.array_equal(expected, likely[:4])
-    assert first.fallbacks([*TARGETS, *STRANGE]).tolist() == [False] * 4 + [True] * 2
-    loaded = Retrieval(weights=str(folder)).fit(reference)
-    np.testing.assert_array_equal(loaded.predict(TARGETS), likely[:4])
-
-
-def test_bad_settings_are_refused(reference: Reference) -> None:
-    with pytest.raises(ConfigError, match=r"likely, expected, not 'best'"):
-        Retrieval(answer="best")
-    for setting in ("epochs", "members"):
-        with pytest.raises(ConfigError, match=f"model.{setting} must be 1 or more, not 0"):
-            Retrieval(**{setting: 0})  # type: ignore[arg-type]
+def test_a_grid_that_does_not_suit_the_networks_is_refused(reference: Reference) -> None:
     odd = XrdSettings(n_points=1001)
     with pytest.raises(ConfigError, match="multiple of 16, not two_theta and 1001"):
-        RetrievalModel.fit(Reference(reference.formulas, reference.crystals, reference.patterns[:, :1001], odd))
-    with pytest.raises(ConfigError, match="before fit"):
-        Retrieval().predict(TARGETS)
+        CandidateModel.prepare(Reference(reference.formulas, reference.crystals, reference.patterns[:, :1001], odd))

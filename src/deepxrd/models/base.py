@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -19,7 +18,7 @@ from deepxrd.xrd import XrdSettings
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """All that a baseline may learn from: the training part, and nothing else.
+    """All that a model may learn from: the training part, and nothing else.
 
     Attributes:
         formulas: compositions, n of them; one may occur several times.
@@ -36,7 +35,7 @@ class Reference:
     def __post_init__(self) -> None:
         n, shape = len(self.formulas), (len(self.formulas), self.xrd.n_points)
         if n == 0:
-            msg = "a baseline has nothing to learn from: the reference holds no compositions"
+            msg = "a model has nothing to learn from: the reference holds no compositions"
             raise SelectionError(msg)
         if len(self.crystals) != n or self.patterns.shape != shape:
             msg = (
@@ -74,7 +73,7 @@ class Truth:
         crystals: the true structures, n of them.
         patterns: the true patterns, ``(n, n_points)`` float32 in 0 to 100.
         polymorphs: for each composition all other structures that are known of it, perhaps none; None where nobody
-            looked for them, which only baselines with `Baseline.needs_polymorphs` mind.
+            looked for them, which only baselines with `Model.needs_polymorphs` mind.
     """
 
     crystals: Sequence[Crystal]
@@ -82,7 +81,7 @@ class Truth:
     polymorphs: Sequence[Sequence[Crystal]] | None = None
 
 
-class Baseline(ABC):
+class Model(ABC):
     """A prediction without a network.
 
     A composition is never predicted from itself: rows of `Reference` with the very composition that is asked for are
@@ -97,8 +96,6 @@ class Baseline(ABC):
     """Whether `predict` must be given the truth: such numbers are bounds, not predictions."""
     needs_polymorphs: ClassVar[bool] = False
     """Whether that truth must hold the other structures of each composition."""
-    keep_dir: Path | None = None
-    """A folder where `fit` may keep what takes long to learn; None keeps nothing."""
 
     @abstractmethod
     def fit(self, reference: Reference) -> Self:

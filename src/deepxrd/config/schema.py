@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,10 +116,13 @@ def register() -> None:
     ConfigStore.instance().store(name="prepare_schema", node=PrepareConfig)
     ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
     ConfigStore.instance().store(name="report_schema", node=ReportConfig)
-    started = datetime.now().astimezone()
+
+    @functools.cache  # the folder of a run is asked for more than once
+    def started() -> datetime:
+        return datetime.now().astimezone()
 
     def run_dir(output_dir: str, resume: str | None) -> str:
-        return resume or f"{output_dir}/{started:%Y-%m-%d}/{started:%H-%M-%S}"
+        return resume or f"{output_dir}/{started():%Y-%m-%d}/{started():%H-%M-%S}"
 
     def evaluation_dir(output_dir: str, run: str | None) -> str:
         return f"{run}/{EVALUATION}" if run else run_dir(output_dir, None)

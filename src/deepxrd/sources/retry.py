@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from secrets import SystemRandom
 from typing import TypeVar
 
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
 from deepxrd.errors import ConfigError
 
 _T = TypeVar("_T")
@@ -81,17 +83,26 @@ class Backoff:
         Raises:
             TransientError: that of the last try.
         """
-        attempt = 0
-        while True:
-            try:
-                return call()
-            except TransientError as error:
-                attempt += 1
-                if attempt >= self.attempts:
-                    raise
-                wait_s = self.wait_s(attempt - 1, retry_after_s=error.retry_after_s)
-                _log.warning("%s: %s; try %d of %d in %.1f s", what, error, attempt + 1, self.attempts, wait_s)
-                self.sleep(wait_s)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after_s if isinstance(error, TransientError) else None
+            return self.wait_s(state.attempt_number - 1, retry_after_s=asked)
+
+        def tell(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            tries = f"try {state.attempt_number + 1} of {self.attempts}"
+            _log.warning("%s: %s; %s in %.1f s", what, error, tries, state.upcoming_sleep)
+
+        tries = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(self.attempts),
+            wait=wait,
+            before_sleep=tell,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return tries(call)
 
 
 def in_a_line(error: Exception, *, secret: str = "") -> str:

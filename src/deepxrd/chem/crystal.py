@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.chem.formula import Formula, formula_from_atomic_numbers
@@ -14,6 +16,10 @@ from deepxrd.chem.formula import Formula, formula_from_atomic_numbers
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+READABLE_ATOMS = 100_000
+"""Sites of a cell that a reader makes arrays of; a cell with more is refused before anything is made of it."""
+MAX_VOLUME_PER_ATOM_ANGSTROM3 = 150.0
+"""Above this a cell read from a person's file lacks atoms: caesium, the loosest solid element, takes 117 Å^3."""
 _MIN_VOLUME_PER_ATOM = 0.5  # Å^3; the densest known solids hold about 5 Å^3 an atom
 _MIN_DISTANCE = 0.3  # Å; H2, the shortest bond there is, has 0.74
 
@@ -47,24 +53,33 @@ class Crystal:
             return formula_from_atomic_numbers(numbers)
         return formula_from_atomic_numbers(numbers, self.occupancies.tolist())
 
-    def why_unusable(self) -> str | None:
-        """Why no pattern can come from this crystal, in words; None if it is sound."""
+    def why_unusable(self, *, max_volume_per_atom_angstrom3: float = math.inf) -> str | None:
+        """Why no pattern can come from this crystal, in words; None if it is sound.
+
+        Args:
+            max_volume_per_atom_angstrom3: the emptiest cell that is taken.
+        """
         n_sites = len(self.atomic_numbers)
         numbers, occupancies = self.atomic_numbers, self.occupancies
         if n_sites == 0:
             return "it has no sites"
+        if n_sites > READABLE_ATOMS:
+            return f"it has {n_sites:,} sites, more than the {READABLE_ATOMS:,} that can be read"
         if not all(np.isfinite(values).all() for values in (self.lattice, self.frac_coords, occupancies)):
             return "its lattice, coordinates or occupancies hold values that are not finite"
         if numbers.min() < 1 or numbers.max() > len(SYMBOLS):
             return "it holds an unknown species"
         if occupancies.min() <= 0 or occupancies.max() > 1.0 + 1e-6:
             return "an occupancy is not within 0 to 1"
-        return self._why_not_solid()
+        return self._why_not_solid(max_volume_per_atom_angstrom3)
 
-    def _why_not_solid(self) -> str | None:
+    def _why_not_solid(self, max_volume_per_atom_angstrom3: float) -> str | None:
         n_sites = len(self.atomic_numbers)
         if self.volume < _MIN_VOLUME_PER_ATOM * float(self.occupancies.sum()):
             return f"its cell of {self.volume:.3g} Å^3 is too small for {n_sites} sites"
+        per_atom = self.volume / float(self.occupancies.sum())
+        if per_atom > max_volume_per_atom_angstrom3:
+            return f"its cell has {per_atom:.4g} Å^3 per atom, more than {max_volume_per_atom_angstrom3:g}: atoms are missing"
         if self._has_overlap():
             return f"two full sites are closer than {_MIN_DISTANCE} Å"
         return None
@@ -98,11 +113,36 @@ class Crystal:
         """Whether two sites that are filled more than once in all lie closer than the least distance."""
         if np.linalg.norm(self.lattice, axis=1).min() < _MIN_DISTANCE:
             return True  # a site would overlap with its own image
-        delta = self.frac_coords[:, None] - self.frac_coords[None]
-        distance = np.linalg.norm((delta - np.round(delta)) @ self.lattice, axis=-1)
-        np.fill_diagonal(distance, np.inf)
-        filled = self.occupancies[:, None] + self.occupancies[None]
-        return bool(((distance < _MIN_DISTANCE) & (filled > 1.0 + 1e-3)).any())
+        pairs = close_pairs(self.lattice, self.frac_coords, _MIN_DISTANCE)
+        return bool((self.occupancies[pairs].sum(axis=1) > 1.0 + 1e-3).any())
+
+
+def close_pairs(
+    lattice: NDArray[np.float64], frac_coords: NDArray[np.float64], distance_angstrom: float
+) -> NDArray[np.int64]:
+    """Pairs of sites closer than a small distance, images in neighbouring cells included.
+
+    Memory grows with the number of sites and of pairs, not with its square.
+
+    Args:
+        lattice: rows are the cell vectors, ``(3, 3)``, Å.
+        frac_coords: ``(n_sites, 3)``.
+        distance_angstrom: less than the cell is high.
+
+    Returns:
+        ``(n_pairs, 2)``, the smaller index first; no site is paired with its own image.
+    """
+    inside = frac_coords - np.floor(frac_coords)
+    margin = distance_angstrom * np.linalg.norm(np.linalg.inv(lattice), axis=0)  # 1 / height of the cell, per axis
+    site = np.arange(len(inside))
+    for axis in range(3):  # what lies near the lower face of the cell stands once more behind the upper face
+        low = inside[:, axis] < margin[axis]
+        shifted = inside[low]
+        shifted[:, axis] += 1
+        inside, site = np.concatenate([inside, shifted]), np.concatenate([site, site[low]])
+    pairs = site[cKDTree(inside @ lattice).query_pairs(distance_angstrom, output_type="ndarray")]
+    pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
+    return np.asarray(np.unique(pairs, axis=0), dtype=np.int64)
 
 
 def lattice_from_parameters(

@@ -13,10 +13,15 @@ from math import gcd, lcm
 from string import ascii_lowercase, ascii_uppercase
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
+from deepxrd.chem.formula_sums import TwoReadingsError, may_be_sum, shown, split_sum
 from deepxrd.errors import FormulaError
 
-_TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<number>\d+(?:\.\d*)?|\.\d+)")
+_TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<number>\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _BRACKETS = str.maketrans("[]{}", "()()")
+MAX_CHARACTERS = 1_000
+"""Of a formula: far more than any has, and little enough that a cell of a broken table costs nothing."""
+MAX_DIGITS = 12
+"""Of one number in a formula."""
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
 _MAX_ATOMS = 1_000_000
@@ -57,19 +62,48 @@ def parse_formula(text: str) -> Formula:
     """Parse a chemical formula and reduce it to its smallest whole numbers.
 
     Brackets of any kind nest, subscripts may be Unicode, decimals are read as fractions (``Li0.5CoO2`` is LiCo2O4).
+    Sums are joined by ``·``, ``*`` or a dot, each part with a number before it: ``CuSO4·5H2O``, ``2CaO.SiO2``; see
+    `deepxrd.chem.formula_sums` for the dots.
 
     Args:
         text: the formula, for example ``SrTiO3``, ``Fe3(OF2)2`` or ``SrTiO₃``.
 
     Raises:
-        FormulaError: the text is no formula, or names an unknown element.
+        FormulaError: the text is no formula, names an unknown element, or can be read in two ways.
+    """
+    return formula_from_amounts(parse_amounts(text), text)
+
+
+def parse_amounts(text: str) -> dict[str, Fraction | int]:
+    """Amount of each element as the formula gives them, not reduced, in the order in which they are written.
+
+    Raises:
+        FormulaError: as for `parse_formula`.
     """
     if not isinstance(text, str) or not text.strip():
         msg = f"empty formula {text!r}: write one such as 'SrTiO3'"
         raise FormulaError(msg)
-    plain = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).split())
-    amounts = _amounts(plain, text)
-    return formula_from_amounts(amounts, text)
+    if len(text) > MAX_CHARACTERS:
+        msg = f"{shown(text)} has {len(text):,} characters: a formula may have {MAX_CHARACTERS:,}"
+        raise FormulaError(msg)
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = plain.translate(_BRACKETS)
+    if not may_be_sum(plain):
+        return _amounts("".join(plain.split()), text)
+    try:
+        terms = split_sum(plain, text)
+    except TwoReadingsError as error:
+        sum_, decimal = str(error), formula_from_amounts(_amounts("".join(plain.split()), text), text)
+        msg = (
+            f"formula {shown(text)} can be read in two ways, as the sum {sum_} or with a decimal number as {decimal}: "
+            f"write {sum_} or {sum_.replace('·', '*')} for the one, {decimal} for the other"
+        )
+        raise FormulaError(msg) from error
+    total: dict[str, Fraction | int] = {}
+    for term in terms:
+        for symbol, amount in _amounts(term.body, text).items():
+            total[symbol] = total.get(symbol, 0) + amount * term.coefficient
+    return total
 
 
 def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") -> Formula:
@@ -84,13 +118,13 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     """
     exact = {symbol: amount for symbol, amount in amounts.items() if amount}
     if not exact:
-        msg = f"formula {text!r} holds no atoms"
+        msg = f"formula {shown(text)} holds no atoms"
         raise FormulaError(msg)
     scale = lcm(*(amount.denominator for amount in exact.values()))
     whole = {symbol: int(amount * scale) for symbol, amount in exact.items()}
     divisor = gcd(*whole.values())
     if sum(whole.values()) // divisor > _MAX_ATOMS:
-        msg = f"formula {text!r} has more than {_MAX_ATOMS} atoms in its reduced form"
+        msg = f"formula {shown(text)} has more than {_MAX_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     return Formula(tuple((symbol, whole[symbol] // divisor) for symbol in order))
@@ -115,7 +149,8 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
     while position < len(plain):
         match = _TOKEN.match(plain, position)
         if match is None or match["number"]:
-            msg = f"cannot read formula {text!r} at {plain[position:]!r}: expected an element such as 'Ti' or a bracket"
+            at = shown(plain[position:])
+            msg = f"cannot read formula {shown(text)} at {at}: expected an element such as 'Ti' or a bracket"
             raise FormulaError(msg)
         position = match.end()
         if match["open"]:
@@ -123,7 +158,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
             continue
         if match["close"]:
             if len(stack) == 1:
-                msg = f"formula {text!r} closes a bracket that was never opened"
+                msg = f"formula {shown(text)} closes a bracket that was never opened"
                 raise FormulaError(msg)
             group = stack.pop()
         else:
@@ -132,7 +167,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         for symbol, amount in group.items():
             stack[-1][symbol] = stack[-1].get(symbol, 0) + amount * factor
     if len(stack) > 1:
-        msg = f"formula {text!r} opens a bracket that is never closed"
+        msg = f"formula {shown(text)} opens a bracket that is never closed"
         raise FormulaError(msg)
     return stack[0]
 
@@ -140,7 +175,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
 def _known_element(symbol: str, text: str) -> str:
     if symbol not in ATOMIC_NUMBERS:
         hint = " (write H for deuterium and tritium)" if symbol in {"D", "T"} else ""
-        msg = f"unknown element {symbol!r} in formula {text!r}{hint}"
+        msg = f"unknown element {symbol!r} in formula {shown(text)}{hint}"
         raise FormulaError(msg)
     return symbol
 
@@ -150,11 +185,14 @@ def _factor(plain: str, position: int, text: str) -> tuple[Fraction | int, int]:
     match = _TOKEN.match(plain, position)
     if match is None or not match["number"]:
         return 1, position
+    if len(match["number"]) > MAX_DIGITS:
+        msg = f"formula {shown(text)} has a number of {len(match['number']):,} digits: {MAX_DIGITS} are the most"
+        raise FormulaError(msg)
     if match["number"].isdecimal():
         return int(match["number"]), match.end()  # whole numbers are the rule, and far quicker than fractions
     exact = Fraction(match["number"])
     factor = exact.limit_denominator(_MAX_DENOMINATOR)
     if exact and not factor:
-        msg = f"the amount {match['number']} in formula {text!r} is too small: the least is 1/{_MAX_DENOMINATOR}"
+        msg = f"the amount {match['number']} in formula {shown(text)} is too small: the least is 1/{_MAX_DENOMINATOR}"
         raise FormulaError(msg)
     return factor, match.end()

@@ -1,0 +1,97 @@
+"""Formulas as people type them: what the parser understands, and hints where something else may be meant."""
+
+from __future__ import annotations
+
+import re
+from math import lcm
+
+from deepxrd.chem.elements import ATOMIC_NUMBERS
+from deepxrd.chem.formula import Formula, formula_from_amounts, parse_amounts
+from deepxrd.chem.formula_sums import shown
+from deepxrd.errors import FormulaError
+
+_RUN = re.compile(r"[A-Za-z]+")
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I"})
+_METALS = frozenset({"K", "V", "Y", "W", "U"})  # those with one letter
+_RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 54, 84, 85, 86, 87, 88) or z > 94)  # noqa: PLR2004
+_MOST_SHARES = 4  # Li0.5CoO2 stands for LiCo2O4; thirds and quarters may be ordered, tenths are not
+_MOST_LETTERS = 40
+
+
+def parse_typed_formula(text: str) -> Formula:
+    """Parse a formula that a person typed.
+
+    Beyond `parse_formula` it refuses what was surely meant otherwise: ``SIO2``, which says sulfur and iodine, and
+    shares of atoms on one site such as La0.7Sr0.3MnO3.
+
+    Raises:
+        FormulaError: it cannot be parsed, or is refused; the message says what may be meant.
+    """
+    meant = in_usual_case(text) if isinstance(text, str) else None
+    try:
+        amounts = parse_amounts(text)
+        formula = formula_from_amounts(amounts, text)
+    except FormulaError as error:
+        if meant is None:
+            raise
+        msg = f"{error}; did you mean {meant}?"
+        raise FormulaError(msg) from error
+    if meant is not None and _is_doubtful(set(amounts), set(_SYMBOL.findall(meant))):
+        way_out = re.sub(r"(?<=[A-Z])(?=[A-Z])", "1", text.strip())
+        msg = f"{shown(text)} reads as {', '.join(amounts)}: did you mean {meant}? If not, write {way_out}"
+        raise FormulaError(msg)
+    if lcm(*(amount.denominator for amount in amounts.values())) > _MOST_SHARES:
+        msg = (
+            f"{shown(text)} is a solid solution, whose elements share sites: it cannot be predicted yet; type an "
+            f"ordered compound near it, in whole numbers, or {formula} if that is what you mean"
+        )
+        raise FormulaError(msg)
+    return formula
+
+
+def hint(text: str) -> str | None:
+    """Another formula that may be meant by one that can be read, such as KNbO3 by ``KNBO3``; None in most cases."""
+    return in_usual_case(text)
+
+
+def in_usual_case(text: str) -> str | None:
+    """The same letters as other elements, for a text all in capitals or all in small letters.
+
+    Returns:
+        Such as ``SiO2`` for ``SIO2``; None if there is no other compound of a metal with an anion in it.
+    """
+    letters = "".join(_RUN.findall(text))
+    if not 1 < len(letters) <= _MOST_LETTERS or not (letters.isupper() or letters.islower()):
+        return None
+    runs = {run: _fewest_symbols(run.upper()) for run in _RUN.findall(text)}
+    if any(symbols is None for symbols in runs.values()):
+        return None
+    meant = _RUN.sub(lambda run: "".join(runs[run.group()] or ()), text)
+    elements = {symbol for symbols in runs.values() for symbol in symbols or ()}
+    two_letters = any(len(symbol) > 1 for symbol in elements)
+    if meant == text or len(elements) < 2 or not elements & _ANIONS or not two_letters:  # noqa: PLR2004 - a compound
+        return None
+    return meant.strip()
+
+
+def _fewest_symbols(run: str) -> list[str] | None:
+    """The shortest list of elements that a run of capitals can be cut into; of equals, long symbols first."""
+    best: list[list[str] | None] = [[]]
+    for end in range(1, len(run) + 1):
+        choices = []
+        for length in (1, 2):
+            symbol = run[end - length : end].capitalize()
+            before = best[end - length] if end >= length else None
+            if before is not None and symbol in ATOMIC_NUMBERS and symbol not in _RARE:
+                choices.append([*before, symbol])
+        best.append(min(choices, key=lambda symbols: (len(symbols), [-len(s) for s in symbols]), default=None))
+    return best[-1]
+
+
+def _is_doubtful(read: set[str], meant: set[str]) -> bool:
+    """Whether what was read is surely not what was meant: no metal in it, and nothing organic."""
+    metals = read & _METALS
+    if metals == {"U"} and "U" not in meant:  # CUO is no uranium
+        metals = set()
+    return not metals and not {"C", "H"} <= read

@@ -10,8 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deepxrd.errors import SourceError
+from deepxrd.io.csv_table import find_column, open_csv
 
-COLUMN = "formula"
+COLUMNS = (
+    "formula",
+    "composition",
+    "reduced_formula",
+    "formula_reduced",
+    "pretty_formula",
+    "formula_pretty",
+    "chemical_formula",
+    "chemical_formula_reduced",
+    "compound",
+)
+"""Names that a column of formulas may have, the first that is there is taken; capitals and blanks do not matter."""
+COLUMN = COLUMNS[0]
 _ROWS_AT_ONCE = 8192
 
 
@@ -19,7 +32,8 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
     """Where each formula stands, and its text as it was written.
 
     Args:
-        path: ``*.parquet``, or a CSV in UTF-8, with a column ``formula``.
+        path: ``*.parquet``, or a text table (separated by commas, semicolons or tabs) with a column ``formula``, or
+            another of `COLUMNS`.
 
     Yields:
         The line in a CSV (the header is line 1), or the row in a Parquet table, counted from 1; and the text, empty
@@ -32,37 +46,43 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
         msg = f"no such file: {path}; give a CSV or a Parquet table with a column {COLUMN!r}"
         raise SourceError(msg)
     try:
-        yield from _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
-    except (csv.Error, pa.ArrowException) as error:
+        yield from _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
+    except (csv.Error, pa.ArrowException, OSError) as error:
         msg = f"{path} cannot be read as a table: {error}"
         raise SourceError(msg) from error
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        reader = csv.reader(stream)
-        column = _column(path, next(reader, []))
-        for row in reader:
-            if row:  # a line with nothing on it is no row
-                yield reader.line_num, row[column] if column < len(row) else ""
+    with open_csv(path, COLUMNS) as table:
+        column = _column(path, table.names)
+        for line, row in table.rows:
+            yield line, row[column] if column < len(row) else ""
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, str]]:
     with pq.ParquetFile(path) as table:
-        _column(path, table.schema_arrow.names)
-        kind = table.schema_arrow.field(COLUMN).type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            msg = f"the column {COLUMN!r} of {path} holds {kind}; it must hold text"
+        schema = table.schema_arrow
+        name = schema.names[_column(path, schema.names)]
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+            msg = f"the column {name!r} of {path} holds {kind}; it must hold text"
             raise SourceError(msg)
         number = 0
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=[COLUMN]):
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=[name]):
             for text in batch.column(0).to_pylist():
                 number += 1
                 yield number, text or ""
 
 
 def _column(path: Path, names: list[str]) -> int:
-    if COLUMN not in names:
-        msg = f"{path} has no column {COLUMN!r}; its columns are {', '.join(names) or 'none'}"
+    try:
+        column = find_column(names, COLUMNS)
+    except SourceError as error:
+        msg = f"{path}: {error}"
+        raise SourceError(msg) from error
+    if column is None:
+        there = ", ".join(names) or "none"
+        msg = f"{path} has no column {COLUMN!r} (nor {', '.join(COLUMNS[1:5])}); its columns are {there}"
         raise SourceError(msg)
-    return names.index(COLUMN)
+    return column

@@ -20,6 +20,7 @@ class StructureRecord:
         formation_energy_per_atom: eV per atom, or None where unknown.
         ground_state: whether the source marks it as the one structure of its composition; None if it does not say.
         provenance: further facts, such as the file it was read from.
+        remarks: what had to be mended or assumed to read it, in words that do not depend on it; in most cases nothing.
     """
 
     material_id: str
@@ -27,6 +28,7 @@ class StructureRecord:
     formation_energy_per_atom: float | None = None
     ground_state: bool | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         energy = self.formation_energy_per_atom

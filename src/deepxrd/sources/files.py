@@ -1,31 +1,43 @@
-"""Structures from files: a Parquet table, a folder of CIF or POSCAR files, a CSV with CIFs, JSON Lines of dicts."""
+"""Structures from files: a Parquet table, CIF and POSCAR files, a table with CIFs, JSON Lines of structures."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import json
-import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepxrd.chem import Crystal
-from deepxrd.errors import SourceError
+from deepxrd.chem.crystal import MAX_VOLUME_PER_ATOM_ANGSTROM3
+from deepxrd.errors import ConfigError, DeepXRDError, SourceError
+from deepxrd.io.csv_table import find_column, open_csv, plain_name
+from deepxrd.io.text import PACKED, read_text, text_encoding
 from deepxrd.sources import parquet
 from deepxrd.sources.base import ReadFailure, StructureRecord
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
+from deepxrd.sources.cif import cif_blocks, count_blocks
+from deepxrd.sources.plain_structures import crystal_from_json
+from deepxrd.sources.poscar import read_poscar
 
 _CIF_SUFFIXES = frozenset({".cif", ".mcif"})
 _POSCAR_SUFFIXES = frozenset({".vasp", ".poscar"})
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
-_ID_COLUMNS = ("material_id", "id", "name")
-_ENERGY_COLUMNS = ("formation_energy_per_atom", "e_form")
+_WRAPPINGS = PACKED | {".txt", ".zip", ".z", ".zst", ".7z", ".rar"}
+"""Endings behind that of a structure; those that cannot be unpacked are named when they are read."""
+_READER = "2"
+"""Raised whenever the same files would give other records: built data sets are named by it."""
+_TABLES = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ID_COLUMNS = ("material_id", "id", "jid", "name")
+_ENERGY_COLUMNS = ("formation_energy_per_atom", "formation_energy_peratom", "e_form")
+_CIF_COLUMNS = ("cif",)
 _WAY_OUT = "give a .parquet, .csv or .jsonl file, or a folder of CIF or POSCAR files, as source.path=PATH"
+
+Entry = tuple[str, Callable[[], StructureRecord]]
+"""A name, and what reads the record of that name."""
 
 
 class FilesSource:
@@ -33,15 +45,28 @@ class FilesSource:
 
     Args:
         path: a Parquet table (columns as in the project's snapshots), a CSV with a ``cif`` column, JSON Lines of
-            pymatgen dicts, or a folder that is searched for CIF and POSCAR files at any depth.
+            structures as pymatgen, JARVIS or OPTIMADE write them, a CIF or POSCAR file, or a folder that is searched
+            for such files at any depth; ``.gz``, ``.bz2`` and ``.xz`` are unpacked.
         citation: how to cite the data.
+        max_volume_per_atom_angstrom3: an emptier cell lacks atoms, and is left out by name. Parquet tables are not
+            held to it: some relaxed cells of the Materials Project are emptier.
     """
 
     name = "files"
 
-    def __init__(self, path: str | Path | None, *, citation: str = "") -> None:
+    def __init__(
+        self,
+        path: str | Path | None,
+        *,
+        citation: str = "",
+        max_volume_per_atom_angstrom3: float = MAX_VOLUME_PER_ATOM_ANGSTROM3,
+    ) -> None:
         self._given = path
         self._citation = citation
+        self._max_volume = max_volume_per_atom_angstrom3
+        if isinstance(self._max_volume, bool) or not isinstance(self._max_volume, int | float) or self._max_volume <= 0:
+            msg = f"source.max_volume_per_atom_angstrom3={self._max_volume!r}: give a volume in Å^3, such as 150"
+            raise ConfigError(msg)
 
     @cached_property
     def path(self) -> Path:
@@ -66,7 +91,7 @@ class FilesSource:
             return self._citation
         with parquet.open_table(self.path) as table:
             metadata: dict[bytes, bytes] = table.schema_arrow.metadata or {}
-            return metadata.get(b"source", b"").decode()
+            return metadata.get(b"source", b"").decode(errors="replace")
 
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""
@@ -75,49 +100,51 @@ class FilesSource:
             digest.update(self._name_of(file).encode() + b"\0")
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
-        return {"source": self.name, "format": self._format, "sha256": digest.hexdigest()}
+        found = {"source": self.name, "format": self._format, "sha256": digest.hexdigest(), "reader": _READER}
+        return found if self._format == "parquet" else {**found, "max_volume_per_atom": f"{self._max_volume:g}"}
 
     def __len__(self) -> int:
         if self._format == "parquet":
             with parquet.open_table(self.path) as table:
                 return int(table.metadata.num_rows)
-        if self._format == "folder":
-            return len(self._files)
-        return sum(1 for _ in self._entries())
+        return self._n_entries
 
     def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
         if self._format == "parquet":
             yield from parquet.read_records(self.path)
             return
         for entry_name, read in self._entries():
-            yield read_one(entry_name, read)
+            yield read_one(entry_name, read, max_volume_per_atom_angstrom3=self._max_volume)
+
+    @cached_property
+    def _n_entries(self) -> int:
+        return sum(1 for _ in self._entries())
 
     @cached_property
     def _format(self) -> str:
-        if self.path.is_dir():
+        if self.path.is_dir() or _kind_of(self.path):
             return "folder"
-        kinds = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
         suffix = self.path.suffix.lower()
-        if suffix not in kinds:
+        if suffix not in _TABLES:
             msg = f"cannot tell what {self.path} holds from its ending {suffix!r}; {_WAY_OUT}"
             raise SourceError(msg)
-        return kinds[suffix]
+        return _TABLES[suffix]
 
     @cached_property
     def _files(self) -> list[Path]:
-        if self._format != "folder":
+        if not self.path.is_dir():
             return [self.path]
-        found = sorted(file for file in self.path.rglob("*") if file.is_file() and _is_structure_file(file))
+        found = sorted(file for file in self.path.rglob("*") if file.is_file() and _kind_of(file))
         if not found:
             msg = f"no CIF or POSCAR file in {self.path}; {_WAY_OUT}"
             raise SourceError(msg)
         return found
 
-    def _entries(self) -> Iterator[tuple[str, Callable[[], StructureRecord]]]:
-        """A name and a way to read it for each entry; nothing is parsed before it is asked for."""
+    def _entries(self) -> Iterator[Entry]:
+        """A name and a way to read it for each entry; no structure is made before it is asked for."""
         if self._format == "folder":
             for file in self._files:
-                yield self._name_of(file), lambda file=file: self._from_file(file)  # type: ignore[misc]
+                yield from _file_entries(file, self._name_of(file))
         elif self._format == "csv":
             yield from _csv_entries(self.path)
         else:
@@ -125,73 +152,132 @@ class FilesSource:
 
     def _name_of(self, file: Path) -> str:
         """What a file is called in ids: its place within the folder, or its plain name."""
-        return file.relative_to(self.path).as_posix() if self._format == "folder" else file.name
-
-    def _from_file(self, file: Path) -> StructureRecord:
-        from pymatgen.core import Structure
-
-        fmt = "cif" if file.suffix.lower() in _CIF_SUFFIXES else "poscar"
-        structure = Structure.from_str(file.read_text(encoding="utf-8"), fmt=fmt)
-        name = self._name_of(file)
-        return _record(name, structure, {}, {"file": name})
+        return file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
 
 
-def read_one(entry_name: str, read: Callable[[], StructureRecord]) -> StructureRecord | ReadFailure:
-    """Read one entry; whatever goes wrong in a parser, or makes the crystal unusable, becomes a named failure."""
+def read_one(
+    entry_name: str,
+    read: Callable[[], StructureRecord],
+    *,
+    max_volume_per_atom_angstrom3: float = float("inf"),
+) -> StructureRecord | ReadFailure:
+    """Read one entry; whatever goes wrong in a parser, or makes the crystal unusable, becomes a named failure.
+
+    Warnings that a library gives meanwhile are kept as remarks on the record.
+    """
     try:
-        with warnings.catch_warnings():  # CIF parsers warn about rounding for every other file
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             record = read()
+    except DeepXRDError as error:
+        return ReadFailure(entry_name, str(error))
     except Exception as error:  # noqa: BLE001 - a foreign file can break a parser in any way
         return ReadFailure(entry_name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
-    reason = record.crystal.why_unusable()
+    reason = record.crystal.why_unusable(max_volume_per_atom_angstrom3=max_volume_per_atom_angstrom3)
     if reason is None:
-        return record
+        told = dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught if str(warning.message))
+        return replace(record, remarks=(*record.remarks, *told)) if told else record
     same = record.material_id == entry_name
     return ReadFailure(entry_name if same else f"{record.material_id} ({entry_name})", reason)
 
 
-def _csv_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord]]]:
-    from pymatgen.core import Structure
+def _kind_of(file: Path) -> str:
+    """``cif`` or ``poscar``, by a file's name, whether packed or given a further ``.txt``; empty for others."""
+    name = file.name
+    while Path(name).suffix.lower() in _WRAPPINGS:
+        name = Path(name).stem
+    suffix = Path(name).suffix.lower()
+    if suffix in _CIF_SUFFIXES:
+        return "cif"
+    return "poscar" if suffix in _POSCAR_SUFFIXES or name.startswith(_POSCAR_NAMES) else ""
 
-    csv.field_size_limit(sys.maxsize)
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:  # as Excel writes it, too
-        reader = csv.DictReader(stream)
-        if "cif" not in (reader.fieldnames or ()):
-            msg = f"{path} has no column 'cif'; its columns are {', '.join(reader.fieldnames or ()) or 'none'}"
+
+def _file_entries(file: Path, name: str) -> Iterator[Entry]:
+    """The entries of one CIF or POSCAR file; a file that cannot be read is one entry, too."""
+    try:
+        if file.suffix.lower() in _WRAPPINGS - PACKED - {".txt"}:
+            msg = f"a file that ends in {file.suffix} is not unpacked here: unpack it, or use .gz"
             raise SourceError(msg)
-        for number, row in enumerate(reader, start=2):
-            name = _first(row, _ID_COLUMNS) or f"line {number}"
-            yield (
-                str(name),
-                lambda row=row, name=name: _record(  # type: ignore[misc]
-                    str(name), Structure.from_str(row["cif"], fmt="cif"), row, {}
-                ),
-            )
+        text = read_text(file)
+    except SourceError as error:
+        reason = str(error)
+        yield name, lambda: _raise(reason)
+        return
+    if _kind_of(file) == "poscar":
+        yield name, lambda: _record(name, *read_poscar(text), {}, {"file": name})
+        return
+    yield from _cif_entries(text, name, {}, {"file": name})
 
 
-def _jsonl_entries(path: Path) -> Iterator[tuple[str, Callable[[], StructureRecord]]]:
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+def _cif_entries(text: str, name: str, facts: dict[str, Any], provenance: dict[str, str]) -> Iterator[Entry]:
+    """One entry per structure of a CIF; of several, each is called by the name of its block, too."""
+    if count_blocks(text) == 1:
+        yield name, lambda: _record(name, *_only(text), facts, provenance)
+        return
+    blocks = cif_blocks(text)
+    called: dict[str, int] = {}
+    for block_name, read in blocks:
+        full = name if len(blocks) == 1 else f"{name}#{block_name or len(called) + 1}"
+        called[full] = called.get(full, 0) + 1
+        unique = full if called[full] == 1 else f"{full}-{called[full]}"
+        yield unique, lambda unique=unique, read=read: _record(unique, *read(), facts, provenance)  # type: ignore[misc]
+
+
+def _only(text: str) -> tuple[Crystal, tuple[str, ...]]:
+    ((_, read),) = cif_blocks(text)
+    return read()
+
+
+def _csv_entries(path: Path) -> Iterator[Entry]:
+    try:
+        with open_csv(path, _CIF_COLUMNS) as table:
+            column = find_column(table.names, _CIF_COLUMNS)
+            if column is None:
+                msg = f"{path} has no column 'cif'; its columns are {', '.join(table.names) or 'none'}"
+                raise SourceError(msg)
+            names = [plain_name(name) for name in table.names]
+            for number, row in table.rows:
+                facts = dict(zip(names, row, strict=False))
+                name = str(_first(facts, _ID_COLUMNS) or f"line {number}")
+                text = row[column] if column < len(row) else ""
+                yield from _cif_entries(text.replace("\r\n", "\n"), name, facts, {})
+    except csv.Error as error:
+        msg = f"{path} cannot be read as a table: {error}"
+        raise SourceError(msg) from error
+
+
+def _jsonl_entries(path: Path) -> Iterator[Entry]:
+    with path.open(encoding=text_encoding(path), errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
                 yield f"line {number}", lambda line=line, number=number: _from_json(line, number)  # type: ignore[misc]
 
 
 def _from_json(line: str, number: int) -> StructureRecord:
-    from pymatgen.core import Structure
-
-    entry = json.loads(line)
-    structure = Structure.from_dict(entry.get("structure", entry))
-    return _record(str(_first(entry, _ID_COLUMNS) or f"line {number}"), structure, entry, {})
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        msg = f"it is no JSON: {error}"
+        raise SourceError(msg) from error
+    if not isinstance(entry, dict):
+        msg = f"it is a JSON {type(entry).__name__}, not an object with a structure"
+        raise SourceError(msg)
+    name = str(_first(entry, _ID_COLUMNS) or f"line {number}")
+    if isinstance(entry.get("cif"), str):
+        return _record(name, *_only(entry["cif"]), entry, {})
+    return _record(name, crystal_from_json(entry), (), entry, {})
 
 
 def _record(
-    material_id: str, structure: Structure, facts: dict[str, Any], provenance: dict[str, str]
+    material_id: str, crystal: Crystal, remarks: tuple[str, ...], facts: dict[str, Any], provenance: dict[str, str]
 ) -> StructureRecord:
-    energy = _first(facts, _ENERGY_COLUMNS)
-    return StructureRecord(
-        material_id, Crystal.from_pymatgen(structure), None if energy is None else float(energy), None, provenance
-    )
+    value = _first(facts, _ENERGY_COLUMNS)
+    try:
+        energy = None if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        msg = f"its formation energy {str(value)[:40]!r} is no number"
+        raise SourceError(msg) from error
+    return StructureRecord(material_id, crystal, energy, None, provenance, remarks)
 
 
 def _first(row: dict[str, Any], names: tuple[str, ...]) -> Any:
@@ -199,5 +285,5 @@ def _first(row: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
 
 
-def _is_structure_file(file: Path) -> bool:
-    return file.suffix.lower() in _CIF_SUFFIXES | _POSCAR_SUFFIXES or file.name.startswith(_POSCAR_NAMES)
+def _raise(reason: str) -> StructureRecord:
+    raise SourceError(reason)

@@ -9,15 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from deepxrd.chem import ATOMIC_NUMBERS, Crystal
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
 from deepxrd.sources.downloaded import DownloadedSource, facts_of, finite, kept_page
 from deepxrd.sources.mp_client import ENDPOINT, FIELDS, WAY_ON, MaterialsProjectClient, key_from_environment
 from deepxrd.sources.page_cache import Document, Page, PageCache
+from deepxrd.sources.plain_structures import crystal_from_pymatgen_dict
 from deepxrd.sources.retry import Backoff
 
 CITATION = "Jain et al., APL Materials 1, 011002 (2013), doi 10.1063/1.4812323"
@@ -25,7 +23,6 @@ GNOME_CITATION = "Merchant et al., Nature 624, 80 (2023), doi 10.1038/s41586-023
 _REQUIRED = ("material_id", "structure")
 _MAX_PAGE = 1000
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SYMBOLS = {**ATOMIC_NUMBERS, "D": 1, "T": 1}
 _log = logging.getLogger(__name__)
 
 
@@ -139,7 +136,7 @@ class MaterialsProjectSource(DownloadedSource):
     def _record(self, document: Document) -> StructureRecord:
         return StructureRecord(
             material_id=str(document["material_id"]),
-            crystal=crystal_from_dict(document["structure"]),
+            crystal=crystal_from_pymatgen_dict(document["structure"]),
             formation_energy_per_atom=finite(document.get("formation_energy_per_atom")),
             provenance={
                 "database": f"Materials Project {self._manifest['database_version']}",
@@ -164,21 +161,6 @@ def check_page(documents: list[Document], *, wanted: int, previous: str | None) 
     ids = [str(document.get("material_id")) for document in documents]
     page_cache.check_unique(ids)
     page_cache.check_ascending(ids, previous)
-
-
-def crystal_from_dict(structure: dict[str, Any]) -> Crystal:
-    """The arrays of ``Structure.as_dict()`` of pymatgen, without building the structure; deuterium counts as H."""
-    rows = [
-        (_SYMBOLS[specie["element"]], site["abc"], specie["occu"])
-        for site in structure["sites"]
-        for specie in site["species"]
-    ]
-    return Crystal(
-        lattice=np.array(structure["lattice"]["matrix"], dtype=np.float64).reshape(3, 3),
-        atomic_numbers=np.array([z for z, _, _ in rows], dtype=np.int64),
-        frac_coords=np.array([xyz for _, xyz, _ in rows], dtype=np.float64).reshape(len(rows), 3),
-        occupancies=np.array([occupancy for _, _, occupancy in rows], dtype=np.float64),
-    )
 
 
 def _license(document: Document) -> str:

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from deepxrd.chem import ATOMIC_NUMBERS, Crystal
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
@@ -19,6 +15,7 @@ from deepxrd.sources.materials_project import CITATION as MP_CITATION
 from deepxrd.sources.materials_project import stoichiometry_amounts
 from deepxrd.sources.optimade_client import Description, OptimadeClient
 from deepxrd.sources.page_cache import Document, PageCache
+from deepxrd.sources.plain_structures import crystal_from_optimade
 from deepxrd.sources.retry import Backoff, RefusedError
 
 CITATION = "Evans et al., Digital Discovery 3, 1509 (2024), doi 10.1039/d4dd00039k (OPTIMADE)"
@@ -30,13 +27,6 @@ _FIELDS = (
     "dimension_types",
     "structure_features",
 )
-_NOT_WHOLE = {
-    "implicit_atoms": "it has atoms whose positions are not given",
-    "site_attachments": "it has atoms attached to sites, whose positions are not given",
-    "assemblies": "its sites are occupied in groups (assemblies), which one cell cannot tell",
-    "unknown_positions": "the positions of some sites are unknown",
-}
-_SYMBOLS = {**ATOMIC_NUMBERS, "D": 1, "T": 1}
 _log = logging.getLogger(__name__)
 
 
@@ -257,52 +247,6 @@ def optimade_filter(stoichiometry: str | None, num_elements: int | None, extra: 
         msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
         raise SourceError(msg)
     return f"{text} AND ({extra})" if extra else text
-
-
-def crystal_from_optimade(attributes: dict[str, Any]) -> Crystal:
-    """The arrays of a structure in OPTIMADE's terms; vacancies lower the occupancy of their site.
-
-    Raises:
-        ValueError: it is not periodic in three directions, or does not give all atoms; the message says which.
-    """
-    features = attributes.get("structure_features") or []
-    for feature in features:
-        if feature in _NOT_WHOLE:
-            raise ValueError(_NOT_WHOLE[feature])
-    dimensions = attributes.get("dimension_types")
-    if dimensions is not None and list(dimensions) != [1, 1, 1]:
-        msg = f"it is periodic in {sum(dimensions)} directions, not in 3"
-        raise ValueError(msg)
-    lattice = np.array(attributes["lattice_vectors"], dtype=np.float64).reshape(3, 3)
-    positions = np.array(attributes["cartesian_site_positions"], dtype=np.float64).reshape(-1, 3)
-    names = attributes["species_at_sites"]
-    if len(names) != len(positions):
-        msg = f"{len(names)} species but {len(positions)} positions"
-        raise ValueError(msg)
-    species = {entry["name"]: _occupants(entry) for entry in attributes["species"]}
-    rows = [(z, site, occupancy) for site, name in enumerate(names) for z, occupancy in species[name]]
-    frac: NDArray[np.float64] = positions @ np.linalg.inv(lattice)
-    return Crystal(
-        lattice=lattice,
-        atomic_numbers=np.array([z for z, _, _ in rows], dtype=np.int64),
-        frac_coords=frac[[site for _, site, _ in rows]].reshape(-1, 3),
-        occupancies=np.array([occupancy for _, _, occupancy in rows], dtype=np.float64),
-    )
-
-
-def _occupants(species: dict[str, Any]) -> list[tuple[int, float]]:
-    """Atomic numbers and occupancies of one OPTIMADE species."""
-    if species.get("attached"):
-        raise ValueError(_NOT_WHOLE["site_attachments"])
-    symbols = species["chemical_symbols"]
-    shares = species.get("concentration") or [1.0] * len(symbols)
-    if len(shares) != len(symbols) or sum(shares) > 1.0 + 1e-3:
-        msg = f"species {species['name']!r} has occupancies {shares} for {symbols}"
-        raise ValueError(msg)
-    if "X" in symbols:
-        msg = f"species {species['name']!r} is an unknown element"
-        raise ValueError(msg)
-    return [(_SYMBOLS[s], float(x)) for s, x in zip(symbols, shares, strict=True) if s != "vacancy" and x > 0]
 
 
 def _provider(name: str) -> Provider:

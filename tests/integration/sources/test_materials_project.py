@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 
 from deepxrd.errors import SourceError
 from deepxrd.sources import ReadFailure, page_cache
-from deepxrd.sources.materials_project import crystal_from_dict
+from deepxrd.sources.plain_structures import crystal_from_pymatgen_dict
 
 
 def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_refresh_asks_the_server_and_fetches_only_another_version(mp: Server, tm
 def test_records_equal_those_of_pymatgen(mp: Server, tmp_path: Path) -> None:
     made = mp_source(mp, tmp_path)
     for record, document in zip(records(made), made._complete.documents(), strict=True):
-        expected = crystal_from_dict(Structure.from_dict(document["structure"]).as_dict())
+        expected = crystal_from_pymatgen_dict(Structure.from_dict(document["structure"]).as_dict())
         np.testing.assert_allclose(record.crystal.lattice, expected.lattice)
         np.testing.assert_array_equal(record.crystal.atomic_numbers, expected.atomic_numbers)
         np.testing.assert_allclose(record.crystal.frac_coords, expected.frac_coords)

@@ -1,0 +1,87 @@
+"""Tables of text as spreadsheets and programs write them: any usual separator, encoding and spelling of the header."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from deepxrd.errors import SourceError
+from deepxrd.io.text import text_encoding
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line
+_LONGEST_CELL = min(sys.maxsize, (1 << 31) - 1)  # the csv module keeps it in a C long
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """An open table.
+
+    Attributes:
+        names: the header's cells, without blanks around them.
+        rows: line in the file, and cells; lines with nothing on them are left out.
+    """
+
+    names: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+@contextmanager
+def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
+    """Open a table whose header holds one of the wanted columns.
+
+    Args:
+        path: the file.
+        wanted: names of columns in order of preference; the separator is the one that makes one of them appear.
+
+    Raises:
+        csv.Error: a row cannot be read.
+    """
+    csv.field_size_limit(_LONGEST_CELL)
+    with path.open(newline="", encoding=text_encoding(path), errors="replace") as stream:
+        skipped, first = 0, ""
+        separators = _SEPARATORS
+        for line in stream:
+            if line.strip() and not (declared := _SEPARATOR_LINE.fullmatch(line)):
+                first = line
+                break
+            skipped += 1
+            if line.strip() and declared:
+                separators = (declared[1],)
+        separator = next((s for s in separators if find_column(_header(first, s), wanted) is not None), separators[0])
+        reader = csv.reader(chain([first], stream), delimiter=separator, skipinitialspace=False)
+        names = [name.strip() for name in next(reader, [])]
+        yield CsvTable(names, ((skipped + reader.line_num, row) for row in reader if row))
+
+
+def find_column(names: list[str], wanted: Sequence[str]) -> int | None:
+    """Place of the first wanted column that is there, whatever capitals, blanks and underscores its name has.
+
+    Raises:
+        SourceError: two columns have that name.
+    """
+    plain = [plain_name(name) for name in names]
+    for name in wanted:
+        if names.count(name) == 1:
+            return names.index(name)
+        if plain.count(name) > 1:
+            msg = f"{plain.count(name)} columns are called {name!r}: {', '.join(names)}; keep one of them"
+            raise SourceError(msg)
+        if name in plain:
+            return plain.index(name)
+    return None
+
+
+def plain_name(name: str) -> str:
+    """A column's name for comparison: small letters, words joined by underscores."""
+    return re.sub(r"[\s_-]+", "_", name.strip().strip("\ufeff\"'").strip().casefold())
+
+
+def _header(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])

@@ -1,0 +1,103 @@
+"""Text files as different programs write them: their encoding found out, compressed ones unpacked within a bound."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from deepxrd.errors import SourceError
+
+MAX_BYTES = 64 << 20
+"""Of one text that is read whole, unpacked: many times the largest CIF, and no harm to a small machine."""
+_PROBE_BYTES = 1 << 16
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".gz": lambda path: gzip.open(path, "rb"),
+    ".bz2": lambda path: bz2.open(path, "rb"),
+    ".xz": lambda path: lzma.open(path, "rb"),
+}
+PACKED = frozenset(_OPENERS)
+"""Endings of compressed files that `read_text` unpacks."""
+
+
+def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
+    """The whole text of a file, unpacked if its ending says so, with line ends as ``\\n``.
+
+    Raises:
+        SourceError: it is too large, damaged, or no text.
+    """
+    opener = _OPENERS.get(path.suffix.lower(), lambda p: p.open("rb"))
+    try:
+        with opener(path) as stream:
+            content = stream.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        msg = f"{path.name} cannot be read: {error}"
+        raise SourceError(msg) from error
+    if len(content) > max_bytes:
+        msg = f"{path.name} holds more than {max_bytes >> 20} MB of text"
+        raise SourceError(msg)
+    return decode(content)
+
+
+def decode(content: bytes) -> str:
+    """Text from bytes: by its byte-order mark, else UTF-16 where every other byte is zero, else UTF-8, else Latin-1.
+
+    Raises:
+        SourceError: it is no text.
+    """
+    encoding = _marked(content[:_PROBE_BYTES]) or ("utf-8" if _is_utf8(content) else "cp1252")
+    text = content.decode(encoding, errors="replace")
+    if "\0" in text:
+        msg = "it holds zero bytes, and is no text"
+        raise SourceError(msg)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_encoding(path: Path) -> str:
+    """The encoding of a text file of any length, for `open`; the file is read once, a piece at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as stream:
+        first = stream.read(_PROBE_BYTES)
+        if marked := _marked(first):
+            return marked
+        try:
+            decoder.decode(first)
+            while piece := stream.read(1 << 20):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"
+
+
+def _marked(first: bytes) -> str | None:
+    """What the first bytes say of the encoding, if they do."""
+    for mark, encoding in _MARKS:
+        if first.startswith(mark):
+            return encoding
+    half = len(first) // 2
+    if half and first[1::2].count(0) > 0.7 * half and not first[::2].count(0):  # noqa: PLR2004 - nearly all of Latin
+        return "utf-16-le"
+    if half and first[::2].count(0) > 0.7 * half and not first[1::2].count(0):  # noqa: PLR2004
+        return "utf-16-be"
+    return None
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

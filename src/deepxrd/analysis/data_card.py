@@ -117,6 +117,7 @@ def data_card(
         "excluded": excluded,
         "unreadable": counts["unreadable"],
         "unreadable_first": counts["unreadable_first"],
+        "remarks": counts.get("remarks", {}),
         "simulation_failed": counts["simulation_failed"],
         "split": split,
         "crystal_systems": {system: tally[system] for system in (*CRYSTAL_SYSTEMS, UNKNOWN) if tally[system]},
@@ -144,6 +145,7 @@ def to_markdown(card: dict[str, Any]) -> str:
         f"# {card['name']}: {n:,} patterns",
         _table("Where they come from", "entries", _origin(card)),
         *_failures(card),
+        *_remarks(card),
         _table(
             "Split (seed {seed}, by composition)".format(**card["split"]), "samples", _parts(card["split"]), share_of=n
         ),
@@ -188,6 +190,12 @@ def _failures(card: dict[str, Any]) -> list[str]:
     failed = {**card["unreadable_first"], **card["simulation_failed"]}
     lines = [f"- {name}: {reason}" for name, reason in list(failed.items())[:_REASONS_SHOWN]]
     return ["First of those that failed (more in `manifest.json`):\n\n" + "\n".join(lines)] if lines else []
+
+
+def _remarks(card: dict[str, Any]) -> list[str]:
+    """What readers had to mend or assume, and in how many entries."""
+    lines = [f"- {count:,}: {remark}" for remark, count in list(card["remarks"].items())[:_REASONS_SHOWN]]
+    return ["Read with a remark (entries, those left out by the selection among them):\n\n" + "\n".join(lines)] if lines else []
 
 
 def _parts(split: dict[str, Any]) -> list[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from deepxrd.chem.crystal import Crystal
 from deepxrd.errors import ConfigError
@@ -31,6 +31,10 @@ class StructureLimits:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
                 msg = f"build.{field.name}={value!r}: give a positive number, such as {field.default}"
                 raise ConfigError(msg)
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values, as hashed and written into manifests."""
+        return asdict(self)
 
     def why_not(self, crystal: Crystal) -> str | None:
         """Why a structure is too large, in words; None if it is taken."""

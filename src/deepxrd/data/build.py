@@ -61,6 +61,7 @@ def ensure_store(
         "encoding": encoding.to_dict(),
         "xrd": xrd.to_dict(),
         "simulated_by": engine_identity(xrd),
+        "limits": options.limits.to_dict(),
     }
     what = selection.stoichiometry or (f"{selection.n_elements}-element" if selection.n_elements else "any")
     path = root / f"{source.name}-{what}-{store_id(inputs)}"
@@ -87,13 +88,18 @@ def _build(
     with progress_bar() as bar:
         task = bar.add_task("Reading structures", total=len(source))
         selected = select(
-            bar.track(source, task_id=task), selection, encoding, max_failed_share=options.max_failed_share
+            bar.track(source, task_id=task),
+            selection,
+            encoding,
+            max_failed_share=options.max_failed_share,
+            limits=options.limits,
         )
         task = bar.add_task("Simulating patterns", total=len(selected.positions))
         jobs = _parts_to_do(source, selected, partial)
         bar.advance(task, sum(pq.read_metadata(part).num_rows for part in partial.glob("part-*.parquet")))
         with workers(options, len(selected.positions)) as parallel:
-            for done in parallel(delayed(_simulate_part)(records, xrd, part) for records, part in jobs):
+            most = options.max_reflections
+            for done in parallel(delayed(_simulate_part)(records, xrd, part, most) for records, part in jobs):
                 bar.advance(task, done)
     counts = _assemble(partial, xrd, selected)
     write_json(
@@ -130,9 +136,9 @@ def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[
             return
 
 
-def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path) -> int:
+def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path, max_reflections: int) -> int:
     """Simulate one part in a worker process and write it; a pattern that fails is written with its reason."""
-    patterns, failures = simulate([record.crystal for record in records], xrd)
+    patterns, failures = simulate([record.crystal for record in records], xrd, max_reflections=max_reflections)
     rows = [_row(*row) for row in zip(records, patterns, failures, strict=True)]
     with atomic_path(part) as temporary:
         pd.DataFrame(rows).to_parquet(temporary, index=False)

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from math import gcd
 from typing import Any
 
-from deepxrd.chem import Formula, OneHotEncoding
+from deepxrd.chem import Formula, OneHotEncoding, StructureLimits
 from deepxrd.errors import ConfigError, SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 
 _LETTERED_AMOUNT = re.compile(r"[A-Z][a-z]?([1-9]\d*)?")
 _MAX_FAILURES_LISTED = 100
+_MAX_REMARKS_LISTED = 50  # a library's warnings may name what they are about
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,14 @@ class Selected:
         positions: places of the taken records in the source's order, by composition; in the order of compositions.
         excluded: how many records were left out, by reason.
         failures: entries that could not be read.
+        remarks: how many records were mended or read with an assumption, by what it was.
         n_read: entries of the source.
     """
 
     positions: dict[str, int] = field(default_factory=dict)
     excluded: Counter[str] = field(default_factory=Counter)
     failures: list[ReadFailure] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
     n_read: int = 0
 
     def counts(self) -> dict[str, Any]:
@@ -70,6 +73,7 @@ class Selected:
             "excluded": dict(sorted(self.excluded.items())),
             "unreadable": len(self.failures),
             "unreadable_first": {f.name: f.reason for f in self.failures[:_MAX_FAILURES_LISTED]},
+            "remarks": dict(self.remarks.most_common(_MAX_REMARKS_LISTED)),
         }
 
 
@@ -94,6 +98,7 @@ def select(
     encoding: OneHotEncoding,
     *,
     max_failed_share: float = 0.05,
+    limits: StructureLimits | None = None,
 ) -> Selected:
     """Choose one structure per composition.
 
@@ -105,12 +110,13 @@ def select(
         selection: which compositions.
         encoding: the box they must fit in.
         max_failed_share: the run stops if more than this share of the entries cannot be read.
+        limits: structures beyond them count as entries that cannot be read; None for the usual ones.
 
     Raises:
         SourceError: the source is empty, or too much of it cannot be read.
         SelectionError: nothing is left; the message says what there is.
     """
-    result = Selected()
+    result, limits = Selected(), limits or StructureLimits()
     best: dict[str, tuple[tuple[bool, bool, float, str], int]] = {}
     seen: Counter[str] = Counter()
     for position, record in enumerate(records):
@@ -118,6 +124,10 @@ def select(
         if isinstance(record, ReadFailure):
             result.failures.append(record)
             continue
+        if (reason := limits.why_not(record.crystal)) is not None:
+            result.failures.append(ReadFailure(record.material_id, reason))
+            continue
+        result.remarks.update(record.remarks)
         formula = record.crystal.formula
         seen[formula.anonymous] += 1
         reason = selection.why_not(formula) or _outside(encoding, formula)

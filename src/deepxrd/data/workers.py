@@ -9,6 +9,7 @@ from math import ceil
 
 from joblib import Parallel, cpu_count, parallel_config
 
+from deepxrd.chem import StructureLimits
 from deepxrd.errors import ConfigError
 
 _WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
@@ -17,19 +18,25 @@ _BACKENDS = ("loky", "dask")
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How a store is built; none of this changes what is in it.
+    """How a store is built, and the largest structures that go into it.
 
     Attributes:
         n_jobs: processes; -1 for one per core, or as many as there is work for.
         backend: joblib's: ``loky`` for processes on this machine, ``dask`` for workers that see the same files.
         scheduler: address of the Dask scheduler, such as ``tcp://host:8786``.
         max_failed_share: stop if more than this share of the source cannot be read.
+        max_atoms: see `StructureLimits`, which says what each of these three is for.
+        max_cell_volume_angstrom3: see there.
+        max_reflections: see there.
     """
 
     n_jobs: int = -1
     backend: str = "loky"
     scheduler: str | None = None
     max_failed_share: float = 0.05
+    max_atoms: int = StructureLimits.max_atoms
+    max_cell_volume_angstrom3: float = StructureLimits.max_cell_volume_angstrom3
+    max_reflections: int = StructureLimits.max_reflections
 
     def __post_init__(self) -> None:
         if self.backend not in _BACKENDS:
@@ -38,6 +45,12 @@ class BuildOptions:
         if self.n_jobs == 0 or self.n_jobs < -1:
             msg = f"build.n_jobs={self.n_jobs}: give a number of processes, or -1 for one per core"
             raise ConfigError(msg)
+        _ = self.limits  # an impossible one is refused now, not after the source was read
+
+    @property
+    def limits(self) -> StructureLimits:
+        """The largest structure that is taken."""
+        return StructureLimits(self.max_atoms, self.max_cell_volume_angstrom3, self.max_reflections)
 
 
 @contextmanager

@@ -57,11 +57,16 @@ class DeclaredFormula:
         per_unit = sum(atoms.values()) / float(sum(self.amounts.values()))
         held = {symbol: amount / per_unit for symbol, amount in atoms.items()}
         whole = all(abs(n - round(n)) < _WHOLE_TOLERANCE for n in [*atoms.values(), *map(float, self.amounts.values())])
-        for symbol in sorted(held.keys() | self.amounts.keys()):
-            wanted = float(self.amounts.get(symbol, 0))
+        both = f"its sites are {_in_words(atoms)}, but its formula is {self.text!r}"
+        if missing := sorted(self.amounts.keys() - held.keys()):
+            return f"{both}: no site for {', '.join(missing)}"
+        if more := sorted(held.keys() - self.amounts.keys()):
+            return f"{both}: it has no {', '.join(more)}"
+        for symbol, amount in self.amounts.items():
+            wanted = float(amount)
             tolerance = _WHOLE_TOLERANCE if whole else _SHARE_TOLERANCE * (1 + wanted)
-            if (symbol in held) != (symbol in self.amounts) or abs(held[symbol] - wanted) > tolerance:
-                return f"its sites are {_in_words(atoms)}, but its formula is {self.text!r}: {symbol} differs"
+            if abs(held[symbol] - wanted) > tolerance:
+                return f"{both}: the amounts differ"
         return self._wrong_number_of_units(per_unit)
 
     def _wrong_number_of_units(self, per_unit: float) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -25,7 +26,9 @@ def engine_identity(settings: XrdSettings) -> dict[str, str | int]:
     return {**identity, "revision": BATCHED_REVISION} if settings.engine == "batched" else identity
 
 
-def simulate(crystals: Sequence[Crystal], settings: XrdSettings) -> tuple[Patterns, list[str | None]]:
+def simulate(
+    crystals: Sequence[Crystal], settings: XrdSettings, *, max_reflections: float = math.inf
+) -> tuple[Patterns, list[str | None]]:
     """Simulate a list of crystals with the engine that the settings name.
 
     A crystal that cannot be simulated does not stop the others.
@@ -33,20 +36,44 @@ def simulate(crystals: Sequence[Crystal], settings: XrdSettings) -> tuple[Patter
     Args:
         crystals: what to simulate.
         settings: engine, radiation, range, grid and width.
+        max_reflections: a crystal with more lattice points in range is not simulated: it would take all memory.
 
     Returns:
         Patterns ``(n, n_points)`` float32, largest = 100; and for each crystal None, or why its pattern is zero.
     """
     engine = _batched if settings.engine == "batched" else _reference
-    try:
-        patterns = engine(crystals, settings)
-        failures: list[str | None] = [None] * len(crystals)
-    except Exception:  # noqa: BLE001 - one odd structure must not end a long build: find it, and count it by name
-        patterns, failures = _one_by_one(engine, crystals, settings)
+    failures: list[str | None] = [_why_too_many(crystal, settings, max_reflections) for crystal in crystals]
+    rows = [row for row, failure in enumerate(failures) if failure is None]
+    patterns = np.zeros((len(crystals), settings.n_points), dtype=np.float32)
+    if rows:
+        some = [crystals[row] for row in rows]
+        try:
+            patterns[rows] = engine(some, settings)
+        except Exception:  # noqa: BLE001 - one odd structure must not end a long build: find it, and count it by name
+            patterns[rows], found = _one_by_one(engine, some, settings)
+            for row, failure in zip(rows, found, strict=True):
+                failures[row] = failure
     for row, pattern in enumerate(patterns):
         if failures[row] is None and not pattern.any():
             failures[row] = "no reflection within the range"
     return patterns, failures
+
+
+def n_reflections(crystal: Crystal, settings: XrdSettings) -> float:
+    """About how many reciprocal lattice points lie within the range, at the shortest wavelength.
+
+    The limiting sphere of radius ``2 sin(theta_max) / wavelength`` holds one point per reciprocal cell.
+    """
+    shortest = min(wavelength for wavelength, _ in settings.lines)
+    radius = 2 * np.sin(np.radians(settings.two_theta_max_deg / 2)) / shortest
+    return float(4 / 3 * np.pi * radius**3 * crystal.volume)
+
+
+def _why_too_many(crystal: Crystal, settings: XrdSettings, max_reflections: float) -> str | None:
+    n = n_reflections(crystal, settings)
+    if n <= max_reflections:
+        return None
+    return f"about {n:.2g} reflections in range are more than the {max_reflections:,.0f} of build.max_reflections"
 
 
 def _batched(crystals: Sequence[Crystal], settings: XrdSettings) -> Patterns:

@@ -42,6 +42,9 @@ AXES = ("two_theta", "q")
 FORM_FACTOR_TABLES = ("pymatgen", "waasmaier_kirfel")
 """Tables of atomic form factors: see `deepxrd.xrd.form_factors`."""
 
+WAVELENGTH_RANGE_ANGSTROM = (0.05, 5.0)
+"""What diffraction is done with; beyond it a wavelength was most likely given in nm or keV."""
+
 _BACKSCATTERING_DEG = 180.0
 _FEWEST_POINTS = 2  # the two ends
 
@@ -82,8 +85,9 @@ class XrdSettings:
             known = ", ".join(WAVELENGTHS_ANGSTROM)
             msg = f"unknown radiation {self.radiation!r}: name one of {known}, or give the wavelength in Å"
             raise ConfigError(msg)
-        if not self.wavelength_angstrom > 0:
-            msg = f"a wavelength must be positive, not {self.radiation!r} Å"
+        shortest, longest = WAVELENGTH_RANGE_ANGSTROM
+        if not shortest <= self.wavelength_angstrom <= longest:
+            msg = f"a wavelength lies within {shortest:g}–{longest:g} Å, not {self.radiation!r} Å (1 nm is 10 Å)"
             raise ConfigError(msg)
         self._check_physics()
         if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= _BACKSCATTERING_DEG:

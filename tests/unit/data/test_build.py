@@ -101,11 +101,11 @@ from deepxrd.data import BuildOptions, Selection, build, ensure_store
 from deepxrd.sources import FilesSource
 from deepxrd.xrd import XrdSettings, simulate
 
-def stuck_at_the_second_part(crystals, xrd, done=[]):
+def stuck_at_the_second_part(crystals, xrd, done=[], **limits):
     done.append(crystals)
     if len(done) == 2:
         time.sleep(120)
-    return simulate(crystals, xrd)
+    return simulate(crystals, xrd, **limits)
 
 build.PART_SIZE = 4
 build.simulate = stuck_at_the_second_part
@@ -131,7 +131,7 @@ def test_a_build_that_was_killed_goes_on_and_writes_the_same_bytes(
     assert not list(tmp_path.glob("*/manifest.json")), "nothing that looks like a store is left"
     simulated: list[Crystal] = []
     monkeypatch.setattr(
-        build, "simulate", lambda crystals, xrd: (simulated.extend(crystals), simulate(crystals, xrd))[1]
+        build, "simulate", lambda crystals, xrd, **limits: (simulated.extend(crystals), simulate(crystals, xrd, **limits))[1]
     )
     assert _contents(_ensure(perovskite_source, tmp_path)) == undisturbed
     assert len(simulated) == 32, "the four samples of the first part are not computed again"

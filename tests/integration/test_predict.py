@@ -21,7 +21,7 @@ def test_formulas_give_csv_figure_and_strongest_peaks(command: Command, trained:
     done = command("cli", "predict", "SrTiO3", "Fe3(OF2)2", "--checkpoint", str(checkpoint), "--out", "out")
     assert done.returncode == 0, done.stderr
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "SrTiO3.csv", "SrTiO3.png", "Fe3O2F4.csv", "Fe3O2F4.png", "peaks.csv",
+        "SrTiO3.csv", "SrTiO3.png", "Fe3O2F4.csv", "Fe3O2F4.png", "formulas.csv", "peaks.csv",
     }  # fmt: skip
     with (tmp_path / "out/SrTiO3.csv").open() as stream:
         rows = [(float(r["two_theta_deg"]), float(r["intensity"])) for r in csv.DictReader(stream)]
@@ -34,6 +34,11 @@ def test_formulas_give_csv_figure_and_strongest_peaks(command: Command, trained:
     shown = float(done.stdout.splitlines()[2].split()[0])
     assert shown == pytest.approx(float(strongest["two_theta_deg"]), abs=0.0056)  # two decimals there, three here
     assert done.stdout.splitlines()[-1] == "results: out"
+    assert "Fe3(OF2)2 (read as Fe3O2F4)" in done.stdout
+    with (tmp_path / "out/formulas.csv").open() as stream:
+        index = [(r["typed"], r["formula"], r["file"]) for r in csv.DictReader(stream)]
+    assert index == [("SrTiO3", "SrTiO3", "SrTiO3.csv"), ("Fe3(OF2)2", "Fe3O2F4", "Fe3O2F4.csv")]
+    assert {r["typed"] for r in peaks} == {"SrTiO3"}
 
 
 def test_a_file_gives_a_folder_of_tables_and_bad_rows_are_named(
@@ -48,10 +53,11 @@ def test_a_file_gives_a_folder_of_tables_and_bad_rows_are_named(
     for line, value in ((3, "'Xx'"), (4, "empty formula"), (6, "12 atoms of Ti")):
         assert any(f"line {line}:" in text and value in text for text in done.stderr.splitlines()), done.stderr
     with (tmp_path / "screened/skipped.csv").open(newline="") as stream:
-        skipped = [(row["line"], row["formula"]) for row in csv.DictReader(stream)]
+        skipped = [(row["line"], row["typed"]) for row in csv.DictReader(stream)]
     assert skipped == [("3", "Xx2O3"), ("4", ""), ("6", "SrTi12O3")]
     table = pq.read_table(tmp_path / "screened/patterns")
-    assert table["formula"].to_pylist() == ["SrTiO3", "Ca(TiO3)", "BaZrO3"]
+    assert table["typed"].to_pylist() == ["SrTiO3", "Ca(TiO3)", "BaZrO3"]
+    assert table["formula"].to_pylist() == ["SrTiO3", "CaTiO3", "BaZrO3"]
     assert table["line"].to_pylist() == [2, 5, 7]
     expected = Predictor.load(checkpoint).patterns(["SrTiO3", "CaTiO3", "BaZrO3"])
     np.testing.assert_allclose(np.stack(table["pattern"].to_numpy()), expected, atol=0.035)  # float16, up to 100
@@ -76,10 +82,10 @@ def test_processes_that_share_a_file_write_what_one_writes(trained: Path, tmp_pa
         done = screen(load, tmp_path / "f.parquet", tmp_path / str(n_jobs), rows_per_part=2, n_jobs=n_jobs)
         assert done.n_predicted == len(formulas)
     one, two = (pq.read_table(tmp_path / n_jobs / "patterns") for n_jobs in "12")
-    for name in set(one.column_names) - {"line", "formula", "known"}:
+    for name in set(one.column_names) - {"line", "typed", "formula", "known"}:
         found, expected = (np.stack(table[name].to_numpy()).astype(np.float32) for table in (two, one))
         np.testing.assert_allclose(found, expected, atol=0.07, err_msg=name)  # numbers of threads differ: last bits
-    assert two.select(["line", "formula"]).equals(one.select(["line", "formula"]))
+    assert two.select(["line", "typed", "formula"]).equals(one.select(["line", "typed", "formula"]))
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
@@ -118,7 +124,7 @@ def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command
     done = command("cli", "predict", "--file", "formulas.csv", "--out", "screened")
     assert done.returncode == 0, done.stderr
     table = pq.read_table(tmp_path / "screened/patterns")
-    assert table["formula"].to_pylist() == formulas
+    assert table["typed"].to_pylist() == formulas
     assert table["known"].to_pylist() == [True, False, True, True]
     sure, likely, expected = (np.stack(table[name].to_numpy()) for name in ("expected_f1", "pattern", "expected"))
     assert sure[1] == 0

@@ -79,7 +79,8 @@ class Crystal:
             return f"its cell of {self.volume:.3g} Å^3 is too small for {n_sites} sites"
         per_atom = self.volume / float(self.occupancies.sum())
         if per_atom > max_volume_per_atom_angstrom3:
-            return f"its cell has {per_atom:.4g} Å^3 per atom, more than {max_volume_per_atom_angstrom3:g}: atoms are missing"
+            most = f"{max_volume_per_atom_angstrom3:g}"
+            return f"its cell has {per_atom:.4g} Å^3 per atom, more than {most}: atoms are missing"
         if self._has_overlap():
             return f"two full sites are closer than {_MIN_DISTANCE} Å"
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from deepxrd.errors import FormulaError
 
@@ -87,7 +88,7 @@ def _split_at_open_dots(piece: str, *, certain: bool) -> list[str]:
     if not dots:
         return [piece]
     bounds = [0, *(dot.start(2) for dot in dots), len(piece) + 1]
-    cuts = [piece[start : stop - 1] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    cuts = [piece[start : stop - 1] for start, stop in pairwise(bounds)]
     if not all(_is_compound(cut) for cut in cuts) or any(dot[2].startswith("0") for dot in dots):
         return [piece]
     doubtful = any(dot[2] in _USUAL_SHARES or dot[1] == "1" or int(dot[2][:3]) > _MOST_PARTS for dot in dots)

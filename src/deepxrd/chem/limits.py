@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from deepxrd.chem.crystal import Crystal
 from deepxrd.errors import ConfigError
 
+
 @dataclass(frozen=True)
 class StructureLimits:
     """The largest structure that a build takes; larger ones are counted by name and the rest goes on.

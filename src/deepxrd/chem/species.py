@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import takewhile
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.errors import SourceError
 
 _CHARGED = re.compile(r"([A-Za-z]{1,2})(?:\d*\.?\d*[+-]|[+-]\d*\.?\d*|\d)?")
-_LETTERS = re.compile(r"[A-Za-z]*")
 _GROUPS = frozenset({"OH", "OW", "WAT", "NH", "CH"})
 """Labels of water, hydroxide and the like: their hydrogens have no site of their own."""
 
@@ -46,9 +46,9 @@ def atomic_number_of_label(label: str, expected: Collection[int] = ()) -> int:
     Raises:
         SourceError: the label names no element, or may mean several.
     """
-    letters = _LETTERS.match(label.strip()).group()  # type: ignore[union-attr] - it matches anything
+    letters = "".join(takewhile(_is_letter, label.strip()))
     one, two, third = letters[:1].upper(), letters[:2].capitalize(), letters[2:3]
-    if len(letters) == 1:
+    if len(letters) <= 1:
         choices = [one]
     elif letters[1].islower():
         choices = [] if third.islower() else [two]  # "Cat" and "Vac" are words, "SiA" is silicon
@@ -64,6 +64,10 @@ def atomic_number_of_label(label: str, expected: Collection[int] = ()) -> int:
     what = f"may be {' or '.join(fitting)}" if fitting else "names no element"
     msg = f"the label {label!r} {what}, and there is no type symbol that says what it is"
     raise SourceError(msg)
+
+
+def _is_letter(character: str) -> bool:
+    return character.isascii() and character.isalpha()
 
 
 def _number(symbol: str) -> int:

@@ -156,12 +156,15 @@ def _predict(options: argparse.Namespace) -> None:
         _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
         return
     predictor = load()
-    from deepxrd.prediction.folder import in_words, predict_to_folder
+    from deepxrd.chem.typed_formula import hint
+    from deepxrd.prediction.folder import called, in_words, predict_to_folder
 
     parsed = [predictor.check(text) for text in options.formulas]
-    predictions = predict_to_folder(predictor, parsed, out)
-    for row, formula in enumerate(parsed):
-        print(f"{formula}\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
+    predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
+    for row, (text, formula) in enumerate(zip(options.formulas, parsed, strict=True)):
+        print(f"{called(text, formula)}\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
+        if meant := hint(text):
+            print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 

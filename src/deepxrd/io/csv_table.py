@@ -46,7 +46,7 @@ def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
     csv.field_size_limit(_LONGEST_CELL)
     with path.open(newline="", encoding=text_encoding(path), errors="replace") as stream:
         skipped, first = 0, ""
-        separators = _SEPARATORS
+        separators: tuple[str, ...] = _SEPARATORS
         for line in stream:
             if line.strip() and not (declared := _SEPARATOR_LINE.fullmatch(line)):
                 first = line

@@ -7,7 +7,6 @@ import codecs
 import gzip
 import lzma
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -23,24 +22,18 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": lambda path: gzip.open(path, "rb"),
-    ".bz2": lambda path: bz2.open(path, "rb"),
-    ".xz": lambda path: lzma.open(path, "rb"),
-}
-PACKED = frozenset(_OPENERS)
+PACKED = frozenset({".gz", ".bz2", ".xz"})
 """Endings of compressed files that `read_text` unpacks."""
 
 
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
-    """The whole text of a file, unpacked if its ending says so, with line ends as ``\\n``.
+    """The whole text of a file, unpacked if its ending says so, with every line end a newline.
 
     Raises:
         SourceError: it is too large, damaged, or no text.
     """
-    opener = _OPENERS.get(path.suffix.lower(), lambda p: p.open("rb"))
     try:
-        with opener(path) as stream:
+        with _open(path) as stream:
             content = stream.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         msg = f"{path.name} cannot be read: {error}"
@@ -82,15 +75,24 @@ def text_encoding(path: Path) -> str:
     return "utf-8"
 
 
+def _open(path: Path) -> IO[bytes]:
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return gzip.GzipFile(path)
+    if suffix == ".bz2":
+        return bz2.BZ2File(path)
+    return lzma.LZMAFile(path) if suffix == ".xz" else path.open("rb")
+
+
 def _marked(first: bytes) -> str | None:
     """What the first bytes say of the encoding, if they do."""
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             return encoding
     half = len(first) // 2
-    if half and first[1::2].count(0) > 0.7 * half and not first[::2].count(0):  # noqa: PLR2004 - nearly all of Latin
+    if half and first[1::2].count(0) > 0.7 * half and not first[::2].count(0):
         return "utf-16-le"
-    if half and first[::2].count(0) > 0.7 * half and not first[1::2].count(0):  # noqa: PLR2004
+    if half and first[::2].count(0) > 0.7 * half and not first[1::2].count(0):
         return "utf-16-be"
     return None
 

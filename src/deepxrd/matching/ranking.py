@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Fit:
 
     Attributes:
         formula: of the candidate.
+        typed: the same as a person wrote it.
         similarity: Pearson correlation of both patterns over the measured range, at the best scale; NaN where the
             predictor knows nothing of the candidate.
         lattice_scale: what all predicted lengths are multiplied by for that.
@@ -39,18 +40,32 @@ class Fit:
     similarity: float
     lattice_scale: float
     columns: dict[str, float]
+    typed: str = ""
 
 
 def rank(
-    target: Target, predictor: PatternPredictor, candidates: Iterable[Formula], *, max_strain: float = MAX_STRAIN
+    target: Target,
+    predictor: PatternPredictor,
+    candidates: Iterable[Formula],
+    *,
+    max_strain: float = MAX_STRAIN,
+    typed: Sequence[str] | None = None,
 ) -> list[Fit]:
     """Fits of candidates, the best first; those that the predictor knows nothing of come last.
+
+    Args:
+        target: the measured pattern.
+        predictor: of the patterns.
+        candidates: formulas.
+        max_strain: how far all lengths of a predicted cell may be off.
+        typed: the candidates as a person wrote them; their reduced formulas, if not given.
 
     Raises:
         ConfigError: there is no such strain.
     """
     scales = lattice_scales(max_strain)
     formulas, fits = list(candidates), []
+    texts = [str(formula) for formula in formulas] if typed is None else typed
     with progress_bar() if len(formulas) > _CANDIDATES_AT_ONCE else nullcontext() as bar:
         task = bar.add_task("Matching", total=len(formulas)) if bar else None
         for start in range(0, len(formulas), _CANDIDATES_AT_ONCE):
@@ -58,6 +73,7 @@ def rank(
             fits += _fits(target, predictor, some, scales)
             if bar and task is not None:
                 bar.advance(task, len(some))
+    fits = [replace(fit, typed=text) for fit, text in zip(fits, texts, strict=True)]
     return sorted(fits, key=lambda fit: (np.isnan(fit.similarity), -fit.similarity, str(fit.formula)))
 
 

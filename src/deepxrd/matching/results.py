@@ -16,6 +16,7 @@ from deepxrd.io.files import atomic_path
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.matching.measured import Target, prepare, read_measured, wavelength
 from deepxrd.matching.ranking import MAX_STRAIN, Fit, compared, rank, scaled
+from deepxrd.prediction.folder import called
 from deepxrd.prediction.predictor import PatternPredictor
 
 RANKING, FIGURE = "ranking.csv", "fits.png"
@@ -50,6 +51,7 @@ def match_to_folder(
     length = wavelength(radiation) if radiation else None
     target = prepare(read_measured(measured), predictor.xrd, wavelength_angstrom=length)
     formulas: list[Formula] = []
+    typed: list[str] = []
     skipped: Skipped = []
     table = isinstance(candidates, Path)
     rows = read_formulas(candidates) if isinstance(candidates, Path) else enumerate(candidates)
@@ -58,10 +60,12 @@ def match_to_folder(
             formulas.append(predictor.check(text))
         except FormulaError as error:
             skipped.append((f"line {line}" if table else text, str(error)))
+        else:
+            typed.append(text)
     if not formulas:
         msg = f"no candidate can be predicted: {skipped[0][1]}" if skipped else f"{candidates} holds no candidates"
         raise FormulaError(msg)
-    fits = rank(target, predictor, formulas, max_strain=max_strain)
+    fits = rank(target, predictor, formulas, max_strain=max_strain, typed=typed)
     write_results(fits, target, predictor, folder)
     return fits, skipped
 
@@ -71,21 +75,21 @@ def write_results(fits: list[Fit], target: Target, predictor: PatternPredictor, 
     names = list(fits[0].columns)
     with atomic_path(folder / RANKING) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["rank", "formula", "similarity", "lattice_scale", *names])
+        writer.writerow(["rank", "typed", "formula", "similarity", "lattice_scale", *names])
         for place, fit in enumerate(fits, 1):
             known = not np.isnan(fit.similarity)
             how_well = [f"{fit.similarity:.4f}", f"{fit.lattice_scale:.3f}"] if known else ["", ""]
-            writer.writerow([place, fit.formula, *how_well, *(f"{fit.columns[name]:.4g}" for name in names)])
+            writer.writerow([place, fit.typed, fit.formula, *how_well, *(f"{fit.columns[name]:.4g}" for name in names)])
     save(_figure(fits[:_SHOWN], target, predictor), folder / FIGURE)
 
 
 def in_words(fits: list[Fit], *, n: int = 10) -> str:
     """The n best fits, a line each."""
     sure = "expected_f1" in fits[0].columns
-    width = max(len(str(fit.formula)) for fit in fits[:n])
+    width = max(len(called(fit.typed, fit.formula)) for fit in fits[:n])
     lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if sure else "")]
     for place, fit in enumerate(fits[:n], 1):
-        line = f"  {place:4d}  {fit.formula!s:<{max(width, 7)}}"
+        line = f"  {place:4d}  {called(fit.typed, fit.formula):<{max(width, 7)}}"
         if np.isnan(fit.similarity):
             lines.append(f"{line}  not known: nothing like it was learned from")
             continue
@@ -106,7 +110,7 @@ def _figure(fits: list[Fit], target: Target, predictor: PatternPredictor) -> Fig
         axis.plot(two_theta, target.pattern[inside], color=TRUE_COLOUR, linewidth=0.9, label="measured")
         axis.plot(two_theta, predicted, color=PREDICTED_COLOUR, linewidth=1, label="predicted")
         how_well = "not known" if np.isnan(fit.similarity) else f"similarity {fit.similarity:.3f}"
-        axis.set_title(f"{fit.formula}: {how_well}", fontsize=10)
+        axis.set_title(f"{called(fit.typed, fit.formula)}: {how_well}", fontsize=10)
         axis.set(xlim=(two_theta[0], two_theta[-1]), ylim=(0, 110))
     figure.axes[0].legend(frameon=False)
     figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)")

@@ -43,11 +43,24 @@ def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 1
     return "\n".join(lines)
 
 
-def predict_to_folder(predictor: PatternPredictor, formulas: list[Formula], folder: Path) -> Predictions:
-    """Write a CSV and a PNG per formula, and one ``peaks.csv``; returns what they were made from."""
+def predict_to_folder(
+    predictor: PatternPredictor, formulas: list[Formula], folder: Path, *, typed: list[str] | None = None
+) -> Predictions:
+    """Write a CSV and a PNG per formula, one ``peaks.csv``, and ``formulas.csv``, which says what is where.
+
+    Args:
+        predictor: of the patterns.
+        formulas: what to predict.
+        folder: where to.
+        typed: the same formulas as a person wrote them, which stand beside them in the tables.
+
+    Returns:
+        What the files were made from.
+    """
     from deepxrd.analysis import figures
 
     predictions, xrd = predictor.predict(formulas), predictor.xrd
+    typed = typed or [str(formula) for formula in formulas]
     header = ",".join(["two_theta_deg", "intensity", *predictions.further])
     for row, formula in enumerate(formulas):
         curves = [predictions.patterns[row], *(each[row] for each in predictions.further.values())]
@@ -55,19 +68,38 @@ def predict_to_folder(predictor: PatternPredictor, formulas: list[Formula], fold
             table = np.column_stack([xrd.two_theta_deg, *curves])
             np.savetxt(temporary, table, "%.4f", delimiter=",", header=header, comments="")
         expected = predictions.further["expected"][row] if "expected" in predictions.further else None
-        figure = figures.predicted_pattern(_title(predictions, row, formula), curves[0], xrd, expected=expected)
+        title = _title(predictions, row, called(typed[row], formula))
+        figure = figures.predicted_pattern(title, curves[0], xrd, expected=expected)
         figures.save(figure, folder / f"{formula}.png")
     with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         known = predictions.peak_probability is not None
-        writer.writerow(["formula", "two_theta_deg", "intensity", *(["probability_within_1deg"] if known else [])])
+        further = ["probability_within_1deg"] if known else []
+        writer.writerow(["typed", "formula", "two_theta_deg", "intensity", *further])
         for row, formula in enumerate(formulas):
             for position, *rest in peak_table(predictions, row, xrd):
-                writer.writerow([formula, f"{position:.3f}", *(f"{value:.2f}" for value in rest)])
+                writer.writerow([typed[row], formula, f"{position:.3f}", *(f"{value:.2f}" for value in rest)])
+    _write_index(predictions, formulas, typed, folder)
     return predictions
 
 
-def _title(predictions: Predictions, row: int, formula: Formula) -> str:
+def called(typed: str, formula: Formula) -> str:
+    """A formula as it was typed, and as it was understood where that is written in another way."""
+    return typed if typed == str(formula) else f"{typed} (read as {formula})"
+
+
+def _write_index(predictions: Predictions, formulas: list[Formula], typed: list[str], folder: Path) -> None:
+    """``formulas.csv``: what was typed, what was understood, and the file of its pattern."""
+    names = list(predictions.columns)
+    with atomic_path(folder / "formulas.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["typed", "formula", "file", *names])
+        for row, formula in enumerate(formulas):
+            facts = [predictions.columns[name][row] for name in names]
+            writer.writerow([typed[row], formula, f"{formula}.csv", *facts])
+
+
+def _title(predictions: Predictions, row: int, formula: str) -> str:
     columns = predictions.columns
     if "known" in columns and not columns["known"][row]:
         return f"{formula}: not known; the mean of all training patterns"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepxrd.chem import Formula, parse_formula
+from deepxrd.chem import Formula, parse_typed_formula
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import file_hash
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
@@ -141,7 +141,7 @@ class Predictor:
         Raises:
             FormulaError: it cannot be parsed, or does not fit the encoding.
         """
-        parsed = parse_formula(formula)
+        parsed = parse_typed_formula(formula)
         self._network.encoding.cells(parsed)
         return parsed
 
@@ -216,7 +216,7 @@ class CandidatePredictor:
         Raises:
             FormulaError: it cannot be parsed.
         """
-        return parse_formula(formula)
+        return parse_typed_formula(formula)
 
     def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
         """Likely patterns, ``(len(formulas), n_points)`` float32, from 0 to 100.

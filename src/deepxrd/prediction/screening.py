@@ -22,7 +22,7 @@ from deepxrd.io.progress import progress_bar
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.prediction.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same inputs would give other files."""
 MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
 ROWS_PER_PART = 1024
@@ -47,9 +47,10 @@ class Screened:
 def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART, n_jobs: int = 1) -> Screened:
     """Predict each formula of a CSV or Parquet table into a folder.
 
-    The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, what columns the predictor
-    adds, ``pattern`` and perhaps other patterns in float16), ``skipped.csv`` if some rows could not be predicted, and
-    ``manifest.json``, which says of what table, by what predictor. Parts that a killed screening left there are kept.
+    The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``typed`` as in the table, ``formula`` as
+    it was understood, what columns the predictor adds, ``pattern`` and perhaps other patterns in float16),
+    ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which says of what table, by what
+    predictor. Parts that a killed screening left there are kept.
 
     Args:
         load: loads the predictor, here and in each further process.
@@ -148,8 +149,8 @@ def _finish(parts: list[Path], out: Path, *, shown: int = 10) -> Screened:
     n_skipped = 0
     with atomic_path(out / SKIPPED) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["line", "formula", "reason"])
+        writer.writerow(["line", "typed", "formula", "reason"])
         for row in skipped_rows(parts):
             writer.writerow(row)
             n_skipped += 1
-    return Screened(n_predicted, n_skipped, tuple((line, reason) for line, _, reason in skipped))
+    return Screened(n_predicted, n_skipped, tuple((line, reason) for line, _, _, reason in skipped))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepxrd.chem import Formula
+from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import CheckpointError, FormulaError
 from deepxrd.io.files import atomic_path
 from deepxrd.io.memory import keep_freed_memory
@@ -20,6 +20,9 @@ Load = Callable[[], PatternPredictor]
 """Loads a predictor; to be used by several processes it must be picklable, as a ``functools.partial`` is."""
 Rows = Sequence[tuple[int, str]]
 """Rows of a table: line, and formula as it was written."""
+Skipped = tuple[int, str, str, str]
+"""A row without a prediction: line, formula as it was written, what was understood of it (or nothing), and why."""
+_LONGEST_SHOWN = 200  # characters of a cell that is no formula
 _SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
 _loaded: dict[str, PatternPredictor] = {}  # by fingerprint: a process loads once, not once a part
 
@@ -31,7 +34,7 @@ def part_schema(predictor: PatternPredictor) -> pa.Schema:
     extra = [(name, pa.array(values).type) for name, values in none.columns.items()]
     # float16 is within 0.03 of 100, a hundredth of what predictions are off by, and half of float32
     patterns = [(name, pa.list_(pa.float16(), xrd.n_points)) for name in ("pattern", *none.further)]
-    fields = [("line", pa.int64()), ("formula", pa.string()), *extra, *patterns]
+    fields = [("line", pa.int64()), ("typed", pa.string()), ("formula", pa.string()), *extra, *patterns]
     grid = f"{xrd.two_theta_min_deg},{xrd.two_theta_max_deg},{xrd.n_points}"
     return pa.schema(fields, metadata={"two_theta_deg": grid})
 
@@ -45,12 +48,12 @@ def write_part(predictor: PatternPredictor, rows: Rows, part: Path, schema: pa.S
     lines: list[int] = []
     texts: list[str] = []
     formulas: list[Formula] = []
-    skipped: list[tuple[int, str, str]] = []
+    skipped: list[Skipped] = []
     for line, text in rows:
         try:
             formulas.append(predictor.check(text))
         except FormulaError as error:
-            skipped.append((line, text, str(error)))
+            skipped.append((line, text[:_LONGEST_SHOWN], understood(text), str(error)))
         else:
             lines.append(line)
             texts.append(text)
@@ -59,7 +62,8 @@ def write_part(predictor: PatternPredictor, rows: Rows, part: Path, schema: pa.S
         pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float16).ravel()), predictor.xrd.n_points)
         for values in (predictions.patterns, *predictions.further.values())
     ]
-    columns = [pa.array(lines, pa.int64()), pa.array(texts), *map(pa.array, predictions.columns.values()), *patterns]
+    names = [pa.array(texts, pa.string()), pa.array([str(formula) for formula in formulas], pa.string())]
+    columns = [pa.array(lines, pa.int64()), *names, *map(pa.array, predictions.columns.values()), *patterns]
     metadata = {**schema.metadata, _SKIPPED_KEY: json.dumps(skipped, ensure_ascii=False).encode(errors="replace")}
     with atomic_path(part) as temporary:
         # bytes of the same significance side by side compress best: by a quarter here, and in less time
@@ -89,7 +93,15 @@ def load_and_write_part(load: Load, fingerprint: str, rows: Rows, part: Path, sc
     return write_part(_loaded[fingerprint], rows, part, schema)
 
 
-def skipped_rows(parts: Iterable[Path]) -> Iterator[tuple[int, str, str]]:
-    """Line, formula and reason of each row that was skipped, in the order of the parts."""
+def skipped_rows(parts: Iterable[Path]) -> Iterator[Skipped]:
+    """The rows that were skipped, in the order of the parts."""
     for part in parts:
         yield from json.loads(pq.read_schema(part).metadata[_SKIPPED_KEY])
+
+
+def understood(text: str) -> str:
+    """The reduced formula of a text that cannot be predicted; empty if it is no formula."""
+    try:
+        return str(parse_formula(text))
+    except FormulaError:
+        return ""

@@ -92,7 +92,7 @@ def _cut(text: str) -> list[str]:
 
 
 def _in_words(error: Exception, part: str) -> str:
-    """gemmi's complaint, with the line that it is about."""
+    """The complaint of gemmi, with the line that it is about."""
     reason = re.sub(r"^string:?", "", str(error)).strip()
     match = re.match(r"(\d+)(?::\d+\(\d+\))?:?\s*(.*)", reason)
     if match is None:
@@ -151,7 +151,8 @@ def _by_symmetry(
             return _Verdict(reason="its symmetry operators do not fit the shape of its cell")
         verdict = _fill(lattice, sites, listed, declared)
         if verdict.crystal is not None and not declared.amounts:
-            _refuse_contradiction(block, lattice, angles_deg, sites, listed, verdict.crystal)
+            named = _named_or_none(block, lattice, angles_deg)
+            _refuse_contradiction(lattice, sites, listed, named, len(verdict.crystal.atomic_numbers))
         return verdict
     named = named_symmetries(block, lattice, angles_deg)
     if not named:
@@ -177,28 +178,27 @@ def _fill(lattice: NDArray[np.float64], sites: Sites, symmetry: Symmetry, declar
     return _Verdict(reason=reason) if reason else _Verdict(crystal, remarks=remarks)
 
 
+def _named_or_none(block: cif.Block, lattice: NDArray[np.float64], angles_deg: tuple[float, float]) -> list[Symmetry]:
+    """What the names say where operators are listed, too: there an unreadable name says nothing."""
+    try:
+        return named_symmetries(block, lattice, angles_deg)
+    except SourceError:
+        return []
+
+
 def _refuse_contradiction(
-    block: cif.Block,
-    lattice: NDArray[np.float64],
-    angles_deg: tuple[float, float],
-    sites: Sites,
-    listed: Symmetry,
-    crystal: Crystal,
+    lattice: NDArray[np.float64], sites: Sites, listed: Symmetry, named: list[Symmetry], n_atoms: int
 ) -> None:
     """Without a formula, operators and name of the group must at least give the same number of atoms."""
-    try:
-        named = named_symmetries(block, lattice, angles_deg)
-    except SourceError:
-        return
     if not named or any(len(symmetry) == len(listed) for symmetry in named):
         return
     try:
         others = [len(fill_cell(lattice, sites, symmetry)[0].atomic_numbers) for symmetry in named]
     except SourceError:
         return
-    if len(crystal.atomic_numbers) not in others:
+    if n_atoms not in others:
         msg = (
-            f"its {len(listed)} symmetry operators give {len(crystal.atomic_numbers)} atoms, its space group gives "
+            f"its {len(listed)} symmetry operators give {n_atoms} atoms, its space group gives "
             f"{others[0]}, and no formula says which is right"
         )
         raise SourceError(msg)
@@ -219,13 +219,14 @@ def _sites(
     real = [flag != "dum" for flag in column(block, _STATUS) or [""] * n]
     kept = [i for i in range(n) if real[i]]
     coords = _coordinates(block, lattice, angles_deg, [labels[i] for i in kept], kept)
-    occupancies = np.array([_occupancy(text, labels[i]) for i, text in enumerate(column(block, _OCCUPANCY) or [""] * n)])
+    texts = column(block, _OCCUPANCY) or [""] * n
+    occupancies = np.array([_occupancy(texts[i], labels[i]) for i in kept])
     numbers = [
         atomic_number_of(types[i]) if types[i] else atomic_number_of_label(labels[i], declared.atomic_numbers)
         for i in kept
     ]
     _refuse_attached_hydrogen(block, numbers, declared)
-    return Sites([labels[i] for i in kept], np.array(numbers, dtype=np.int64), coords, occupancies[kept])
+    return Sites([labels[i] for i in kept], np.array(numbers, dtype=np.int64), coords, occupancies)
 
 
 def _occupancy(text: str, label: str) -> float:

@@ -37,9 +37,7 @@ class Sites:
     occupancies: NDArray[np.float64]
 
 
-def fill_cell(
-    lattice: NDArray[np.float64], sites: Sites, symmetry: Symmetry
-) -> tuple[Crystal, tuple[str, ...]]:
+def fill_cell(lattice: NDArray[np.float64], sites: Sites, symmetry: Symmetry) -> tuple[Crystal, tuple[str, ...]]:
     """All atoms of the cell, sites near special positions moved onto them; and remarks on what was mended.
 
     Raises:
@@ -59,8 +57,7 @@ def fill_cell(
         orbits = [_orbit(lattice, sites.coords[i], float(sites.occupancies[i]), symmetry) for i in filled]
         owner = np.repeat(filled, [len(orbit) for orbit in orbits])
         coords = np.concatenate(orbits) if orbits else np.empty((0, 3))
-    numbers, occupancies = sites.atomic_numbers[owner], sites.occupancies[owner]
-    return _merge(lattice, numbers, coords, occupancies, owner, sites)
+    return _merge(lattice, coords, owner, sites)
 
 
 def _orbit(
@@ -78,19 +75,22 @@ def _orbit(
     images = (symmetry.rotations @ place + symmetry.translations) % 1.0
     delta = images[:, None] - images[None]
     same = np.linalg.norm((delta - np.rint(delta)) @ lattice, axis=-1) < _SAME_PLACE_ANGSTROM
-    return images[np.argmax(same, axis=1) == np.arange(len(images))]
+    return np.asarray(images[np.argmax(same, axis=1) == np.arange(len(images))])
 
 
 def _merge(
-    lattice: NDArray[np.float64],
-    numbers: NDArray[np.int64],
-    coords: NDArray[np.float64],
-    occupancies: NDArray[np.float64],
-    owner: NDArray[np.intp],
-    sites: Sites,
+    lattice: NDArray[np.float64], coords: NDArray[np.float64], owner: NDArray[np.intp], sites: Sites
 ) -> tuple[Crystal, tuple[str, ...]]:
-    """Drop atoms that are listed twice, and scale places that are a little more than full."""
+    """Drop atoms that are listed twice, and scale places that are a little more than full.
+
+    Args:
+        lattice: of the cell.
+        coords: of all atoms, ``(n, 3)``.
+        owner: the site that each atom comes from, ``(n,)``.
+        sites: of the asymmetric unit.
+    """
     remarks: list[str] = []
+    numbers, occupancies = sites.atomic_numbers[owner], sites.occupancies[owner]
     place = _places(lattice, coords)
     order = np.lexsort((owner, numbers, place))
     again = np.zeros(len(coords), dtype=bool)
@@ -100,7 +100,8 @@ def _merge(
     if again.any():
         remarks.append("atoms that are listed twice counted once")
         kept = ~again
-        numbers, coords, occupancies, owner, place = (x[kept] for x in (numbers, coords, occupancies, owner, place))
+        numbers, coords, occupancies = numbers[kept], coords[kept], occupancies[kept]
+        owner, place = owner[kept], place[kept]
         full = np.bincount(place, weights=occupancies, minlength=1)
     if full.max() > _OVERFULL:
         there = dict.fromkeys(sites.labels[i] for i in owner[place == full.argmax()])

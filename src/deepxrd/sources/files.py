@@ -194,17 +194,17 @@ def _kind_of(file: Path) -> str:
 
 def _file_entries(file: Path, name: str) -> Iterator[Entry]:
     """The entries of one CIF or POSCAR file; a file that cannot be read is one entry, too."""
+    if file.suffix.lower() in _WRAPPINGS - PACKED - {".txt"}:
+        yield name, lambda: _raise(f"a file that ends in {file.suffix} is not unpacked here: unpack it, or use .gz")
+        return
     try:
-        if file.suffix.lower() in _WRAPPINGS - PACKED - {".txt"}:
-            msg = f"a file that ends in {file.suffix} is not unpacked here: unpack it, or use .gz"
-            raise SourceError(msg)
         text = read_text(file)
     except SourceError as error:
         reason = str(error)
         yield name, lambda: _raise(reason)
         return
     if _kind_of(file) == "poscar":
-        yield name, lambda: _record(name, *read_poscar(text), {}, {"file": name})
+        yield name, lambda: _from_poscar(text, name)
         return
     yield from _cif_entries(text, name, {}, {"file": name})
 
@@ -212,7 +212,7 @@ def _file_entries(file: Path, name: str) -> Iterator[Entry]:
 def _cif_entries(text: str, name: str, facts: dict[str, Any], provenance: dict[str, str]) -> Iterator[Entry]:
     """One entry per structure of a CIF; of several, each is called by the name of its block, too."""
     if count_blocks(text) == 1:
-        yield name, lambda: _record(name, *_only(text), facts, provenance)
+        yield name, lambda: _record(name, _only(text), facts, provenance)
         return
     blocks = cif_blocks(text)
     called: dict[str, int] = {}
@@ -220,7 +220,11 @@ def _cif_entries(text: str, name: str, facts: dict[str, Any], provenance: dict[s
         full = name if len(blocks) == 1 else f"{name}#{block_name or len(called) + 1}"
         called[full] = called.get(full, 0) + 1
         unique = full if called[full] == 1 else f"{full}-{called[full]}"
-        yield unique, lambda unique=unique, read=read: _record(unique, *read(), facts, provenance)  # type: ignore[misc]
+        yield unique, lambda unique=unique, read=read: _record(unique, read(), facts, provenance)  # type: ignore[misc]
+
+
+def _from_poscar(text: str, name: str) -> StructureRecord:
+    return _record(name, read_poscar(text), {}, {"file": name})
 
 
 def _only(text: str) -> tuple[Crystal, tuple[str, ...]]:
@@ -264,13 +268,14 @@ def _from_json(line: str, number: int) -> StructureRecord:
         raise SourceError(msg)
     name = str(_first(entry, _ID_COLUMNS) or f"line {number}")
     if isinstance(entry.get("cif"), str):
-        return _record(name, *_only(entry["cif"]), entry, {})
-    return _record(name, crystal_from_json(entry), (), entry, {})
+        return _record(name, _only(entry["cif"]), entry, {})
+    return _record(name, (crystal_from_json(entry), ()), entry, {})
 
 
 def _record(
-    material_id: str, crystal: Crystal, remarks: tuple[str, ...], facts: dict[str, Any], provenance: dict[str, str]
+    material_id: str, read: tuple[Crystal, tuple[str, ...]], facts: dict[str, Any], provenance: dict[str, str]
 ) -> StructureRecord:
+    crystal, remarks = read
     value = _first(facts, _ENERGY_COLUMNS)
     try:
         energy = None if value is None else float(value)

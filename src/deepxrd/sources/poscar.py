@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,14 +113,12 @@ def _coordinates(rows: list[list[str]], *, first_line: int, wanted: int) -> NDAr
     return coords.reshape(-1, 3)
 
 
-def _symbols_without_a_line(
-    title: str, rows: list[list[str]], counts: list[int]
-) -> tuple[list[str], tuple[str, ...]]:
+def _symbols_without_a_line(title: str, rows: list[list[str]], counts: list[int]) -> tuple[list[str], tuple[str, ...]]:
     """Symbols of a VASP 4 file: written behind each coordinate, or alone in the title, in number as the counts."""
     behind = [row[-1] if len(row) > 3 and row[-1] in ATOMIC_NUMBERS else "" for row in rows]  # noqa: PLR2004
     if all(behind):
         starts = np.cumsum([0, *counts])
-        blocks = [set(behind[start:stop]) for start, stop in zip(starts, starts[1:], strict=False)]
+        blocks = [set(behind[start:stop]) for start, stop in pairwise(starts)]
         if all(len(block) <= 1 for block in blocks):
             return [block.pop() if block else behind[0] for block in blocks], ()
     symbols = title.split()

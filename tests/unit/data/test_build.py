@@ -131,7 +131,9 @@ def test_a_build_that_was_killed_goes_on_and_writes_the_same_bytes(
     assert not list(tmp_path.glob("*/manifest.json")), "nothing that looks like a store is left"
     simulated: list[Crystal] = []
     monkeypatch.setattr(
-        build, "simulate", lambda crystals, xrd, **limits: (simulated.extend(crystals), simulate(crystals, xrd, **limits))[1]
+        build,
+        "simulate",
+        lambda crystals, xrd, **limits: (simulated.extend(crystals), simulate(crystals, xrd, **limits))[1],
     )
     assert _contents(_ensure(perovskite_source, tmp_path)) == undisturbed
     assert len(simulated) == 32, "the four samples of the first part are not computed again"

@@ -100,6 +100,7 @@ def test_reasons_are_counted_and_add_up() -> None:
         "excluded": dict(sorted(selected.excluded.items())),
         "unreadable": 1,
         "unreadable_first": {"9": "broken"},
+        "remarks": {},
     }
     assert 2 + selected.excluded.total() + 1 == 9
 

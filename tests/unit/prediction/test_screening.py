@@ -78,7 +78,8 @@ def test_every_row_is_predicted_in_order_with_the_predictors_own_columns(tmp_pat
         "part-00000.parquet", "part-00001.parquet", "part-00002.parquet",
     ]  # fmt: skip
     written = pq.read_table(tmp_path / "out/patterns")
-    assert written["formula"].to_pylist() == FORMULAS
+    assert written["typed"].to_pylist() == FORMULAS
+    assert written["formula"].to_pylist() == [str(parse_formula(formula)) for formula in FORMULAS]
     first = 2 if kind == "csv" else 1
     assert written["line"].to_pylist() == list(range(first, first + 20))
     expected = np.stack([predictor.pattern(parse_formula(f)) for f in FORMULAS])
@@ -100,7 +101,7 @@ def test_bad_rows_are_listed_and_a_part_of_bad_rows_alone_is_a_part(tmp_path: Pa
     assert [line for line, _ in done.first_skipped] == [2, 3, 5]
     with (tmp_path / "out/skipped.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [(row["line"], row["formula"]) for row in rows] == [("2", "Xx"), ("3", "Qq"), ("5", "(O")]
+    assert [(row["line"], row["typed"]) for row in rows] == [("2", "Xx"), ("3", "Qq"), ("5", "(O")]
     assert "'Xx'" in rows[0]["reason"]
     assert pq.read_table(tmp_path / "out/patterns")["formula"].to_pylist() == ["SrTiO3", "NaCl"]
 

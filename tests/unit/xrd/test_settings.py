@@ -14,9 +14,9 @@ from deepxrd.xrd import WAVELENGTHS_ANGSTROM, XrdSettings
     ("values", "named"),
     [
         ({"radiation": "CuKx"}, "unknown radiation 'CuKx': name one of CuKa, "),
-        ({"radiation": 0.0}, "positive, not 0.0"),
-        ({"radiation": -1.5}, "positive, not -1.5"),
-        ({"radiation": float("nan")}, "positive, not nan"),
+        ({"radiation": 0.0}, "0.05–5 Å, not 0.0"),
+        ({"radiation": -1.5}, "0.05–5 Å, not -1.5"),
+        ({"radiation": float("nan")}, "0.05–5 Å, not nan"),
         ({"two_theta_min_deg": -1.0}, "-1.0–180.0°"),
         ({"two_theta_max_deg": 180.5}, "0.0–180.5°"),
         ({"two_theta_min_deg": 90.0, "two_theta_max_deg": 90.0}, "90.0–90.0°"),

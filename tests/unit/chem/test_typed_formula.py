@@ -1,0 +1,154 @@
+"""Formulas as people type them: the table of shared/cases/README.md, more of each kind, and any text at all."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepxrd.chem import parse_formula, parse_typed_formula
+from deepxrd.chem.typed_formula import hint
+from deepxrd.errors import FormulaError
+
+
+@pytest.mark.parametrize(
+    ("typed", "same_as"),
+    [
+        ("Al2O3.3H2O", "Al2H6O6"),
+        ("WO3.2H2O", "WH4O5"),
+        ("BaO.6Fe2O3", "BaFe12O19"),
+        ("CuSO4·5H2O", "CuSO9H10"),
+        ("CuSO₄⋅5H₂O", "CuSO9H10"),
+        ("CuSO4*5H2O", "CuSO9H10"),
+        ("CuSO4 • 5 H2O", "CuSO9H10"),
+        ("CuSO4 . 5H2O", "CuSO9H10"),
+        ("MgO·Al2O3", "MgAl2O4"),
+        ("2CaO.SiO2", "Ca2SiO4"),
+        ("2CaO.5SiO2", "Ca2Si5O12"),
+        ("PbO.TiO2", "PbTiO3"),
+        ("Al2O3.SiO2", "Al2SiO5"),
+        ("K2O.Al2O3.6SiO2", "K2Al2Si6O16"),
+        ("Al2(SO4)3.18H2O", "Al2S3O30H36"),
+        ("Na2CO3.10H2O", "Na2CO13H20"),
+        ("Ca3Al2O6.3CaSO4.32H2O", "Ca6Al2S3O50H64"),
+        ("CaSO4.0.5H2O", "Ca2S2O9H2"),
+        ("CaSO4·½H2O", "Ca2S2O9H2"),
+        ("CaSO4·1/2H2O", "Ca2S2O9H2"),
+        ("[Cu(NH3)4]SO4.H2O", "CuN4H14SO5"),
+    ],
+)
+def test_sums_are_read(typed: str, same_as: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(same_as)
+
+
+@pytest.mark.parametrize(
+    ("typed", "same_as"),
+    [
+        ("Li0.5CoO2", "LiCo2O4"),
+        ("La.5Sr.5MnO3", "LaSrMn2O6"),
+        ("LaSr1.5MnO4", "La2Sr3Mn2O8"),
+        ("YBa2Cu3O6.5", "Y2Ba4Cu6O13"),
+        ("BaTiO2.5N", "Ba2Ti2O5N2"),
+    ],
+)
+def test_decimal_points_stay_decimal_points(typed: str, same_as: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(same_as)
+
+
+@pytest.mark.parametrize(
+    ("typed", "readings"),
+    [
+        ("TiO2.5H2O", ("TiO2·5H2O", "Ti2H4O7")),
+        ("CuSO4.5H2O", ("CuSO4·5H2O", "Cu2H4S2O11")),
+        ("SiO2.25H2O", ("SiO2·25H2O", "O13")),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_and_both_are_shown(typed: str, readings: tuple[str, str]) -> None:
+    with pytest.raises(FormulaError, match="two ways") as caught:
+        parse_typed_formula(typed)
+    assert all(reading in str(caught.value) for reading in (typed, *readings))
+
+
+@pytest.mark.parametrize("typed", ["TiO2.5H2O", "CuSO4.5H2O"])
+def test_the_ways_out_that_a_refusal_names_are_read(typed: str) -> None:
+    with pytest.raises(FormulaError) as caught:
+        parse_formula(typed)
+    first, second, third = re.search(r"write (\S+) or (\S+) for the one, (\S+) for", str(caught.value)).groups()  # type: ignore[union-attr]
+    assert parse_formula(first) == parse_formula(second) != parse_formula(third)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("SIO2", "SiO2"), ("NIO", "NiO"), ("HFO2", "HfO2"), ("COO", "CoO"), ("CUO", "CuO"), ("SNO2", "SnO2"),
+     ("INP", "InP"), ("BIF3", "BiF3"), ("SRTIO3", "SrTiO3"), ("NACL", "NaCl"), ("srtio3", "SrTiO3")],
+)  # fmt: skip
+def test_capitals_get_a_hint(typed: str, meant: str) -> None:
+    with pytest.raises(FormulaError, match=rf"did you mean {meant}\?"):
+        parse_typed_formula(typed)
+
+
+def test_the_way_out_of_capitals_is_read() -> None:
+    assert parse_typed_formula("S1I1O2") == parse_formula("SIO2")
+
+
+@pytest.mark.parametrize("typed", ["CO2", "CO", "H2O", "HF", "BN", "UO2", "H2CO3", "KHCO3", "NH4NO3", "VN", "YPO4", "KOH"])
+def test_capitals_that_mean_what_they_say_are_read(typed: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(typed)
+
+
+def test_capitals_that_may_mean_something_else_are_read_with_a_hint() -> None:
+    assert parse_typed_formula("KNBO3") == parse_formula("K1N1B1O3")
+    assert hint("KNBO3") == "KNbO3"
+    assert hint("SrTiO3") is None
+
+
+@pytest.mark.parametrize("typed", ["La0.7Sr0.3MnO3", "Ba0.6Sr0.4TiO3", "YBa2Cu3O6.9", "WO2.9"])
+def test_solid_solutions_are_refused_in_a_clear_sentence(typed: str) -> None:
+    with pytest.raises(FormulaError, match="solid solution.*cannot be predicted yet") as caught:
+        parse_typed_formula(typed)
+    assert repr(typed) in str(caught.value)
+    assert parse_formula(typed).reduced in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("CuSO4·xH2O", "'x' for a number"),
+        ("·H2O", "nothing between two dots"),
+        ("Al2O3··H2O", "nothing between two dots"),
+        ("CaSO4·1/0H2O", "divides by zero"),
+        ("Fe" + "9" * 500, "a number of 500 digits"),
+        ("Fe" + "9" * 5000, "5,002 characters"),
+        ("F" * 131_072, "131,072 characters"),
+        ("CaO·" + "9" * 500 + "SiO2", "a number of 500 digits"),
+        ("((((Fe999999999999)999999999999)999999999999)999999999999)O", "more than 1000000 atoms"),
+        ("Fe٣O", "'٣O'"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_short_sentence(typed: str, said: str) -> None:
+    with pytest.raises(FormulaError, match=re.escape(said)) as caught:
+        parse_typed_formula(typed)
+    assert len(str(caught.value)) < 400
+
+
+_PIECES = st.sampled_from(["Al2O3", "H2O", "SiO2", "Ca", "O", "5", "3", "0.5", ".", "·", "*", "(", ")", " ", "x", "½", "/", "SIO"])
+
+
+@given(st.one_of(st.text(max_size=40), st.lists(_PIECES, max_size=8).map("".join)))
+def test_any_text_is_a_formula_or_refused(text: str) -> None:
+    try:
+        formula = parse_typed_formula(text)
+    except FormulaError:
+        return
+    assert parse_formula(formula.reduced) == formula
+
+
+_COMPOUND = st.sampled_from(["CaO", "SiO2", "Al2O3", "H2O", "MgCl2", "Na2CO3", "CuSO4", "Fe2O3", "NaCl"])
+
+
+@given(st.lists(st.tuples(st.integers(1, 24), _COMPOUND), min_size=2, max_size=4), st.sampled_from("·*•⋅"))
+def test_a_sum_is_its_parts(terms: list[tuple[int, str]], sign: str) -> None:
+    joined = sign.join(f"{n if n > 1 else ''}{compound}" for n, compound in terms)
+    assert parse_typed_formula(joined) == parse_formula("".join(f"({compound}){n}" for n, compound in terms))

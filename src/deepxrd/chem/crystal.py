@@ -20,6 +20,7 @@ READABLE_ATOMS = 100_000
 """Sites of a cell that a reader makes arrays of; a cell with more is refused before anything is made of it."""
 MAX_VOLUME_PER_ATOM_ANGSTROM3 = 150.0
 """Above this a cell read from a person's file lacks atoms: caesium, the loosest solid element, takes 117 Å^3."""
+_FEW_SITES = 48  # up to here a table of all distances is quicker than a tree
 _MIN_VOLUME_PER_ATOM = 0.5  # Å^3; the densest known solids hold about 5 Å^3 an atom
 _MIN_DISTANCE = 0.3  # Å; H2, the shortest bond there is, has 0.74
 
@@ -133,6 +134,10 @@ def close_pairs(
     Returns:
         ``(n_pairs, 2)``, the smaller index first; no site is paired with its own image.
     """
+    if len(frac_coords) <= _FEW_SITES:
+        delta = frac_coords[:, None] - frac_coords[None]
+        distance = np.linalg.norm((delta - np.rint(delta)) @ lattice, axis=-1)
+        return np.argwhere(np.triu(distance < distance_angstrom, 1))
     inside = frac_coords - np.floor(frac_coords)
     margin = distance_angstrom * np.linalg.norm(np.linalg.inv(lattice), axis=0)  # 1 / height of the cell, per axis
     site = np.arange(len(inside))

@@ -54,7 +54,7 @@ def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
             skipped += 1
             if line.strip() and declared:
                 separators = (declared[1],)
-        separator = next((s for s in separators if find_column(_header(first, s), wanted) is not None), separators[0])
+        separator = _separator(path, first, separators, wanted)
         reader = csv.reader(chain([first], stream), delimiter=separator, skipinitialspace=False)
         names = [name.strip() for name in next(reader, [])]
         yield CsvTable(names, ((skipped + reader.line_num, row) for row in reader if row))
@@ -81,6 +81,16 @@ def find_column(names: list[str], wanted: Sequence[str]) -> int | None:
 def plain_name(name: str) -> str:
     """A column's name for comparison: small letters, words joined by underscores."""
     return re.sub(r"[\s_-]+", "_", name.strip().strip("\ufeff\"'").strip().casefold())
+
+
+def _separator(path: Path, header: str, separators: Sequence[str], wanted: Sequence[str]) -> str:
+    """What makes a wanted column appear in the header; else what cuts it most often."""
+    try:
+        fitting = (s for s in separators if find_column(_header(header, s), wanted) is not None)
+        return next(fitting, max(separators, key=header.count))
+    except SourceError as error:
+        msg = f"{path}: {error}"
+        raise SourceError(msg) from error
 
 
 def _header(line: str, separator: str) -> list[str]:

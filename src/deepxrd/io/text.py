@@ -8,7 +8,7 @@ import gzip
 import lzma
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from deepxrd.errors import SourceError
 
@@ -75,13 +75,13 @@ def text_encoding(path: Path) -> str:
     return "utf-8"
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO:
     suffix = path.suffix.lower()
     if suffix == ".gz":
-        return gzip.GzipFile(path)
+        return cast("BinaryIO", gzip.GzipFile(path))
     if suffix == ".bz2":
-        return bz2.BZ2File(path)
-    return lzma.LZMAFile(path) if suffix == ".xz" else path.open("rb")
+        return cast("BinaryIO", bz2.BZ2File(path))
+    return cast("BinaryIO", lzma.LZMAFile(path)) if suffix == ".xz" else path.open("rb")
 
 
 def _marked(first: bytes) -> str | None:

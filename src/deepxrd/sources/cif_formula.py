@@ -20,7 +20,8 @@ _UNITS = ("_cell_formula_units_Z", "_cell.formula_units_Z")
 _HEAVY_HYDROGEN = re.compile(r"\bD(?=[\d.\s)\]]|$)")
 _WORD = re.compile(r"[A-Z][a-z]?\d*\.?\d*", re.ASCII)
 _CHARGE = re.compile(r"\s+\d*[+-]$")
-_SHARE_TOLERANCE = 0.02  # of an amount: occupancies and formulas of disordered crystals are rounded each for itself
+_UNIT_TOLERANCE = 0.02  # of the number of units: sites of disordered crystals hold shares
+_SHARE_TOLERANCE = (0.01, 0.005)  # of an amount, and per atom of it: shares of disordered crystals are rounded
 _WHOLE_TOLERANCE = 1e-3
 
 
@@ -64,7 +65,7 @@ class DeclaredFormula:
             return f"{both}: it has no {', '.join(more)}"
         for symbol, amount in self.amounts.items():
             wanted = float(amount)
-            tolerance = _WHOLE_TOLERANCE if whole else _SHARE_TOLERANCE * (1 + wanted)
+            tolerance = _WHOLE_TOLERANCE if whole else _SHARE_TOLERANCE[0] + _SHARE_TOLERANCE[1] * wanted
             if abs(held[symbol] - wanted) > tolerance:
                 return f"{both}: the amounts differ"
         return self._wrong_number_of_units(per_unit)
@@ -74,7 +75,7 @@ class DeclaredFormula:
         whole = [int(n) for n in self.amounts.values() if n == int(n)]
         multiple = gcd(*whole) if len(whole) == len(self.amounts) else 1
         if not self.units or any(
-            abs(n - self.units) <= _SHARE_TOLERANCE * self.units for n in (per_unit, per_unit * multiple)
+            abs(n - self.units) <= _UNIT_TOLERANCE * self.units for n in (per_unit, per_unit * multiple)
         ):
             return None
         return f"its cell holds {per_unit:.4g} units of {self.text!r}, but _cell_formula_units_Z is {self.units:g}"

@@ -25,7 +25,7 @@ def read_poscar(text: str) -> tuple[Crystal, tuple[str, ...]]:
     Raises:
         SourceError: it is none, or does not say which elements it holds; the message says in what line.
     """
-    lines = text.strip("\n").split("\n")
+    lines = text.rstrip().split("\n")
     if len(lines) <= _HEAD_LINES:
         msg = f"a POSCAR has more than {_HEAD_LINES} lines, this has {len(lines) if text.strip() else 0}"
         raise SourceError(msg)
@@ -63,6 +63,9 @@ def _lattice(lines: list[str]) -> NDArray[np.float64]:
         vectors = np.empty(0)
     if vectors.shape != (3, 3):
         msg = "lines 3 to 5 are not three vectors of three numbers"
+        raise SourceError(msg)
+    if not abs(float(np.linalg.det(vectors))) > 0 or not np.isfinite(vectors).all():
+        msg = "the three vectors of lines 3 to 5 make no cell"
         raise SourceError(msg)
     return vectors * _scale(lines[1], lattice_volume=abs(float(np.linalg.det(vectors))))
 

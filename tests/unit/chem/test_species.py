@@ -9,14 +9,30 @@ from deepxrd.errors import SourceError
 
 @pytest.mark.parametrize(
     ("species", "element"),
-    [("Sr", "Sr"), ("SR", "Sr"), ("fe", "Fe"), ("Sr2+", "Sr"), ("Sr+2", "Sr"), ("O-", "O"), ("O2-", "O"), ("O1-", "O"),
-     ("Mo4+", "Mo"), ("Fe3", "Fe"), ("Fe2.5+", "Fe"), ("D", "H"), (" Ti ", "Ti"), ("Sr0+", "Sr")],
-)  # fmt: skip
+    [
+        ("Sr", "Sr"),
+        ("SR", "Sr"),
+        ("fe", "Fe"),
+        ("Sr2+", "Sr"),
+        ("Sr+2", "Sr"),
+        ("O-", "O"),
+        ("O2-", "O"),
+        ("O1-", "O"),
+        ("Mo4+", "Mo"),
+        ("Fe3", "Fe"),
+        ("Fe2.5+", "Fe"),
+        ("D", "H"),
+        (" Ti ", "Ti"),
+        ("Sr0+", "Sr"),
+    ],
+)
 def test_elements_with_and_without_charge(species: str, element: str) -> None:
     assert atomic_number_of(species) == ATOMIC_NUMBERS[element]
 
 
-@pytest.mark.parametrize("species", ["Vac", "Va", "X", "X0+", "OH", "", "M", "Q", "T", "Wat", "Fe/Ti", "Fe0.5Ti0.5", "H2O", "?"])
+@pytest.mark.parametrize(
+    "species", ["Vac", "Va", "X", "X0+", "OH", "", "M", "Q", "T", "Wat", "Fe/Ti", "Fe0.5Ti0.5", "H2O", "?"]
+)
 def test_what_is_no_element_is_refused_by_name(species: str) -> None:
     with pytest.raises(SourceError, match="unknown species"):
         atomic_number_of(species)
@@ -24,10 +40,22 @@ def test_what_is_no_element_is_refused_by_name(species: str) -> None:
 
 @pytest.mark.parametrize(
     ("label", "expected", "element"),
-    [("Sr1", "", "Sr"), ("O2A", "", "O"), ("SiA", "", "Si"), ("TI1", "", "Ti"), ("Fe(1)", "", "Fe"), ("D1", "", "H"),
-     ("CA1", "Ca C", None), ("CA1", "Ca O", "Ca"), ("CA1", "C O", "C"), ("OH", "H O Cd", "O"), ("CO1", "Co O", "Co"),
-     ("W1", "", "W"), ("B1", "", "B")],
-)  # fmt: skip
+    [
+        ("Sr1", "", "Sr"),
+        ("O2A", "", "O"),
+        ("SiA", "", "Si"),
+        ("TI1", "", "Ti"),
+        ("Fe(1)", "", "Fe"),
+        ("D1", "", "H"),
+        ("CA1", "Ca C", None),
+        ("CA1", "Ca O", "Ca"),
+        ("CA1", "C O", "C"),
+        ("OH", "H O Cd", "O"),
+        ("CO1", "Co O", "Co"),
+        ("W1", "", "W"),
+        ("B1", "", "B"),
+    ],
+)
 def test_labels(label: str, expected: str, element: str | None) -> None:
     numbers = {ATOMIC_NUMBERS[symbol] for symbol in expected.split()}
     if element is None:

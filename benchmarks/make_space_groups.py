@@ -168,7 +168,9 @@ def normalisers(
     for matrix in rotations(family):
         conjugate = matrix @ rots @ np.linalg.inv(matrix)
         same = np.abs(conjugate[:, None] - rots[None]).max(axis=(2, 3)) < TOLERANCE
-        if not same.any(axis=1).all():
+        turned = (centrings @ matrix.T)[:, None] - centrings
+        keeps_centring = (np.abs(turned - np.round(turned)).max(axis=2) < TOLERANCE).any(axis=1).all()
+        if not same.any(axis=1).all() or not keeps_centring:
             continue
         partner = same.argmax(axis=1)
         # W' = P W P^-1 and w' = P w + p - W' p must be an operation of the group again

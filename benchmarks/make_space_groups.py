@@ -22,7 +22,7 @@ from deepxrd.library.space_groups import _PRIMITIVE_BASES, DENOMINATOR, N_GROUPS
 
 TARGET = Path(__file__).resolve().parents[1] / "src/deepxrd/library/space_groups.json"
 SETTING = moyopy.Setting.standard()
-GENERIC = np.array([0.1234567, 0.2871345, 0.3719871])
+GENERIC = np.sqrt([2.0, 3.0, 7.0]) / 10
 TOLERANCE = 1e-6
 CELLS = {
     "triclinic": (7.1, 8.3, 9.7, 81.0, 97.0, 108.0),

@@ -23,7 +23,7 @@ DENOMINATOR = 24
 
 _FREE_NAMES = "xyz"
 _TERM = re.compile(r"([+-]?)(\d+(?:/\d+)?)?([xyz]?)")
-_GENERIC = np.array([0.1234567, 0.2871345, 0.3719871])  # no coordinate of a special position
+_GENERIC = np.sqrt([2.0, 3.0, 7.0]) / 10  # no coordinates of a special position
 _SYSTEM_ENDS = (
     (2, "triclinic"),
     (15, "monoclinic"),
@@ -69,6 +69,25 @@ class WyckoffPosition:
     def n_free(self) -> int:
         """Number of free parameters, 0 to 3."""
         return self.linear.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class StackedPositions:
+    """The Wyckoff positions of one group side by side, those with fewer free parameters padded with zeros.
+
+    Attributes:
+        place: place of each letter's code, ``(128,)``, -1 where there is none.
+        n_free: free parameters, ``(n,)``.
+        linear: ``(n, 3, 3)`` float64.
+        shift: ``(n, 3)`` float64.
+        pivots: ``(n, 3)``.
+    """
+
+    place: NDArray[np.int64]
+    n_free: NDArray[np.int64]
+    linear: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    pivots: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +138,19 @@ class SpaceGroup:
         return {position.letter: i for i, position in enumerate(self.positions)}
 
     @cached_property
+    def stacked(self) -> StackedPositions:
+        """All positions as arrays, to look up those of many sites at once."""
+        n = len(self.positions)
+        linear, pivots = np.zeros((n, 3, 3)), np.zeros((n, 3), dtype=np.int64)
+        for i, position in enumerate(self.positions):
+            linear[i, :, : position.n_free] = position.linear
+            pivots[i, : position.n_free] = position.pivots
+        place = np.full(128, -1, dtype=np.int64)
+        place[[ord(position.letter) for position in self.positions]] = np.arange(n)
+        shift = np.stack([position.shift for position in self.positions])
+        return StackedPositions(place, np.array([p.n_free for p in self.positions]), linear, shift, pivots)
+
+    @cached_property
     def primitive_basis(self) -> NDArray[np.float64]:
         """Primitive cell vectors in units of the conventional ones, rows, ``(3, 3)``."""
         return np.array(_PRIMITIVE_BASES[self.symbol[0]], dtype=np.float64)
@@ -163,6 +195,16 @@ def free_parameters() -> NDArray[np.uint8]:
     for number, facts in enumerate(_table(), start=1):
         for letter, _, _, coordinates in facts["positions"]:
             table[number, ord(letter)] = len(set(coordinates) & set(_FREE_NAMES))
+    return table
+
+
+@cache
+def multiplicities() -> NDArray[np.int64]:
+    """Sites in the conventional cell of each Wyckoff position by group and letter code, ``(231, 128)``."""
+    table = np.zeros((N_GROUPS + 1, 128), dtype=np.int64)
+    for number, facts in enumerate(_table(), start=1):
+        for letter, multiplicity, _, _ in facts["positions"]:
+            table[number, ord(letter)] = multiplicity
     return table
 
 

@@ -20,6 +20,7 @@ class StructureRecord:
         formation_energy_per_atom: eV per atom, or None where unknown.
         ground_state: whether the source marks it as the one structure of its composition; None if it does not say.
         provenance: further facts, such as the file it was read from.
+        energy_above_hull: eV per atom, or None where unknown.
     """
 
     material_id: str
@@ -27,11 +28,13 @@ class StructureRecord:
     formation_energy_per_atom: float | None = None
     ground_state: bool | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    energy_above_hull: float | None = None
 
     def __post_init__(self) -> None:
-        energy = self.formation_energy_per_atom
-        if energy is not None and not math.isfinite(energy):  # "nan" in a table means that nothing is known
-            object.__setattr__(self, "formation_energy_per_atom", None)
+        for name in ("formation_energy_per_atom", "energy_above_hull"):
+            energy = getattr(self, name)
+            if energy is not None and not math.isfinite(energy):  # "nan" in a table means that nothing is known
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True)

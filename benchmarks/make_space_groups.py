@@ -7,6 +7,7 @@ for each of many special places: a few atoms on a general position that fix the 
 found must run from a to that of the general position without a gap.
 """
 
+# ruff: noqa: S101 - a script that checks what it writes
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,4 @@
-"""One file of plain arrays with a header in JSON: checked against its hash when opened, then memory-mapped.
+r"""One file of plain arrays with a header in JSON: checked against its hash when opened, then memory-mapped.
 
 Layout, all numbers little-endian::
 
@@ -56,13 +56,13 @@ def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, 
         raise ValueError(msg)
     digest = hashlib.sha256(text)
     for values in little.values():
-        digest.update(values)
+        digest.update(values.data)
         digest.update(b"\0" * (-values.nbytes % _ALIGNMENT))
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         stream.write(_PREAMBLE.pack(_MAGIC, FORMAT, len(text), digest.digest()))
         stream.write(text)
         for values in little.values():
-            stream.write(values)
+            stream.write(values.data)
             stream.write(b"\0" * (-values.nbytes % _ALIGNMENT))
 
 

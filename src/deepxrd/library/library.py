@@ -18,7 +18,16 @@ from deepxrd.library.container import Arrays, read_container
 from deepxrd.library.encode import split_id
 from deepxrd.library.prototype import Prototype
 from deepxrd.library.space_groups import space_group
-from deepxrd.library.tables import ARRAY_TYPES, GROUND_STATE_SHIFT, HELD_OUT, ICSD_SHIFT, NO_NUMBER, Index, Tables, ragged
+from deepxrd.library.tables import (
+    ARRAY_TYPES,
+    GROUND_STATE_SHIFT,
+    HELD_OUT,
+    ICSD_SHIFT,
+    NO_NUMBER,
+    Index,
+    Tables,
+    ragged,
+)
 
 _YES_NO = {0: None, 1: False, 2: True}
 
@@ -158,12 +167,13 @@ class Library:
         within = tables.run_start[kinds][:, None] + np.arange(len(runs))
         columns = [a[name][within] for name in ("run_slot", "run_letter", "run_count")]
         same = np.logical_and.reduce([(c == runs[:, i]).all(axis=1) for i, c in enumerate(columns)])
-        rows = np.flatnonzero(np.isin(a["prototype"], kinds[same]))
+        rows: Index = np.flatnonzero(np.isin(a["prototype"], kinds[same]))
         if not elements or not len(rows):
             return rows
         numbers = a["slot_number"][tables.slot_start[rows][:, None] + np.arange(prototype.n_elements)]
         wanted = np.array([[ATOMIC_NUMBERS[elements[i]] for i in order] for order in prototype.assignments])
-        return rows[(numbers[:, None] == wanted[None]).all(axis=2).any(axis=1)]
+        fits = (numbers[:, None] == wanted[None]).all(axis=2).any(axis=1)
+        return np.asarray(rows[fits])
 
     def find_id(self, material_id: str) -> Index:
         """Entries of this name, from any source."""
@@ -173,7 +183,7 @@ class Library:
         lengths = np.diff(start)
         places = [i for i in np.flatnonzero(lengths == len(wanted)).tolist() if text[start[i] : start[i + 1]] == wanted]
         a = self.tables.arrays
-        return np.flatnonzero(np.isin(a["id_prefix"], places) & (a["id_number"] == number))
+        return np.asarray(np.flatnonzero(np.isin(a["id_prefix"], places) & (a["id_number"] == number)))
 
     def crystals(self, rows: Index, *, primitive: bool = True) -> list[Crystal]:
         """Structures of entries, in primitive or in conventional cells of the standard setting."""
@@ -213,7 +223,7 @@ class Library:
         return groups
 
     def energies_above_hull(self, rows: Index) -> NDArray[np.float32]:
-        """eV per atom, ``(n,)``, not a number where unknown."""
+        """Energies in eV per atom, ``(n,)``, not a number where unknown."""
         return np.asarray(self.tables.arrays["energy_above_hull"][rows])
 
     def held_out(self, rows: Index) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from deepxrd.errors import DeepXRDError
 from deepxrd.library import decode
 from deepxrd.library.container import Arrays, write_container
 from deepxrd.library.encode import Entry, encode, fact_bits
-from deepxrd.library.symmetry import SYMPREC_ANGSTROM, find_asymmetric_unit, quiet_moyo, without_symmetry
+from deepxrd.library.symmetry import find_asymmetric_unit, quiet_moyo, without_symmetry
 from deepxrd.library.tables import ARRAY_TYPES, Tables
 from deepxrd.sources import ReadFailure, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate
@@ -28,9 +28,7 @@ ROUND_TRIP = XrdSettings(two_theta_min_deg=5.0, two_theta_max_deg=90.0, n_points
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def encode_part(
-    items: Sequence[StructureRecord | ReadFailure], source: int, *, held_out: bool, path: Path
-) -> int:
+def encode_part(items: Sequence[StructureRecord | ReadFailure], source: int, *, held_out: bool, path: Path) -> int:
     """Keep some structures in a file of their own, in a worker process.
 
     Args:
@@ -54,7 +52,8 @@ def encode_part(
         "least_cosine": float(min(cosines, default=1.0)),
         "undetermined": sum(entry.undetermined for entry in entries),
     }
-    arrays = encode(entries) if entries else {name: np.empty(0, types.split()[-1]) for name, types in ARRAY_TYPES.items()}
+    nothing = {name: np.empty(0, types.split()[-1]) for name, types in ARRAY_TYPES.items()}
+    arrays = encode(entries) if entries else nothing
     write_container(path, header, arrays)
     return len(items)
 

@@ -68,7 +68,7 @@ class WyckoffPosition:
     @property
     def n_free(self) -> int:
         """Number of free parameters, 0 to 3."""
-        return self.linear.shape[1]
+        return int(self.linear.shape[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,14 +162,15 @@ def _merged(crystal: Crystal) -> tuple[list[list[int]], NDArray[np.int64], NDArr
         For each kind the rows of one of its places, ``n_kinds`` lists; the kind of each place; its coordinates.
     """
     if (crystal.occupancies == 1.0).all():
-        numbers, first, kinds = np.unique(crystal.atomic_numbers, return_index=True, return_inverse=True)
-        del numbers
+        _, first, kinds = np.unique(crystal.atomic_numbers, return_index=True, return_inverse=True)
         return [[int(i)] for i in first], kinds.astype(np.int64), crystal.frac_coords
     delta = crystal.frac_coords[:, None] - crystal.frac_coords[None]
     same = (np.abs(delta - np.round(delta)) < _SAME_PLACE).all(axis=2)
     firsts = same.argmax(axis=1)
     known: dict[tuple[tuple[int, float], ...], int] = {}
-    members, kinds, places = [], [], []
+    members: list[list[int]] = []
+    kinds_of: list[int] = []
+    places = []
     for first in np.unique(firsts).tolist():
         rows = np.flatnonzero(firsts == first).tolist()
         rows.sort(key=lambda row: (crystal.atomic_numbers[row], crystal.occupancies[row]))
@@ -177,9 +178,9 @@ def _merged(crystal: Crystal) -> tuple[list[list[int]], NDArray[np.int64], NDArr
         if content not in known:
             known[content] = len(members)
             members.append(rows)
-        kinds.append(known[content])
+        kinds_of.append(known[content])
         places.append(crystal.frac_coords[first])
-    return members, np.array(kinds, dtype=np.int64), np.array(places)
+    return members, np.array(kinds_of, dtype=np.int64), np.array(places)
 
 
 def _orbits(
@@ -223,9 +224,7 @@ def _best_change(group: SpaceGroup, letters: list[str], numbers: list[list[int]]
     )
 
 
-def _on_positions(
-    group: SpaceGroup, letters: list[str], coords: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def _on_positions(group: SpaceGroup, letters: list[str], coords: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Of each orbit the site on the first triplet of its Wyckoff position, ``(n, 3)``; None if there is none."""
     moved = np.einsum("oij,nj->noi", group.rotations, coords) + group.translations
     out = np.empty_like(coords)

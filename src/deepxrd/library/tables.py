@@ -191,14 +191,14 @@ class Tables:
         ):
             if starts[-1] != len(values):
                 self._refuse(what)
-        for where, limit, values in (
+        for where, limit, columns in (
             ("occupancy_site", int(self.prototype_sites[a["prototype"]].sum()), ("occupancy",)),
             ("exception_entry", len(self), ("exception_group", "exception_cosine")),
         ):
             places = a[where].astype(np.int64)
             if (np.diff(places) <= 0).any() or (len(places) and places[-1] >= limit):
                 self._refuse(where)
-            if any(len(a[name]) != len(places) for name in values):
+            if any(len(a[name]) != len(places) for name in columns):
                 self._refuse(where)
         if len(a["occupancy"]) and not ((a["occupancy"] > 0) & (a["occupancy"] <= 1)).all():
             self._refuse("occupancy")

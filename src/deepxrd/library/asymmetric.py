@@ -74,13 +74,15 @@ def expand(
         in order.
     """
     share = group.n_centrings if primitive else 1
-    lists = [position.images[: position.multiplicity // share] for position in group.positions]
+    used, place = np.unique(kinds, return_inverse=True)
+    positions = [group.positions[kind] for kind in used.tolist()]
+    lists = [position.images[: position.multiplicity // share] for position in positions]
     counts = np.array([len(images) for images in lists])
     starts = np.cumsum(counts) - counts
-    per_site = counts[kinds]
+    per_site = counts[place]
     owner = np.repeat(np.arange(len(kinds)), per_site)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(per_site) - per_site, per_site)
-    operation = np.concatenate(lists)[starts[kinds][owner] + within]
+    operation = np.concatenate(lists)[starts[place][owner] + within]
     moved = np.einsum("nij,nj->ni", group.rotations[operation], frac_coords[owner]) + group.translations[operation]
     if primitive:
         moved = moved @ np.linalg.inv(group.primitive_basis)

@@ -72,7 +72,7 @@ def _how_kept(header: Mapping[str, Any]) -> list[str]:
         "",
         "Of each structure the powder pattern (Cu Kα, 5–90° 2θ, Gaussian lines of σ = 0.1°) was simulated",
         f"before and after. The cosine of the two is to be at least {bar}; the least of all is {least:.6f}.",
-        f"{counts['kept_otherwise']:,} entries ({share:.2f} %) do not reach it with the symmetry found, and are",
-        f"kept by that found at {symmetry['narrower_symprec_angstrom']} Å, or without any: they are marked in the file, with the",
+        f"{counts['kept_otherwise']:,} entries ({share:.2f} %) do not reach it with the symmetry found. They are kept",
+        f"by that found at {symmetry['narrower_symprec_angstrom']} Å or without any, and marked in the file, with the",
         "space group found and the cosine that it would have given.",
     ]

@@ -17,7 +17,7 @@ from deepxrd.library.asymmetric import AsymmetricUnit
 from deepxrd.library.container import Arrays, read_container
 from deepxrd.library.encode import split_id
 from deepxrd.library.prototype import Prototype
-from deepxrd.library.space_groups import space_group
+from deepxrd.library.space_groups import symbol
 from deepxrd.library.tables import (
     ARRAY_TYPES,
     GROUND_STATE_SHIFT,
@@ -267,7 +267,7 @@ class Library:
                 material_id=material_id,
                 formula=formula,
                 space_group=number,
-                symbol=space_group(number).symbol,
+                symbol=symbol(number),
                 prototype=self.prototype(row).label,
                 cell=tuple(cell),
                 energy_above_hull=None if np.isnan(energy) else energy,

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,22 @@ _PRIMITIVE_BASES: dict[str, list[list[float]]] = {
 }
 
 
+class Operations(NamedTuple):
+    """The operations of a group.
+
+    Attributes:
+        rotations: ``(n_ops, 3, 3)`` float64; the centring translations vary slowest, the first is zero.
+        translations: ``(n_ops, 3)`` float64 in [0, 1).
+        n_point: operations without the centrings.
+        basis: primitive cell vectors in units of the conventional ones, rows, ``(3, 3)``.
+    """
+
+    rotations: NDArray[np.float64]
+    translations: NDArray[np.float64]
+    n_point: int
+    basis: NDArray[np.float64]
+
+
 @dataclass(frozen=True, eq=False)
 class WyckoffPosition:
     """One kind of site: ``x = linear @ free + shift``, and what the group makes of it.
@@ -53,8 +69,7 @@ class WyckoffPosition:
         linear: ``(3, n_free)`` float64, whole numbers.
         shift: ``(3,)`` float64.
         pivots: for each free parameter the coordinate that equals it but for the shift, ``(n_free,)``.
-        images: operations that give each site once, ``(multiplicity,)``; the first of them give those of a
-            primitive cell.
+        operations: those of the group.
     """
 
     letter: str
@@ -63,7 +78,18 @@ class WyckoffPosition:
     linear: NDArray[np.float64]
     shift: NDArray[np.float64]
     pivots: NDArray[np.int64]
-    images: NDArray[np.int64]
+    operations: Operations
+
+    @cached_property
+    def images(self) -> NDArray[np.int64]:
+        """Operations that give each site once, ``(multiplicity,)``; the first give those of a primitive cell."""
+        rotations, translations, n_point, basis = self.operations
+        site = self.linear @ _GENERIC[: self.n_free] + self.shift
+        moved = rotations[:n_point] @ site + translations[:n_point]
+        in_primitive = np.round((moved @ np.linalg.inv(basis)) % 1.0, 6) % 1.0
+        first = np.sort(np.unique(in_primitive, axis=0, return_index=True)[1])
+        n_centrings = len(rotations) // n_point
+        return np.asarray((n_point * np.arange(n_centrings)[:, None] + first).ravel())
 
     @property
     def n_free(self) -> int:
@@ -112,20 +138,42 @@ class SpaceGroup:
     Attributes:
         number: 1 to 230.
         symbol: the short Hermann-Mauguin symbol, such as ``P m -3 m``.
-        rotations: ``(n_ops, 3, 3)`` float64; the centring translations vary slowest, the first is zero.
-        translations: ``(n_ops, 3)`` float64 in [0, 1).
-        n_centrings: lattice points in the conventional cell.
+        operations: its operations.
         positions: the Wyckoff positions, the most special first.
-        normalisers: changes that exchange letters; the first is no change.
     """
 
     number: int
     symbol: str
-    rotations: NDArray[np.float64]
-    translations: NDArray[np.float64]
-    n_centrings: int
+    operations: Operations
     positions: tuple[WyckoffPosition, ...]
-    normalisers: tuple[Normaliser, ...]
+
+    @property
+    def rotations(self) -> NDArray[np.float64]:
+        """``(n_ops, 3, 3)`` float64."""
+        return self.operations.rotations
+
+    @property
+    def translations(self) -> NDArray[np.float64]:
+        """``(n_ops, 3)`` float64 in [0, 1)."""
+        return self.operations.translations
+
+    @property
+    def n_centrings(self) -> int:
+        """Lattice points in the conventional cell."""
+        return len(self.rotations) // self.operations.n_point
+
+    @cached_property
+    def normalisers(self) -> tuple[Normaliser, ...]:
+        """Changes of axes and origin that exchange letters; the first is no change."""
+        letters = [position.letter for position in self.positions]
+        return tuple(
+            Normaliser(
+                np.array(linear, dtype=np.float64).reshape(3, 3),
+                np.array(shift, dtype=np.float64) / DENOMINATOR,
+                dict(zip(letters, exchanged, strict=True)),
+            )
+            for linear, shift, exchanged in _table()[self.number - 1]["normalisers"]
+        )
 
     @property
     def system(self) -> str:
@@ -150,10 +198,10 @@ class SpaceGroup:
         shift = np.stack([position.shift for position in self.positions])
         return StackedPositions(place, np.array([p.n_free for p in self.positions]), linear, shift, pivots)
 
-    @cached_property
+    @property
     def primitive_basis(self) -> NDArray[np.float64]:
         """Primitive cell vectors in units of the conventional ones, rows, ``(3, 3)``."""
-        return np.array(_PRIMITIVE_BASES[self.symbol[0]], dtype=np.float64)
+        return self.operations.basis
 
 
 @cache
@@ -166,21 +214,15 @@ def space_group(number: int) -> SpaceGroup:
     rotations = np.tile(operations[:, :9].reshape(-1, 3, 3), (len(centrings), 1, 1))
     moved = operations[None, :, 9:] / DENOMINATOR + centrings[:, None]
     translations = (moved.reshape(-1, 3)) % 1.0
-    basis = np.array(_PRIMITIVE_BASES[facts["symbol"][0]])
-    positions = tuple(
-        _position(*entry, rotations=rotations, translations=translations, n_point=n_point, basis=basis)
-        for entry in facts["positions"]
-    )
-    letters = [position.letter for position in positions]
-    normalisers = tuple(
-        Normaliser(
-            np.array(linear, dtype=np.float64).reshape(3, 3),
-            np.array(shift, dtype=np.float64) / DENOMINATOR,
-            dict(zip(letters, exchanged, strict=True)),
-        )
-        for linear, shift, exchanged in facts["normalisers"]
-    )
-    return SpaceGroup(number, facts["symbol"], rotations, translations, len(centrings), positions, normalisers)
+    basis = np.array(_PRIMITIVE_BASES[facts["symbol"][0]], dtype=np.float64)
+    all_operations = Operations(rotations, translations, n_point, basis)
+    positions = tuple(_position(entry, all_operations) for entry in facts["positions"])
+    return SpaceGroup(number, facts["symbol"], all_operations, positions)
+
+
+def symbol(number: int) -> str:
+    """The short Hermann-Mauguin symbol of a space group, such as ``P m -3 m``."""
+    return str(_table()[number - 1]["symbol"])
 
 
 def crystal_family(number: int) -> str:
@@ -237,25 +279,10 @@ def pivots_of(linear: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(alone.argmax(axis=0), dtype=np.int64)
 
 
-def _position(
-    letter: str,
-    multiplicity: int,
-    site_symmetry: str,
-    coordinates: str,
-    *,
-    rotations: NDArray[np.float64],
-    translations: NDArray[np.float64],
-    n_point: int,
-    basis: NDArray[np.float64],
-) -> WyckoffPosition:
+def _position(entry: tuple[str, int, str, str], operations: Operations) -> WyckoffPosition:
+    letter, multiplicity, site_symmetry, coordinates = entry
     linear, shift = affine(coordinates)
-    site = linear @ _GENERIC[: linear.shape[1]] + shift
-    moved = rotations[:n_point] @ site + translations[:n_point]
-    in_primitive = np.round((moved @ np.linalg.inv(basis)) % 1.0, 6) % 1.0
-    first = np.sort(np.unique(in_primitive, axis=0, return_index=True)[1])
-    n_centrings = len(rotations) // n_point
-    images = (n_point * np.arange(n_centrings)[:, None] + first).ravel()
-    return WyckoffPosition(letter, multiplicity, site_symmetry, linear, shift, pivots_of(linear), images)
+    return WyckoffPosition(letter, multiplicity, site_symmetry, linear, shift, pivots_of(linear), operations)
 
 
 @cache

@@ -87,6 +87,10 @@ class Tables:
         n_sources: length of the header's list of sources.
         name: what to call the library in an error.
 
+    Attributes:
+        element_masks: the elements of each composition as bits, those up to 64 and those above,
+            ``(2, n_compositions)``.
+
     Raises:
         LibraryError: sizes or values do not fit together.
     """
@@ -104,6 +108,7 @@ class Tables:
         self.cell_start = _starts(_N_CELL[self.group_of_prototype[prototype]])
         self.coordinate_start = _starts(self._prototype_free[prototype])
         self._check_sums()
+        self.element_masks = _element_masks(arrays["element_number"], self.element_start[:-1])
 
     def __len__(self) -> int:
         return len(self.arrays["prototype"])
@@ -112,15 +117,6 @@ class Tables:
     def site_start(self) -> Index:
         """First site of each entry among the sites of all, and one past the last, ``(n + 1,)``."""
         return _starts(self.prototype_sites[self.arrays["prototype"]])
-
-    @cached_property
-    def element_masks(self) -> NDArray[np.uint64]:
-        """The elements of each composition as bits, those up to 64 and those above, ``(2, n_compositions)``."""
-        numbers = self.arrays["element_number"].astype(np.uint64) - np.uint64(1)
-        bits = np.uint64(1) << (numbers % np.uint64(64))
-        low = np.where(numbers < 64, bits, np.uint64(0))  # noqa: PLR2004 - bits of a word
-        high = np.where(numbers < 64, np.uint64(0), bits)  # noqa: PLR2004
-        return np.stack([np.bitwise_or.reduceat(half, self.element_start[:-1]) for half in (low, high)])
 
     def composition_of(self, rows: Index) -> Index:
         """The composition of each entry."""
@@ -209,6 +205,14 @@ class Tables:
 
 
 _N_CELL = np.array([0, *(len(FREE_CELL_PARAMETERS[crystal_family(n)]) for n in range(1, N_GROUPS + 1))])
+
+
+def _element_masks(numbers: NDArray[np.uint8], starts: Index) -> NDArray[np.uint64]:
+    """The elements of each composition as bits, those up to 64 and those above, ``(2, n_compositions)``."""
+    bits = np.zeros((2, 119), dtype=np.uint64)
+    for z in range(1, 119):
+        bits[(z - 1) // 64, z] = np.uint64(1 << ((z - 1) % 64))
+    return np.stack([np.bitwise_or.reduceat(half[numbers], starts) for half in bits])
 
 
 def _starts(lengths: NDArray[Any]) -> Index:

@@ -25,6 +25,10 @@ class StoreError(DeepXRDError):
     """A pattern store that is missing, damaged or made with other settings."""
 
 
+class LibraryError(DeepXRDError):
+    """A library of structures that is missing, damaged, or does not hold what is asked for."""
+
+
 class CheckpointError(DeepXRDError):
     """A checkpoint that is none, or was made with another encoding."""
 

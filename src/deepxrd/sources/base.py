@@ -21,6 +21,7 @@ class StructureRecord:
         ground_state: whether the source marks it as the one structure of its composition; None if it does not say.
         provenance: further facts, such as the file it was read from.
         remarks: what had to be mended or assumed to read it, in words that do not depend on it; in most cases nothing.
+        energy_above_hull: eV per atom, or None where unknown.
     """
 
     material_id: str
@@ -29,11 +30,13 @@ class StructureRecord:
     ground_state: bool | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    energy_above_hull: float | None = None
 
     def __post_init__(self) -> None:
-        energy = self.formation_energy_per_atom
-        if energy is not None and not math.isfinite(energy):  # "nan" in a table means that nothing is known
-            object.__setattr__(self, "formation_energy_per_atom", None)
+        for name in ("formation_energy_per_atom", "energy_above_hull"):
+            energy = getattr(self, name)
+            if energy is not None and not math.isfinite(energy):  # "nan" in a table means that nothing is known
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CELL = ("a", "b", "c", "alpha", "beta", "gamma")
 _REQUIRED = ("material_id", *_CELL, "atomic_numbers", "frac_coords")
-_OPTIONAL = ("formation_energy_per_atom", "ground_state", "created_at", "icsd")
+_OPTIONAL = ("formation_energy_per_atom", "ground_state", "created_at", "icsd", "e_above_hull")
 _ROWS_AT_ONCE = 4096
 
 
@@ -80,7 +80,12 @@ def _record(
         return ReadFailure(material_id, reason)
     provenance = {c: str(facts[c]) for c in ("created_at", "icsd") if facts.get(c) is not None}
     return StructureRecord(
-        material_id, crystal, facts.get("formation_energy_per_atom"), facts.get("ground_state"), provenance
+        material_id,
+        crystal,
+        facts.get("formation_energy_per_atom"),
+        facts.get("ground_state"),
+        provenance,
+        facts.get("e_above_hull"),
     )
 
 

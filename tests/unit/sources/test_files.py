@@ -133,9 +133,9 @@ def test_a_source_can_be_read_again_in_the_same_order(
 
 def test_ids_energies_and_ground_states_come_with_the_structures(tmp_path: Path, cscl: Crystal) -> None:
     rows = [
-        {"formation_energy_per_atom": -1.25, "ground_state": True, "icsd": True},
-        {"formation_energy_per_atom": None, "ground_state": None, "icsd": None},
-        {"formation_energy_per_atom": 0.0, "ground_state": False, "icsd": False},
+        {"formation_energy_per_atom": -1.25, "ground_state": True, "icsd": True, "e_above_hull": 0.0},
+        {"formation_energy_per_atom": None, "ground_state": None, "icsd": None, "e_above_hull": None},
+        {"formation_energy_per_atom": 0.0, "ground_state": False, "icsd": False, "e_above_hull": 0.25},
     ]
     table = [{"material_id": f"mp-{i}", **_parquet_row(cscl), **row} for i, row in enumerate(rows)]
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "t.parquet")
@@ -144,6 +144,7 @@ def test_ids_energies_and_ground_states_come_with_the_structures(tmp_path: Path,
     assert [record.formation_energy_per_atom for record in records] == [-1.25, None, 0.0]
     assert [record.ground_state for record in records] == [True, None, False]
     assert [record.provenance.get("icsd") for record in records] == ["True", None, "False"]
+    assert [record.energy_above_hull for record in records] == [0.0, None, 0.25]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""Structures kept compactly: found by formula, by elements, by prototype; memory-mapped."""
+
+from deepxrd.library.asymmetric import AsymmetricUnit
+from deepxrd.library.build import LibraryInput, build_library
+from deepxrd.library.cif import cif_text
+from deepxrd.library.library import Library, Phase, SourceFacts
+from deepxrd.library.prototype import Prototype
+from deepxrd.library.several import Found, Libraries
+from deepxrd.library.symmetry import SYMPREC_ANGSTROM, find_asymmetric_unit
+
+__all__ = [
+    "SYMPREC_ANGSTROM",
+    "AsymmetricUnit",
+    "Found",
+    "Libraries",
+    "Library",
+    "LibraryInput",
+    "Phase",
+    "Prototype",
+    "SourceFacts",
+    "build_library",
+    "cif_text",
+    "find_asymmetric_unit",
+]

@@ -1,0 +1,78 @@
+"""The card beside a library: what is in it, from where, under which licence, and how well it was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepxrd.io.files import file_hash, write_text
+
+
+def write_card(path: Path, header: Mapping[str, Any]) -> Path:
+    """Write ``README.md`` beside a library file.
+
+    Args:
+        path: the library.
+        header: what it says of itself.
+
+    Returns:
+        The card's path.
+    """
+    card = path.with_name("README.md" if path.stem == "library" else f"{path.stem}.md")
+    write_text(card, card_text(path, header))
+    return card
+
+
+def card_text(path: Path, header: Mapping[str, Any]) -> str:
+    """The card as Markdown."""
+    counts = header["counts"]
+    held_out = sum(each["entries"] for each in header["sources"] if each["held_out"])
+    lines = [
+        f"# {header['name']}",
+        "",
+        "A library of crystal structures for deepxrd, kept as asymmetric units by space group.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| file | `{path.name}`, {path.stat().st_size / 1e6:.1f} MB, format {header['format']} |",
+        f"| SHA-256 | `{file_hash(path)}` |",
+        f"| structures | {counts['entries']:,} |",
+        f"| compositions | {counts['compositions']:,} |",
+        f"| prototypes | {counts['prototypes']:,} |",
+        f"| sites in asymmetric units | {counts['asymmetric_sites']:,} |",
+        f"| held out: shown to users, used for nothing else | {held_out:,} |",
+        f"| could not be kept | {counts['failed']:,} |",
+        "",
+        "## Sources",
+        "",
+    ]
+    for each in header["sources"]:
+        mark = ", held out" if each["held_out"] else ""
+        lines.append(f"- {each['name']}: {each['entries']:,} structures{mark}.")
+        lines.append(f"  Licence: {each['licence'] or 'not given'}. Cite: {each['citation'] or 'not given'}.")
+    lines += [
+        "",
+        "## How the structures are kept",
+        "",
+        *_how_kept(header),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _how_kept(header: Mapping[str, Any]) -> list[str]:
+    counts, symmetry, least = header["counts"], header["symmetry"], header["least_cosine"]
+    bar, steps = header["round_trip"]["cosine_at_least"], symmetry["coordinate_steps"]
+    share = 100 * counts["kept_otherwise"] / counts["entries"]
+    return [
+        f"Symmetry was found by {symmetry['program']} with a tolerance of {symmetry['symprec_angstrom']} Å; cells and",
+        "sites are in the standard setting of the International Tables for Crystallography A.",
+        f"Coordinates are kept in 1/{steps:,} of the cell's edge, cells in 1e-6 Å and 1e-6 degrees.",
+        "",
+        "Of each structure the powder pattern (Cu Kα, 5–90° 2θ, Gaussian lines of σ = 0.1°) was simulated",
+        f"before and after. The cosine of the two is to be at least {bar}; the least of all is {least:.6f}.",
+        f"{counts['kept_otherwise']:,} entries ({share:.2f} %) do not reach it with the symmetry found. They are kept",
+        f"by that found at {symmetry['narrower_symprec_angstrom']} Å or without any, and marked in the file, with the",
+        "space group found and the cosine that it would have given.",
+    ]

@@ -85,7 +85,7 @@ def _record(
         facts.get("formation_energy_per_atom"),
         facts.get("ground_state"),
         provenance,
-        facts.get("e_above_hull"),
+        energy_above_hull=facts.get("e_above_hull"),
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from deepxrd.cli.exit_codes import run_hydra
+from deepxrd.cli.exit_codes import run_hydra, told_once
 from deepxrd.config import CardConfig, conf_dir, register
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="prepare")
+@told_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
     from deepxrd.analysis.data_card_files import refuse_unusable, write_card

@@ -10,7 +10,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from deepxrd.cli.exit_codes import run_hydra
+from deepxrd.cli.exit_codes import BEGINS_ANEW, run_hydra, told_once
 from deepxrd.config import conf_dir, register
 from deepxrd.errors import ConfigError
 
@@ -18,6 +18,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="report")
+@told_once
 def report(cfg: DictConfig) -> None:
     """Write the reports of the sweeps and print their tables."""
     from deepxrd.analysis import sweep_tables
@@ -39,7 +40,7 @@ def report(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point."""
-    run_hydra(report)
+    run_hydra(report, if_stopped=BEGINS_ANEW)
 
 
 if __name__ == "__main__":

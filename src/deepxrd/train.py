@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from deepxrd.cli.exit_codes import run_hydra
+from deepxrd.cli.exit_codes import run_hydra, told_once
 from deepxrd.config import conf_dir
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
@@ -23,6 +23,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+@told_once
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()
@@ -49,6 +50,7 @@ def train(cfg: DictConfig) -> float:
 
 def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+    share.end_with_the_command(launcher)
     n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
     with share.place(run_dir.parent / ".places", n_runs, launcher):
         from deepxrd.sweeps.cell import run_cell  # heavy, so only when it is this cell's turn

@@ -10,6 +10,7 @@ from math import ceil
 from joblib import Parallel, cpu_count, parallel_config
 
 from deepxrd.errors import ConfigError
+from deepxrd.io.stopping import worker_pool
 
 _WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
 _BACKENDS = ("loky", "dask")
@@ -50,7 +51,7 @@ def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
     if options.backend == "loky":
         enough = min(cpu_count(), ceil(n_crystals / _WORTH_A_PROCESS))
         n_jobs = enough if options.n_jobs == -1 else options.n_jobs
-        yield Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        yield worker_pool(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         return
     try:
         from distributed import Client

@@ -15,7 +15,7 @@ from typing import Any
 
 from joblib import Parallel
 
-_LOOK_AGAIN_S = 0.5
+_LOOK_AGAIN_S = 0.1
 _watched: set[int] = set()
 
 

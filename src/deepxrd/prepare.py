@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import run_hydra, told_once
-from deepxrd.config import CardConfig, conf_dir, register
+from deepxrd.config import CardConfig, conf_dir, plain_values, register
 
 register()
 
@@ -21,7 +20,7 @@ def prepare(cfg: DictConfig) -> None:
     from deepxrd.analysis.data_card_files import refuse_unusable, write_card
     from deepxrd.training.assemble import make_data
 
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    plain = plain_values(cfg, "prepare")
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)

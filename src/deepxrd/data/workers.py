@@ -36,6 +36,9 @@ class BuildOptions:
         if self.backend not in _BACKENDS:
             msg = f"unknown build.backend {self.backend!r}: it is one of {', '.join(_BACKENDS)}"
             raise ConfigError(msg)
+        if not 0 <= self.max_failed_share <= 1:  # which is so of what is not a number
+            msg = f"build.max_failed_share={self.max_failed_share}: give a share from 0 to 1"
+            raise ConfigError(msg)
         if self.n_jobs == 0 or self.n_jobs < -1:
             msg = f"build.n_jobs={self.n_jobs}: give a number of processes, or -1 for one per core"
             raise ConfigError(msg)

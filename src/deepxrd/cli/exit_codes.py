@@ -65,6 +65,11 @@ def run_hydra(main: Callable[[], object], *, if_stopped: str = GOES_ON) -> None:
         run(lambda: _raise_kept(main), if_stopped=if_stopped)
     except (HydraException, OmegaConfBaseException) as error:
         _stop(f"{error}\n(--help lists all settings)", 2)
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):  # Hydra's words for data=null
+            raise
+        given = ", ".join(text for text in sys.argv[1:] if text.endswith(("=null", "="))) or str(error)
+        _stop(f"{given}: name one of the options of that group (--help lists them), or leave it out by ~NAME", 2)
 
 
 def told_once(task: Callable[..., T]) -> Callable[..., T | None]:

@@ -73,6 +73,7 @@ PATHS = Group({"data_dir": _NAME, "output_dir": _NAME}, needed=("data_dir", "out
 _DOWNLOAD: dict[str, Rule] = {
     "stoichiometry": Either(Text(), Null()),
     "num_elements": _ELEMENTS_OF_ONE,
+    "cache_dir": _NAME,
     "page_size": Whole(1, 10_000),
     "timeout_s": Real(above=0, high=86_400),
     "attempts": Whole(1, 1000),
@@ -205,7 +206,8 @@ EVALUATE = Group(
 )
 CARD = Group({"figures": Flag(), "interactive": Flag(), "tsne": Flag(), "max_tsne": Whole(1, 1_000_000)})
 
-_FOR_DATA: dict[str, Rule] = {"source": SOURCE, "data": DATA, "xrd": XRD, "build": BUILD, "paths": PATHS}
+# What others refer to comes first, so that a mistake is told where it was made.
+_FOR_DATA: dict[str, Rule] = {"data": DATA, "xrd": XRD, "build": BUILD, "paths": PATHS, "source": SOURCE}
 COMMANDS: dict[str, Group] = {
     "prepare": Group({**_FOR_DATA, "card": Either(CARD, Null())}, needed=tuple(_FOR_DATA), further=True),
     "evaluate": Group(
@@ -222,8 +224,8 @@ COMMANDS: dict[str, Group] = {
             "model": MODEL,
             "loss": LOSS,
             "optimizer": OPTIMIZER,
-            "scheduler": Either(SCHEDULER, Null()),
             "trainer": TRAINER,
+            "scheduler": Either(SCHEDULER, Null()),
             "callbacks": Either(CALLBACKS, Null()),
             "logger": Part(),
         },

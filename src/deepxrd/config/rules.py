@@ -101,7 +101,8 @@ class Real:
             (self.high, f"at most {self.high:g}"),
             (self.below, f"below {self.below:g}"),
         ]
-        return " and ".join(["a finite number", *(text for bound, text in bounds if math.isfinite(bound))])
+        known = [text for bound, text in bounds if math.isfinite(bound)]
+        return " ".join(["a finite number", " and ".join(known)]).rstrip()
 
     def check(self, key: str, value: Any) -> None:
         """See `Rule`."""

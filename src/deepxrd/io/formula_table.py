@@ -65,4 +65,7 @@ def _column(path: Path, names: list[str]) -> int:
     if COLUMN not in names:
         msg = f"{path} has no column {COLUMN!r}; its columns are {', '.join(names) or 'none'}"
         raise SourceError(msg)
+    if names.count(COLUMN) > 1:
+        msg = f"{path} has {names.count(COLUMN)} columns {COLUMN!r}: leave only one, or name the others differently"
+        raise SourceError(msg)
     return names.index(COLUMN)

@@ -42,4 +42,12 @@ class ConfigError(DeepXRDError):
 
 
 class TrainingDivergedError(DeepXRDError):
-    """A loss that is no longer a finite number."""
+    """A loss, a gradient, a weight or a prediction that is no longer a finite number."""
+
+
+class ResultError(DeepXRDError):
+    """A result that must not be written."""
+
+
+class BusyError(DeepXRDError):
+    """A folder that another process works in."""

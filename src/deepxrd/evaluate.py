@@ -6,14 +6,13 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra
-from deepxrd.config import EVALUATION, conf_dir, register
+from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.config import EVALUATION, conf_dir, plain_values, register
 from deepxrd.errors import ConfigError
 
 register()
@@ -21,6 +20,7 @@ _WHAT = ("run", "model", "weights", "a", "b")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="evaluate")
+@told_once
 def evaluate(cfg: DictConfig) -> float | None:
     """Evaluate or compare and print the results; returns the peak F1 at 2° of an evaluation."""
     hydra_cfg = HydraConfig.get()
@@ -34,7 +34,7 @@ def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
     from deepxrd.evaluation.run import evaluate as run_evaluation
     from deepxrd.runs.finished import Finished
 
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    plain = plain_values(cfg, "evaluate")
     _refuse_unclear([key for key in _WHAT if plain[key]])
     f1: float | None = None
     if plain["a"]:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra
-from deepxrd.config import CardConfig, conf_dir, register
+from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.config import CardConfig, conf_dir, plain_values, register
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="prepare")
+@told_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
     from deepxrd.analysis.data_card_files import refuse_unusable, write_card
     from deepxrd.training.assemble import make_data
 
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    plain = plain_values(cfg, "prepare")
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)

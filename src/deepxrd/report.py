@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra
-from deepxrd.config import conf_dir, register
+from deepxrd.cli.exit_codes import BEGINS_ANEW, run_hydra, told_once
+from deepxrd.config import conf_dir, plain_values, register
 from deepxrd.errors import ConfigError
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="report")
+@told_once
 def report(cfg: DictConfig) -> None:
     """Write the reports of the sweeps and print their tables."""
     from deepxrd.analysis import sweep_tables
@@ -25,7 +25,7 @@ def report(cfg: DictConfig) -> None:
     from deepxrd.analysis.sweep_scores import SweepScores
     from deepxrd.analysis.tables import show
 
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    plain = plain_values(cfg, "report")
     folders = [plain["sweeps"]] if isinstance(plain["sweeps"], str) else plain["sweeps"] or []
     if not folders:
         msg = "no sweep given: name its folder by sweeps=outputs/sweeps/table4"
@@ -39,7 +39,7 @@ def report(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point."""
-    run_hydra(report)
+    run_hydra(report, if_stopped=BEGINS_ANEW)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from deepxrd.cli.exit_codes import run_hydra
-from deepxrd.config import conf_dir
+from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.config import conf_dir, plain_values
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
@@ -23,6 +24,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+@told_once
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()
@@ -36,7 +38,7 @@ def train(cfg: DictConfig) -> float:
     if cfg.resume:
         overrides = _resumed_overrides(Path(cfg.resume), overrides)
         cfg = hydra.compose("train", overrides)
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    plain = plain_values(cfg, "train")
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
@@ -49,12 +51,16 @@ def train(cfg: DictConfig) -> float:
 
 def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+    share.end_with_the_command(launcher)
     n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
     with share.place(run_dir.parent / ".places", n_runs, launcher):
-        from deepxrd.sweeps.cell import run_cell  # heavy, so only when it is this cell's turn
+        from deepxrd.sweeps.cell import refuse_cell, run_cell  # heavy, so only when it is this cell's turn
 
-        share.take_share(n_runs, cfg.threads)
-        plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        try:
+            plain = plain_values(cfg, "train")
+        except (ConfigError, OmegaConfBaseException) as error:
+            return refuse_cell(run_dir, error)
+        share.take_share(n_runs, plain["threads"])
         return run_cell(plain, run_dir, overrides=overrides)
 
 

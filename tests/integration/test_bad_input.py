@@ -15,6 +15,7 @@ Done = subprocess.CompletedProcess[str]
 def refused(done: Done, *expected: str) -> None:
     assert done.returncode == 2, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
+    assert "Error executing job" not in done.stderr
     for text in expected:
         assert text in done.stderr, done.stderr
 
@@ -48,6 +49,13 @@ def test_formulas(command: Command, trained: Path, tmp_path: Path, formula: str,
         (["model._target_=deepxrd.models.Nothing"], ["deepxrd.models.Nothing"]),
         (["resume=nowhere"], ["nowhere"]),
         (["trainer.precision=17"], ["17"]),
+        (["data.batch_size=0"], ["error: data.batch_size=0: give a whole number from 1 to 1000000"]),
+        (["threads=-3"], ["threads=-3: give"]),
+        (["xrd.sigma_deg=abc"], ["xrd.sigma_deg='abc': give a finite number"]),
+        (["data=null"], ["data=null: name one of the options"]),
+        (["~optimizer"], ["optimizer=null: give settings"]),
+        (["trainer.devices=99"], ["trainer.devices=99", "CPU cores"]),
+        ([f"hydra.run.dir={'x' * 300}"], ["File name too long"]),
     ],
 )
 def test_settings(command: Command, small: list[str], overrides: list[str], expected: list[str]) -> None:
@@ -82,6 +90,7 @@ def test_a_loss_that_is_no_longer_a_number(command: Command, small: list[str], t
     )
     refused(done, "not a finite number in epoch", "optimizer.lr")
     assert not (tmp_path / "run/metrics.json").exists()
+    assert not (tmp_path / "run/checkpoints/best.ckpt").exists()
 
 
 def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: Path) -> None:
@@ -92,6 +101,8 @@ def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: P
     )
     refused(command("cli", "predict", "--file", "g.csv", "--checkpoint", checkpoint), "no such file: g.csv")
     refused(command("cli", "predict", "--checkpoint", checkpoint), "--file formulas.csv")
+    (tmp_path / "two.csv").write_text("formula,formula\nSrTiO3,BaTiO3\n")
+    refused(command("cli", "predict", "--file", "two.csv", "--checkpoint", checkpoint), "columns", "formula")
 
 
 def test_a_device_that_is_not_there_and_a_place_that_cannot_be_written(
@@ -99,6 +110,9 @@ def test_a_device_that_is_not_there_and_a_place_that_cannot_be_written(
 ) -> None:
     checkpoint = str(trained / "checkpoints/best.ckpt")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--device", "abacus"), "'abacus'", "cpu")
+    refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--device", "meta"), "'meta'", "cpu")
+    nowhere = "/proc/nowhere" if Path("/proc").is_dir() else "x" * 300
+    refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", nowhere), "choose another place")
     (tmp_path / "taken").write_text("a file")
     refused(command("cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", "taken"), "taken", "another place")
     (tmp_path / "latin.csv").write_bytes("formula\nSrTiO3\nü\n".encode("latin-1"))

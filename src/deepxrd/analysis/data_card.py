@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import spglib
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
 from deepxrd.chem.symmetry import quiet_spglib
+from deepxrd.io.stopping import worker_pool
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
 
 CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
@@ -68,7 +69,7 @@ def crystal_system(number: int) -> str:
 def space_groups(crystals: Sequence[Crystal], *, n_jobs: int = -1) -> Iterator[list[int]]:
     """Space groups of many crystals, in parallel: lists of numbers as they get done, in the crystals' order."""
     chunks = [crystals[start : start + _CHUNK] for start in range(0, len(crystals), _CHUNK)]
-    parallel = Parallel(n_jobs=n_jobs if len(crystals) > _WORTH_PROCESSES else 1, return_as="generator")
+    parallel = worker_pool(n_jobs if len(crystals) > _WORTH_PROCESSES else 1, return_as="generator")
     yield from parallel(delayed(_space_groups)(chunk) for chunk in chunks)
 
 

@@ -1,23 +1,45 @@
-"""What all commands share: errors that a user can mend end without a traceback, with exit code 2."""
+"""What all commands share: each ends with an exit code and, where it was not done, one sentence without a traceback.
+
+0 done; 2 something that the user can mend; 130 stopped by Ctrl-C; 143 stopped by SIGTERM; 1 anything else.
+"""
 
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from deepxrd.errors import DeepXRDError
+from deepxrd.io.stopping import Terminated, sigterm_raises
 
+BEGINS_ANEW, GOES_ON = "the same command begins anew", "the same command goes on with it; what is built is kept"
+"""What becomes of a command that was stopped when it is given again."""
 _NO_PLACE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+    errno.ENAMETOOLONG, errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EIO,
 }  # fmt: skip
+_TIME_TO_END_S = 1.5
+
+T = TypeVar("T")
+_kept: list[Exception] = []
 
 
-def run(main: Callable[[], object]) -> None:
-    """Call a command's main function and turn its outcome into an exit code: 0, 2 for a user's mistake, 1 else."""
+def run(main: Callable[[], object], *, if_stopped: str = BEGINS_ANEW) -> None:
+    """Call a command's main function and turn its outcome into an exit code.
+
+    Args:
+        main: the function.
+        if_stopped: how to go on after Ctrl-C or SIGTERM, where the place that was stopped does not say itself.
+    """
     try:
-        main()
+        with sigterm_raises():
+            main()
     except DeepXRDError as error:
         _stop(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
@@ -27,20 +49,71 @@ def run(main: Callable[[], object]) -> None:
         if error.errno not in _NO_PLACE:
             raise
         _stop(f"{error.strerror}: {error.filename or 'while writing'}; make room or choose another place", 2)
-    except KeyboardInterrupt:
-        _stop("interrupted", 130)
+    except MemoryError as error:
+        _stop(f"more memory is asked for than there is: {error or 'nothing more is known'}; ask for less at a time", 2)
+    except KeyboardInterrupt as stop:
+        _stopped(stop, if_stopped)
 
 
-def run_hydra(main: Callable[[], object]) -> None:
+def run_hydra(main: Callable[[], object], *, if_stopped: str = GOES_ON) -> None:
     """The same for a Hydra main: a misspelt key or a bad value is a user's mistake too."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra ends the process itself, with code 1 for everything
     try:
-        run(main)
+        run(lambda: _raise_kept(main), if_stopped=if_stopped)
     except (HydraException, OmegaConfBaseException) as error:
         _stop(f"{error}\n(--help lists all settings)", 2)
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):  # Hydra's words for data=null
+            raise
+        given = ", ".join(text for text in sys.argv[1:] if text.endswith(("=null", "="))) or str(error)
+        _stop(f"{given}: name one of the options of that group (--help lists them), or leave it out by ~NAME", 2)
+
+
+def told_once(task: Callable[..., T]) -> Callable[..., T | None]:
+    """Keep the error of a single job until Hydra is done, which would print a line of its own above ours.
+
+    Jobs of a sweep, perhaps in other processes, are Hydra's to report.
+    """
+
+    @functools.wraps(task)
+    def kept(*arguments: object) -> T | None:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return task(*arguments)
+        try:
+            return task(*arguments)
+        except Exception as error:  # noqa: BLE001 - raised again by `run_hydra`
+            _kept.append(error)
+            return None
+
+    return kept
+
+
+def _raise_kept(main: Callable[[], object]) -> None:
+    main()
+    if _kept:
+        raise _kept.pop()
+
+
+def _stopped(stop: KeyboardInterrupt, way_on: str) -> None:
+    """Say how to go on, and end soon: neither a second Ctrl-C nor what libraries do at the end may hold it up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    by, code = ("SIGTERM", 143) if isinstance(stop, Terminated) else ("Ctrl-C", 130)
+    notes: list[str] = getattr(stop, "__notes__", None) or [way_on]
+    print(f"stopped by {by}: {notes[-1]}", file=sys.stderr, flush=True)  # noqa: T201 - the place where errors are shown
+
+    def end() -> None:
+        time.sleep(_TIME_TO_END_S)
+        os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
+    sys.exit(code)
 
 
 def _stop(message: str, code: int) -> None:

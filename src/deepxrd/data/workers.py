@@ -11,6 +11,7 @@ from joblib import Parallel, cpu_count, parallel_config
 
 from deepxrd.chem import StructureLimits
 from deepxrd.errors import ConfigError
+from deepxrd.io.stopping import worker_pool
 
 _WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
 _BACKENDS = ("loky", "dask")
@@ -42,6 +43,9 @@ class BuildOptions:
         if self.backend not in _BACKENDS:
             msg = f"unknown build.backend {self.backend!r}: it is one of {', '.join(_BACKENDS)}"
             raise ConfigError(msg)
+        if not 0 <= self.max_failed_share <= 1:  # which is so of what is not a number
+            msg = f"build.max_failed_share={self.max_failed_share}: give a share from 0 to 1"
+            raise ConfigError(msg)
         if self.n_jobs == 0 or self.n_jobs < -1:
             msg = f"build.n_jobs={self.n_jobs}: give a number of processes, or -1 for one per core"
             raise ConfigError(msg)
@@ -63,7 +67,7 @@ def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
     if options.backend == "loky":
         enough = min(cpu_count(), ceil(n_crystals / _WORTH_A_PROCESS))
         n_jobs = enough if options.n_jobs == -1 else options.n_jobs
-        yield Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+        yield worker_pool(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         return
     try:
         from distributed import Client

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+from deepxrd.errors import BusyError, ResultError
 
 
 @contextmanager
@@ -37,8 +41,20 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_json(target: Path, values: Any) -> None:
-    """Write plain values as indented JSON, atomically; keys keep their order."""
-    write_text(target, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    """Write plain values as indented JSON, atomically; keys keep their order.
+
+    Raises:
+        ResultError: a number is not finite, for which JSON has no word.
+    """
+    try:
+        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        where = _first_not_finite(values, "")
+        if where is None:
+            raise
+        msg = f"{target} was not written: {where} is not a finite number, which is no result"
+        raise ResultError(msg) from error
+    write_text(target, text + "\n")
 
 
 def file_hash(path: Path) -> str:
@@ -55,8 +71,43 @@ def value_hash(values: Any) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock between processes; it goes when the process does, however that ends."""
+    """Wait for an exclusive lock between processes, and hold it; it goes when the process does, however that ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
+
+
+@contextmanager
+def locked_or_refused(path: Path, busy: str) -> Iterator[None]:
+    """The same without waiting.
+
+    Args:
+        path: of the lock.
+        busy: what to say where another process holds it.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BusyError(busy) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _first_not_finite(values: Any, where: str) -> str | None:
+    """The name of the first number that is not finite, such as ``test.mse``; None if all are."""
+    if isinstance(values, float):
+        return None if math.isfinite(values) else f"{where}={values}"
+    if isinstance(values, dict):
+        inside = ((f"{where}.{key}" if where else str(key), value) for key, value in values.items())
+    elif isinstance(values, list | tuple):
+        inside = ((f"{where}[{place}]", value) for place, value in enumerate(values))
+    else:
+        return None
+    return next((found for key, value in inside if (found := _first_not_finite(value, key))), None)

@@ -33,8 +33,8 @@ def cosine_distance(predicted: Tensor, true: Tensor) -> Tensor:
     dot = (predicted * true).sum(dim=-1)
     norms_squared = predicted.square().sum(dim=-1) * true.square().sum(dim=-1)
     # A zero pattern is masked before the root: the gradient of a norm at zero is not a number.
-    defined = norms_squared > _EPS
-    return 1 - torch.where(defined, dot / torch.where(defined, norms_squared, 1.0).sqrt(), 0.0)
+    zero = norms_squared <= _EPS  # and not its opposite, which would take what is not a number for zero
+    return 1 - torch.where(zero, 0.0, dot / torch.where(zero, 1.0, norms_squared).sqrt())
 
 
 def pearson_distance(predicted: Tensor, true: Tensor) -> Tensor:
@@ -103,8 +103,10 @@ def weighted_profile_r(predicted: Tensor, true: Tensor) -> Tensor:
     predicted, true = at_least_float32(predicted), at_least_float32(true)
     weight = 1 / true.clamp_min(_RWP_FLOOR)
     residual, whole = ((weight * x.square()).sum(dim=-1) for x in (true - predicted, true))
-    defined = whole > _EPS
-    return torch.where(defined, residual / torch.where(defined, whole, 1.0), (residual > _EPS).to(whole)).sqrt()
+    zero, same = whole <= _EPS, residual <= _EPS
+    ratio = residual / torch.where(zero, 1.0, whole)
+    # an empty true pattern gives 1, and 0 where both are empty; what is not a number stays so
+    return torch.where(zero & residual.isfinite(), (~same).to(whole), ratio).sqrt()
 
 
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -150,8 +152,8 @@ def _distribution(patterns: Tensor) -> Tensor:
     """Non-negative values with sum 1; even where there is no intensity."""
     patterns = at_least_float32(patterns).clamp_min(0)
     total = patterns.sum(dim=-1, keepdim=True)
-    defined = total > _EPS
-    return torch.where(defined, patterns / torch.where(defined, total, 1.0), 1 / patterns.shape[-1])
+    empty = total <= _EPS
+    return torch.where(empty, 1 / patterns.shape[-1], patterns / torch.where(empty, 1.0, total))
 
 
 def _signed_log(x: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError, DeepXRDError
+from deepxrd.io.stopping import worker_pool
 
 _CHUNK = 256
 """Patterns that one process takes at a time; fewer are not worth starting a process for."""
@@ -83,7 +84,7 @@ def dtw_distance(
         return np.zeros(0)
     n_jobs = min(effective_n_jobs(settings.n_jobs), len(chunks))
     # The C routines hold the interpreter's lock, so threads would not help; and they refuse joblib's read-only memmaps.
-    parts = Parallel(n_jobs=n_jobs, max_nbytes=None)(delayed(_distances)(*chunk) for chunk in chunks)
+    parts = worker_pool(n_jobs, max_nbytes=None)(delayed(_distances)(*chunk) for chunk in chunks)
     return np.concatenate(parts)
 
 

@@ -101,6 +101,7 @@ class Predictor:
         self._network, self._bf16 = network, bf16
         try:
             self._device = torch.device(device)
+            torch.ones(1, device=self._device).cpu()  # the device meta takes everything and gives nothing back
             self._net = network.net.to(self._device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
             reason = (str(error).splitlines() or [repr(error)])[0]

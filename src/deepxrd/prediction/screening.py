@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count, delayed
 
 from deepxrd import __version__
 from deepxrd.errors import ConfigError, ScreeningError
 from deepxrd.io.files import atomic_path, file_hash, write_json
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.io.progress import progress_bar
+from deepxrd.io.stopping import if_stopped, worker_pool
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.prediction.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
 
@@ -75,7 +76,8 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     to_do = [not part.exists() for part in parts]
     jobs = itertools.compress(zip(_chunks(table, rows_per_part), parts, strict=True), to_do)
     n_jobs = min(cpu_count() if n_jobs == -1 else n_jobs, sum(to_do))
-    with progress_bar() as bar:
+    way_on = "the same command goes on with it; the parts that are written are kept"
+    with progress_bar() as bar, if_stopped(way_on):
         n_done = n_rows - sum(min(rows_per_part, n_rows - i * rows_per_part) for i, do in enumerate(to_do) if do)
         task = bar.add_task("Predicting", total=n_rows, completed=n_done)
         for n in _written(load, predictor, jobs, n_jobs):
@@ -97,7 +99,7 @@ def _written(load: Load, predictor: PatternPredictor, jobs: Iterable[tuple[Rows,
     if n_jobs <= 1:
         yield from (write_part(predictor, rows, part, schema) for rows, part in jobs)
         return
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    parallel = worker_pool(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
     work = delayed(load_and_write_part)
     try:
         yield from parallel(work(load, predictor.fingerprint, rows, part, schema) for rows, part in jobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,40 @@ def open_table(path: Path) -> pq.ParquetFile:
     if missing:
         msg = f"{path} lacks the columns {', '.join(missing)}; needed are {', '.join(_REQUIRED)}"
         raise SourceError(msg)
+    _check_types(path, table.schema_arrow)
     return table
+
+
+def _check_types(path: Path, schema: pa.Schema) -> None:
+    """Raise `SourceError` where a column is there twice, or holds other values than its name says."""
+    import pyarrow.types as kinds
+
+    def is_number(kind: pa.DataType) -> bool:
+        return bool(kinds.is_floating(kind) or kinds.is_integer(kind))
+
+    def is_text(kind: pa.DataType) -> bool:
+        return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind))
+
+    def is_list(kind: pa.DataType) -> bool:
+        return bool(kinds.is_list(kind) or kinds.is_large_list(kind))
+
+    wanted: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
+        **dict.fromkeys((*_CELL, "formation_energy_per_atom"), ("numbers", is_number)),
+        "atomic_numbers": ("lists of whole numbers", lambda kind: is_list(kind) and kinds.is_integer(kind.value_type)),
+        "frac_coords": ("lists of numbers", lambda kind: is_list(kind) and is_number(kind.value_type)),
+        "material_id": ("text", lambda kind: is_text(kind) or kinds.is_integer(kind)),
+        "ground_state": ("true or false", kinds.is_boolean),
+    }
+    for name, (words, fits) in wanted.items():
+        if schema.names.count(name) > 1:
+            msg = f"{path} has {schema.names.count(name)} columns {name!r}: leave only one"
+            raise SourceError(msg)
+        if name not in schema.names:
+            continue
+        kind = schema.field(name).type
+        if not (fits(kind) or (name in _OPTIONAL and kinds.is_null(kind))):
+            msg = f"the column {name!r} of {path} holds {kind}; it must hold {words}"
+            raise SourceError(msg)
 
 
 def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from deepxrd.runs.sweep_folder import SweepFolder, cell_name
 from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.share import COMMAND
 from deepxrd.sweeps.watch import SweepWatch
 
 
@@ -39,6 +41,7 @@ class PlanSweep(Callback):
         with read_write(config.hydra):
             config.hydra.sweep.dir = str(folder)
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}")
+        os.environ[COMMAND] = str(os.getpid())
         SweepWatch(sweep).start()
 
     def __reduce__(self) -> tuple[Callable[[], PlanSweep], tuple[()]]:

@@ -32,16 +32,38 @@ def run_cell(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> flo
     Returns:
         Its peak F1 at 2°; not a number if it failed.
     """
-    sweep = SweepFolder.open(run_dir.parent)
-    cell = next(each for each in sweep.planned if each.path.name == run_dir.name)
-    attempt = _Attempt(Cell(run_dir, cell.settings), sweep.session)
-    with locked(sweep.path / _LOCKS / run_dir.name):
+    attempt = _attempt(run_dir)
+    with locked(run_dir.parent / _LOCKS / run_dir.name):
         try:
             return _once(_for_sweep(cfg, run_dir), attempt, overrides)
-        except Exception:  # noqa: BLE001 - whatever it is, the other cells go on
-            attempt.record(FAILED)
-            write_text(run_dir / ERROR, traceback.format_exc())
-            return math.nan
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other cells go on
+            return _failed(attempt, error)
+
+
+def refuse_cell(run_dir: Path, error: Exception) -> float:
+    """Note that a cell cannot be run, since its settings cannot be; the other cells go on.
+
+    Args:
+        run_dir: the cell's folder, in that of a sweep.
+        error: what is wrong with them.
+
+    Returns:
+        Not a number, as `run_cell` of a cell that failed.
+    """
+    with locked(run_dir.parent / _LOCKS / run_dir.name):
+        return _failed(_attempt(run_dir), error)
+
+
+def _attempt(run_dir: Path) -> _Attempt:
+    sweep = SweepFolder.open(run_dir.parent)
+    cell = next(each for each in sweep.planned if each.path.name == run_dir.name)
+    return _Attempt(Cell(run_dir, cell.settings), sweep.session)
+
+
+def _failed(attempt: _Attempt, error: Exception) -> float:
+    attempt.record(FAILED)
+    write_text(attempt.cell.path / ERROR, "".join(traceback.format_exception(error)))
+    return math.nan
 
 
 @dataclass

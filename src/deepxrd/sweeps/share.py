@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from deepxrd.io.stopping import end_with
 
 RUNS_PER_GPU = 4
 """Runs on one GPU at a time where nothing else is asked for; the nets are small. Not measured yet."""
@@ -15,6 +18,8 @@ _ALL_AT_ONCE = "submitit_local"
 _TOGETHER = ("joblib", "ray", _ALL_AT_ONCE)
 """Launchers that start several runs on this machine; the others start one, or give each a machine of its own."""
 _LOOK_AGAIN_S = 0.2
+COMMAND = "DEEPXRD_SWEEP_COMMAND"
+"""Name of the environment variable that tells the processes of a sweep the number of that which began it."""
 
 
 def runs_at_once(asked: int | None, launcher: str = _TOGETHER[0]) -> int:
@@ -31,6 +36,13 @@ def runs_at_once(asked: int | None, launcher: str = _TOGETHER[0]) -> int:
     import torch
 
     return RUNS_PER_GPU if torch.cuda.is_available() else n_cores()
+
+
+def end_with_the_command(launcher: str) -> None:
+    """Let a process that a launcher has started on this machine end with the command that began the sweep."""
+    command = os.environ.get(COMMAND)
+    if launcher in (_TOGETHER[0], _ALL_AT_ONCE) and command:
+        end_with(int(command))
 
 
 def n_cores() -> int:
@@ -71,19 +83,19 @@ def place(folder: Path, n_places: int, launcher: str) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    streams = [(folder / f"place-{number}").open("a") for number in range(n_places)]
+    locks = [FileLock(folder / f"place-{number}") for number in range(n_places)]
     try:
-        while not any(_try_lock(stream.fileno()) for stream in streams):
+        while not any(_is_ours(lock) for lock in locks):
             time.sleep(_LOOK_AGAIN_S)
         yield
     finally:
-        for stream in streams:
-            stream.close()
+        for lock in locks:
+            lock.release()
 
 
-def _try_lock(descriptor: int) -> bool:
+def _is_ours(lock: FileLock) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire(timeout=0)
+    except Timeout:
         return False
     return True

@@ -89,14 +89,23 @@ def watched() -> Iterator[None]:
     Raises:
         SweepError: cells failed.
     """
+    watch: SweepWatch | None = None
     try:
         yield
+    except KeyboardInterrupt as stop:
+        if _running_watch() is not None:
+            stop.add_note("the same command goes on with the sweep; cells that are done are kept")
+        raise
     finally:  # whatever ended it, the line must not go on
-        watch = next((thread for thread in threading.enumerate() if isinstance(thread, SweepWatch)), None)
+        watch = _running_watch()
         if watch is not None:
             watch.finish()
     if watch is not None:
         _conclude(watch)
+
+
+def _running_watch() -> SweepWatch | None:
+    return next((thread for thread in threading.enumerate() if isinstance(thread, SweepWatch)), None)
 
 
 def _conclude(watch: SweepWatch) -> None:

@@ -21,11 +21,13 @@ from deepxrd.data.parts import DataParts
 from deepxrd.errors import ConfigError
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
-from deepxrd.training.callbacks import RunFacts, StepSeed, StopOnNaN
+from deepxrd.training.callbacks import RunFacts, StepSeed
 from deepxrd.training.candidate_data import CandidateDataModule
 from deepxrd.training.candidate_module import CandidateModule
+from deepxrd.training.interrupted import KeepSignals
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
+from deepxrd.training.watch import StopOnNaN
 from deepxrd.xrd import XrdSettings
 
 CHECKPOINTS = "checkpoints"
@@ -88,7 +90,10 @@ def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
     Raises:
         ConfigError: an element is unknown.
     """
-    elements = tuple(node["elements"] or PAPER_ELEMENTS)
+    elements = PAPER_ELEMENTS if node["elements"] is None else tuple(node["elements"])
+    if not elements:
+        msg = "data.encoding.elements=[] leaves no element: name some, or null for the paper's 84"
+        raise ConfigError(msg)
     unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
     if unknown:
         msg = f"data.encoding.elements names unknown elements: {', '.join(map(str, unknown))}"
@@ -150,6 +155,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
         Timer(),
         StepSeed(cfg["seed"]),
         StopOnNaN(folder / f"{LAST}.ckpt"),
+        KeepSignals(),
         RunFacts(facts),
         *(build(node, pl.Callback) for node in (cfg["callbacks"] or {}).values()),
         keep(filename=BEST, monitor="val/loss", mode="min"),

@@ -1,16 +1,13 @@
-"""Callbacks that make runs repeatable, and stop those that go wrong."""
+"""Callbacks that make runs repeatable."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
-
-from deepxrd.errors import TrainingDivergedError
 
 
 class StepSeed(pl.Callback):
@@ -35,51 +32,6 @@ class StepSeed(pl.Callback):
     ) -> None:
         """Seed torch on all devices."""
         torch.manual_seed((self._seed << 32) + trainer.global_step)
-
-
-class StopOnNaN(pl.Callback):
-    """End the run when the loss is no longer a finite number, before a checkpoint is written over a good one.
-
-    Args:
-        checkpoint: the last checkpoint, to be named in the error.
-        every_n_steps: how often to look; looking waits for the device.
-    """
-
-    def __init__(self, checkpoint: Path, *, every_n_steps: int = 20) -> None:
-        self._checkpoint, self._every_n_steps = checkpoint, every_n_steps
-        self._bad: Tensor | None = None
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        outputs: Any,
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,
-    ) -> None:
-        """Remember whether any loss was bad, on the device, and look from time to time."""
-        bad = ~torch.isfinite(outputs["loss"].detach())
-        self._bad = bad if self._bad is None else self._bad | bad
-        if (batch_idx + 1) % self._every_n_steps == 0:
-            self._look(trainer)
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Look before the checkpoint of this epoch is written."""
-        self._look(trainer)
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Look before the best checkpoint is chosen."""
-        self._look(trainer)
-
-    def _look(self, trainer: pl.Trainer) -> None:
-        if self._bad is None or not bool(self._bad):
-            return
-        saved = f"the last good state is {self._checkpoint}" if self._checkpoint.exists() else "no epoch was finished"
-        msg = (
-            f"the training loss is not a finite number in epoch {trainer.current_epoch}, by step "
-            f"{trainer.global_step}; {saved}. A lower optimizer.lr, or trainer.gradient_clip_val=1, may help"
-        )
-        raise TrainingDivergedError(msg)
 
 
 class CompileNetwork(pl.Callback):

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from deepxrd.analysis import figures
 from deepxrd.data.datamodule import PatternDataModule
-from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
 from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import run_facts
@@ -28,6 +28,8 @@ from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.finished import MODEL
 from deepxrd.training import assemble
+from deepxrd.training.devices import check_devices
+from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
 from deepxrd.training.wandb_report import report
@@ -70,6 +72,12 @@ def fit_and_test(
         DeepXRDError: something the user can mend.
     """
     keep_freed_memory()
+    check_devices(cfg["trainer"])
+    with alone_in(run_dir, main=is_main_process()):
+        return _fit_and_test(cfg, run_dir, overrides=overrides or [], announce=announce)
+
+
+def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], announce: bool) -> RunResult:
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
     datamodule.setup()
@@ -79,9 +87,29 @@ def fit_and_test(
     resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
-        _write_description(cfg, run_dir, facts, overrides or [])
+        _write_description(cfg, run_dir, facts, overrides)
         if announce:
             _announce(datamodule, module, cfg, run_dir)
+    with resumable(run_dir):
+        return _train(cfg, run_dir, module, datamodule, facts=facts, resumed=resumed)
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes and prints; with ``trainer.devices`` above 1 there are others."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def _train(
+    cfg: dict[str, Any],
+    run_dir: Path,
+    module: PatternModule,
+    datamodule: PatternDataModule,
+    *,
+    facts: dict[str, Any],
+    resumed: dict[str, Any] | None,
+) -> RunResult:
+    """Train, from the last checkpoint of a run that is resumed, and score."""
+    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
     logger = assemble.make_logger(cfg, run_dir)
     if isinstance(logger, CSVLogger) and resumed and is_main_process():
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
@@ -92,11 +120,6 @@ def fit_and_test(
         return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
     finally:
         _close(logger)
-
-
-def is_main_process() -> bool:
-    """Whether this is the process that writes and prints; with ``trainer.devices`` above 1 there are others."""
-    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _score(
@@ -113,6 +136,9 @@ def _score(
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
+    if not all(np.isfinite(each).all() for each in outputs.values()):
+        msg = f"{best} predicts values that are not finite numbers; a lower optimizer.lr may help"
+        raise TrainingDivergedError(msg)
     (_, predicted), *others = outputs.items()  # the first is the model's answer
     rows, store = datamodule.data.rows["test"], datamodule.data.store
     true = np.asarray(store.patterns[rows])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepxrd.io.files import atomic_path, file_hash, locked, value_hash, write_json, write_text
+from deepxrd.errors import ResultError
+from deepxrd.io.files import atomic_path, file_hash, locked, locked_or_refused, value_hash, write_json, write_text
 
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -104,16 +105,23 @@ def test_the_hash_of_values_is_the_same_in_every_process() -> None:
 def test_a_lock_keeps_other_processes_out_until_it_is_given_back(tmp_path: Path) -> None:
     lock = tmp_path / "sub" / "a.lock"
     code = (
-        "import fcntl, sys; stream = open(sys.argv[1], 'a')\n"
-        "try: fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
-        "except BlockingIOError: print('kept out')\n"
-        "else: print('got in')"
+        "import sys, pathlib; from deepxrd.io.files import locked_or_refused; from deepxrd.errors import BusyError\n"
+        "try:\n with locked_or_refused(pathlib.Path(sys.argv[1]), 'kept out'): print('got in')\n"
+        "except BusyError as error: print(error)"
     )
 
     def other_process() -> str:
         done = subprocess.run([sys.executable, "-c", code, lock], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    with locked(lock):
-        assert other_process() == "kept out"
-    assert other_process() == "got in"
+    for hold in (locked(lock), locked_or_refused(lock, "busy")):
+        with hold:
+            assert other_process() == "kept out"
+        assert other_process() == "got in"
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_json_never_holds_what_json_has_no_word_for(tmp_path: Path, bad: float) -> None:
+    with pytest.raises(ResultError, match=r"a\.json was not written: test\.mse\[1\]=-?(nan|inf) is not"):
+        write_json(tmp_path / "a.json", {"n": 1, "test": {"f1": 0.5, "mse": [1.0, bad]}})
+    assert not list(tmp_path.iterdir())

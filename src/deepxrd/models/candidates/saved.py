@@ -24,6 +24,7 @@ from deepxrd.models.candidates.model import FORMAT, CandidateModel
 from deepxrd.models.candidates.network import CandidateNet
 from deepxrd.models.candidates.protostructure import Protostructure
 from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
 FACTS = "model.json"
@@ -63,6 +64,8 @@ def load(folder: Path) -> CandidateModel:
         library = _library(facts, arrays)
         xrd = XrdSettings(**facts["xrd"])
         nets = _networks(load_file(folder / _NETWORKS), facts, library.width, xrd)
+        for net in nets:
+            refuse_not_finite(net.state_dict(), folder / _NETWORKS)
         lonely = dict(zip(map(parse_formula, facts["lonely"]), arrays["lonely"][1:], strict=True))
         return CandidateModel(library, TemplateVolumes.load(folder), nets, arrays["mean"], lonely, xrd)
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

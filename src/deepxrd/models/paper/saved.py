@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from deepxrd.chem import OneHotEncoding
 from deepxrd.config.instantiate import build
 from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
 _PREFIX = "net."  # where the LightningModule keeps the network
@@ -48,7 +49,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         first_line = (str(error).splitlines() or [repr(error)])[0]
         msg = f"{path} is no checkpoint that can be read safely: {first_line}"
         raise CheckpointError(msg) from error
-    if not isinstance(content, dict) or not {"state_dict", "hyper_parameters"} <= content.keys():
+    groups = ("state_dict", "hyper_parameters")
+    if not isinstance(content, dict) or not all(isinstance(content.get(each), dict) for each in groups):
         msg = f"{path} is no deepxrd checkpoint: it does not hold weights with their settings"
         raise CheckpointError(msg)
     return content
@@ -67,6 +69,7 @@ def load_network(path: Path) -> SavedNetwork:
         net = build(settings["net"], nn.Module, input_shape=encoding.shape)
         weights = {k.removeprefix(_PREFIX): v for k, v in content["state_dict"].items() if k.startswith(_PREFIX)}
         net.load_state_dict(weights)
+        refuse_not_finite(net.state_dict(), path)
     except (TypeError, KeyError, RuntimeError, ConfigError) as error:
         msg = f"{path} does not fit this version of deepxrd, or was made with another encoding: {error}"
         raise CheckpointError(msg) from error

@@ -1,0 +1,88 @@
+"""Real commands that are stopped from outside: their exit codes, what they say, and that nothing of them goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+LIMIT_S = 2.0
+LONG = "trainer.max_epochs=100000"
+
+
+def begin(tmp_path: Path, *settings: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deepxrd.train", *settings],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(tmp_path: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.glob(pattern)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(tmp_path.glob(pattern))
+
+
+def test_a_training_refuses_a_second_in_its_folder_and_says_how_to_resume_when_it_is_stopped(
+    command: Command, small: list[str], tmp_path: Path
+) -> None:
+    process = begin(tmp_path, *small, LONG, "hydra.run.dir=run")
+    wait_for(tmp_path, "run/checkpoints/last.ckpt")
+    second = command("train", "resume=run")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert second.returncode == 2
+    assert "another process trains in" in second.stderr
+    assert process.returncode == 143
+    assert err.splitlines()[-1] == "stopped by SIGTERM: go on by python -m deepxrd.train resume=run"
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("launcher", "number", "code"),
+    [
+        ("basic", signal.SIGINT, 130),
+        ("joblib", signal.SIGKILL, -signal.SIGKILL),
+        ("submitit_local", signal.SIGTERM, 143),
+    ],
+)
+def test_a_sweep_that_is_stopped_leaves_no_process(
+    small: list[str], tmp_path: Path, launcher: str, number: signal.Signals, code: int
+) -> None:
+    settings = [*small, LONG, "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}", "runs_at_once=2"]
+    process = begin(tmp_path, "-m", "seed=1,2", *settings)
+    wait_for(tmp_path, "sweep/*/checkpoints/last.ckpt")
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert bool(children) == (launcher != "basic")
+    process.send_signal(number)
+    assert process.wait(timeout=60) == code
+    ended = time.monotonic()
+    psutil.wait_procs(children, timeout=30)
+    assert time.monotonic() - ended < LIMIT_S
+    assert process.stderr is not None
+    err = process.stderr.read()
+    if number != signal.SIGKILL:
+        assert err.splitlines()[-1].endswith("the same command goes on with the sweep; cells that are done are kept")
+        assert "Traceback" not in err
+
+
+def test_a_sweep_goes_past_a_cell_whose_settings_cannot_be(command: Command, small: list[str], tmp_path: Path) -> None:
+    settings = [text for text in small if not text.startswith("data.batch_size")]
+    done = command("train", "-m", "data.batch_size=0,8", *settings, "trainer.max_epochs=1", "hydra.sweep.dir=sweep")
+    assert done.returncode == 2, done.stderr
+    assert "1 of 2 cells failed" in done.stderr
+    assert "data.batch_size=0: give a whole number from 1 to" in done.stderr
+    assert (tmp_path / "sweep/batch_size-8/metrics.json").is_file()

@@ -14,7 +14,7 @@ from deepxrd.scans.block import Axis
 from deepxrd.scans.headings import Role, axis_of, is_no_pattern, roles
 from deepxrd.scans.scan import Fact
 
-UNNAMED = "no name: the first column"
+UNNAMED = "nothing names it: the first column"
 """Begins the source of an axis that nothing in the file names, and that is to be checked by its numbers."""
 _AXIS_KEY = re.compile(
     r"(?:x[\s_-]*(?:units?|axis|label)|scan[\s_-]*axis|axis|abscissa)\s*[:=]\s*[\"']?([^\"']+)", re.IGNORECASE
@@ -86,17 +86,17 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -
     facts = []
     if candidates:
         intensity = candidates[0][1]
-        facts.append(Fact("intensity", f"column {intensity + 1}, {names[intensity]!r}", f"named in line {names_at}"))
+        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", f"named in line {names_at}"))
     elif width == 2:  # noqa: PLR2004 - the other one
         intensity = 1 - axis
-        facts.append(Fact("intensity", f"column {intensity + 1}, {names[intensity]!r}", "the only other column"))
+        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", "the only other one"))
     elif rest or width > 2:  # noqa: PLR2004
         intensity = width - 1
         unsure = found[intensity][0] if intensity < len(found) else Role.OTHER
         if unsure in {Role.UNCERTAINTY, Role.PEAK} or intensity == axis:
             msg = f"line {names_at} names the columns {', '.join(names)}: which are the intensities? Name one 'intensity'"
             raise ScanError(msg)
-        facts.append(Fact("intensity", f"column {width}, the last", f"no name in line {names_at} tells"))
+        facts.append(Fact("columns", f"intensity is column {width}, the last", f"no name in line {names_at} tells"))
     sigma = next((column for column, (role, _) in enumerate(found) if role is Role.UNCERTAINTY), None)
     name = names[intensity].lower()
     unit = "cps" if re.search(r"cps|/\s*s|per s|rate", name) else "counts" if re.search(r"count|cts", name) else ""
@@ -119,12 +119,12 @@ def _by_numbers(table: NDArray[np.float64]) -> Columns:
             facts.append(Fact("column 1", "only counts the lines", "its numbers"))
     columns = Columns(first, first + 1, Axis.TWO_THETA, f"{UNNAMED}" + (" after the index" if first else ""), facts=facts)
     if width > 2:  # noqa: PLR2004
-        facts.append(Fact("intensity", f"column {first + 2}", "no names: the one after the axis"))
+        facts.append(Fact("columns", f"intensity is column {first + 2}", "nothing names them: the one after the axis"))
     if width > first + 2:
         third = table[:, first + 2]
         if _are_deviations(table[:, first + 1], third):
             columns.uncertainty = first + 2
-            facts.append(Fact("uncertainty", f"column {first + 3}", "its numbers are about the roots of the counts"))
+            facts.append(Fact("columns", f"deviation is column {first + 3}", "its numbers go with the roots of the counts"))
         else:
             rest = ", ".join(str(column + 1) for column in range(first + 2, width))
             facts.append(Fact("not read", f"column {rest}", "no names"))

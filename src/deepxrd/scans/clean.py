@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.axes import in_two_theta
-from deepxrd.scans.block import Axis, Block
+from deepxrd.scans.block import Axis, Block, quantum
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
 
@@ -39,6 +39,7 @@ class Stretch:
         is_peak_list: whether these are peaks.
         left_out: points, by reason.
         facts: of what was done.
+        level_seconds: counting time of a point whose level the counts were brought to; None for their own.
     """
 
     two_theta_deg: NDArray[np.float64]
@@ -49,6 +50,7 @@ class Stretch:
     is_peak_list: bool
     left_out: Counter[str] = field(default_factory=Counter)
     facts: list[Fact] = field(default_factory=list)
+    level_seconds: float | None = None
 
     @property
     def step_deg(self) -> float:
@@ -94,7 +96,11 @@ def stretches(block: Block, *, axis: Axis | None, radiation: Wavelengths | None)
         sigma = None if sigma is None else sigma[::-1]
         lines = None if lines is None else lines[::-1]
         facts.append(Fact("order", "turned round, as angles descend in the file", ""))
+    angles = angles + 0.0  # -0 is 0
     whole = Stretch(angles, counts, sigma, block, unit, is_peak_list=False, left_out=left_out, facts=facts)
+    if block.peaks:
+        whole.is_peak_list = True
+        return [_added_up(whole)]
     parts = _parts(whole, lines)
     for part in parts:
         part.is_peak_list = _is_peak_list(part)
@@ -110,7 +116,7 @@ def gaps(two_theta_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     steps = np.diff(two_theta_deg)
     if len(steps) < _FEWEST_IN_SEGMENT:
         return np.zeros(0, dtype=np.int64)
-    allowed = _ROUNDING * quantum(two_theta_deg)
+    allowed = _ROUNDING * _coarsest(two_theta_deg)
     suspects = np.flatnonzero(steps > max(_GAP * float(np.median(steps)) / 3, allowed))
     found = []
     for place in suspects:
@@ -121,12 +127,9 @@ def gaps(two_theta_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def quantum(values: NDArray[np.float64]) -> float:
-    """The power of ten that numbers are rounded to, down to 1e-6; 0 if they are not."""
-    for decimals in range(7):
-        if np.abs(values * 10**decimals - np.round(values * 10**decimals)).max(initial=0.0) < 1e-6 * 10**decimals + 1e-9:
-            return float(10.0**-decimals)
-    return 0.0
+def _coarsest(two_theta_deg: NDArray[np.float64]) -> float:
+    """What angles are rounded to at their larger end, where programs that keep four digits have one decimal less."""
+    return quantum(two_theta_deg[len(two_theta_deg) // 2 :])
 
 
 def _unusable(
@@ -160,10 +163,15 @@ def _unit(block: Block, values: NDArray[np.float64]) -> str:
     unit = block.unit.lower()
     if "cps" in unit or "/s" in unit:
         return "cps"
-    whole = bool((values == np.round(values)).all() and values.min() >= 0)
-    if whole and values.max(initial=0.0) > 100:  # noqa: PLR2004
+    if unit.startswith("count"):
         return "counts"
-    return "counts" if unit.startswith("count") and whole else "arbitrary"
+    return "counts" if _are_whole(values) and values.max(initial=0.0) > 100 else "arbitrary"  # noqa: PLR2004
+
+
+def _are_whole(values: NDArray[np.float64]) -> bool:
+    """Whether numbers can be counts as a detector has them, and not scaled or smoothed ones."""
+    fine = values[np.isfinite(values)]
+    return bool((fine == np.round(fine)).all() and (fine >= 0).all())
 
 
 def _sigma(block: Block, values: NDArray[np.float64], unit: str) -> NDArray[np.float64] | None:
@@ -175,7 +183,7 @@ def _sigma(block: Block, values: NDArray[np.float64], unit: str) -> NDArray[np.f
             filled = np.where(fine, block.sigma, block.sigma[fine].max())  # a deviation of 0 would claim certainty
             return np.asarray(filled * factors, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        if unit == "counts":
+        if unit == "counts" and _are_whole(values):
             return np.asarray(np.sqrt(np.maximum(values, 1)) * factors, dtype=np.float64)
         if unit == "cps" and block.seconds_per_step:
             seconds = block.seconds_per_step
@@ -230,6 +238,19 @@ def _sorted(whole: Stretch, lines: NDArray[np.int64] | None) -> Stretch:
     return whole
 
 
+def _added_up(peaks: Stretch) -> Stretch:
+    """Peaks in order, those at one angle as one with the sum of their intensities."""
+    angles, home = np.unique(peaks.two_theta_deg, return_inverse=True)
+    if len(angles) < len(peaks.counts):
+        n = len(peaks.counts) - len(angles)
+        peaks.facts.append(Fact("peaks", f"{n} at the angle of another added to it", "reflections that coincide"))
+        peaks.counts, peaks.sigma = np.bincount(home, peaks.counts), None
+        peaks.two_theta_deg = angles
+    elif (np.diff(peaks.two_theta_deg) < 0).any():
+        peaks.taken(np.argsort(peaks.two_theta_deg))
+    return peaks
+
+
 def _is_peak_list(part: Stretch) -> bool:
     """Whether points are peaks: the format says so, or their distances jump about instead of being steps."""
     if part.block.peaks is not None:
@@ -238,5 +259,5 @@ def _is_peak_list(part: Stretch) -> bool:
     if len(steps) < _FEWEST_IN_SEGMENT or len(steps) > _LONGEST_PEAK_LIST:
         return False
     jumps = np.abs(np.diff(steps))
-    allowed = max(_IRREGULAR * float(np.median(steps)), _ROUNDING * quantum(part.two_theta_deg))
+    allowed = max(_IRREGULAR * float(np.median(steps)), _ROUNDING * _coarsest(part.two_theta_deg))
     return bool(np.median(jumps) > allowed)

@@ -191,7 +191,7 @@ def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
     plain = re.sub(r"^\s*(?:[#!%'*&$>;@]|//|-->)+\s*(?:-->)?", "", line).strip()
     splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
     splits += [re.split(r"\s{2,}", plain), plain.split()]
-    named = [cells for cells in splits if all(re.search(r"[^\W\d]|°|2θ", cell) for cell in cells)]
+    named = [cells for cells in splits if all(_is_name(cell) for cell in cells)]
     for cells in named:
         if len(cells) == width:
             return cells
@@ -200,6 +200,11 @@ def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
         if 2 <= len(cells) < width and {Role.AXIS, Role.INTENSITY} <= found:  # noqa: PLR2004 - further columns unnamed
             return cells
     return None
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may be the name of a column, and neither a number nor a key such as ``x_units:``."""
+    return bool(re.search(r"[^\W\d]|°", cell)) and not cell.endswith((":", "="))
 
 
 def _is_unit(cell: str) -> bool:

@@ -57,6 +57,10 @@ def decode(data: bytes) -> str:
 
     Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most.
     """
+    return _decoded(data).replace("\ufeff", "").replace("\xa0", " ")
+
+
+def _decoded(data: bytes) -> str:
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
             return data[len(bom) :].decode(encoding, errors="replace")

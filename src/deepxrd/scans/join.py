@@ -138,7 +138,7 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
     """Bring a range to the level of the one before: by counting times, else by what both measured, else not."""
     if "cps" in {one.unit, other.unit} or one.is_peak_list:
         return
-    times = [part.block.seconds_per_step for part in (one, other)]
+    times = [one.level_seconds or one.block.seconds_per_step, other.block.seconds_per_step]
     overlap = (other.two_theta_deg >= one.two_theta_deg[0]) & (other.two_theta_deg <= one.two_theta_deg[-1])
     if times[0] and times[1]:
         factor, why = times[0] / times[1], f"{times[1]:g} s a point, after {times[0]:g} s"
@@ -151,8 +151,7 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
         if times[0] or times[1]:
             other.facts.append(Fact("level", "not known to be that of the range before", "counting time of only one"))
         return
-    # so that a third range is brought to the first one's level as well
-    other.block.seconds_per_step = times[0] if times[0] and times[1] else times[1]
+    other.level_seconds = times[0]  # so that a third range is brought to the first one's level as well
     if abs(factor - 1) < 0.02:  # noqa: PLR2004 - nothing to be told
         factor = 1.0 if not (times[0] and times[1]) else factor
     if factor != 1:

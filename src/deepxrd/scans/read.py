@@ -151,7 +151,7 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
     first = next((line.strip() for line in lines_of(text[:10_000]) if line.strip()), "")
     begins = first.upper()
     if begins.startswith("<"):
-        return "XML", lambda: read_xrdml(data)
+        return "PANalytical XRDML" if "<xrdMeasurements" in text[:20_000] else "XML", lambda: read_xrdml(data)
     if begins.startswith("*RAS_"):
         return "Rigaku RAS", lambda: read_ras(text)
     if begins.startswith("*TYPE"):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, number, numbers, stated, steps
+from deepxrd.scans.block import MAX_BLOCKS, Block, number, numbers, quantum, stated, steps
 from deepxrd.scans.files import lines_of
 
 _MARKER = re.compile(r"_(2THETA|D|THETA)?-?(COUNTS?|CPS|I|INTENSITY)(TIME)?\s*$", re.IGNORECASE)
@@ -108,6 +108,9 @@ def _add(
         table = np.array([row[:2] for row in rows])
         block.axis, block.values = table.T * (np.array([[2.0], [1.0]]) if column == "THETA" else 1.0)
         block.lines = np.array(places)
+        block.peaks = False
+        if column == "2THETA":
+            _unrounded(block, number(header.get("START")), number(header.get("STEPSIZE")))
     else:
         start, step = number(header.get("START")), number(header.get("STEPSIZE"))
         if start is None or step is None:
@@ -117,3 +120,13 @@ def _add(
         block.axis = steps(start, step, len(block.values))
         block.axis_source = "_START and _STEPSIZE"
     blocks.append(block)
+
+
+def _unrounded(block: Block, start: float | None, step: float | None) -> None:
+    """Take angles from the header where the listed ones are those, rounded."""
+    if start is None or not step or len(block.axis) < 2:  # noqa: PLR2004 - a step
+        return
+    even = start + step * np.arange(len(block.axis))
+    if np.abs(even - block.axis).max() <= quantum(block.axis[len(block.axis) // 2 :]):
+        block.axis = even
+        block.axis_source += ", unrounded by _START and _STEPSIZE"

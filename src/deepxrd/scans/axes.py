@@ -66,7 +66,9 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
     if wavelengths is None:
         wavelengths = _stand_in(half_over_d[np.isfinite(half_over_d)])
         block.wavelengths, block.wavelengths_source = wavelengths, f"none stated, and {kind.value} needs none"
-        block.facts.append(Fact("angles", f"computed from {kind.value} for {wavelengths.name}", "--radiation sets another"))
+        block.facts.append(
+            Fact("angles", f"computed from {kind.value} for {wavelengths.name}", "--radiation sets another")
+        )
     sine = half_over_d * wavelengths.mean_angstrom
     return np.asarray(np.degrees(2 * np.arcsin(np.where(sine <= 1, sine, np.nan))))
 

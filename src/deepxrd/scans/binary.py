@@ -37,8 +37,8 @@ class Fields:
         return int(self._at("<I", place))
 
     def f32(self, place: int) -> float:
-        """A float of four bytes."""
-        return float(self._at("<f", place))
+        """A float of four bytes, as the shortest decimal that it stands for: 0.02, and not 0.01999999955."""
+        return float(str(np.float32(self._at("<f", place))))
 
     def f64(self, place: int) -> float:
         """A float of eight bytes."""
@@ -49,7 +49,7 @@ class Fields:
         return self.data[place : place + size].split(b"\0")[0].decode("latin-1").strip()
 
     def floats(self, place: int, n: int, *, stride: int = 4) -> NDArray[np.float64]:
-        """n floats of four bytes, the first of each record of ``stride`` bytes, ``(n,)``.
+        """Floats of four bytes, n of them, the first of each record of ``stride`` bytes, ``(n,)``.
 
         Raises:
             ScanError: the file does not hold them.

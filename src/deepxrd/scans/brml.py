@@ -155,4 +155,3 @@ def _length(root: ET.Element, name: str) -> float | None:
     value = None if element is None else number(element.get("Value") or element.text)
     nanometres = element is not None and element.get("Unit", "").lower() == "nm"
     return 10 * value if value is not None and nanometres else value
-

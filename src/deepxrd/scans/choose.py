@@ -50,9 +50,7 @@ class Columns:
     facts: list[Fact] = field(default_factory=list)
 
 
-def choose_columns(
-    table: NDArray[np.float64], names: Sequence[str], names_at: int, head: Sequence[str]
-) -> Columns:
+def choose_columns(table: NDArray[np.float64], names: Sequence[str], names_at: int, head: Sequence[str]) -> Columns:
     """Choose the columns of a table.
 
     Args:
@@ -73,7 +71,11 @@ def choose_columns(
 def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -> Columns:
     found = roles(names)
     width = table.shape[1]
-    axes = [(_PREFERRED.index(kind), column, kind) for column, name in enumerate(names) if (kind := _kind(name, found[column]))]
+    axes = [
+        (_PREFERRED.index(kind), column, kind)
+        for column, name in enumerate(names)
+        if (kind := _kind(name, found[column]))
+    ]
     if not axes and any(is_no_pattern(name) for name in names):
         msg = f"line {names_at} names the columns {', '.join(names)}: none is an angle, q or d"
         raise ScanError(msg)
@@ -86,15 +88,21 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -
     facts = []
     if candidates:
         intensity = candidates[0][1]
-        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", f"named in line {names_at}"))
+        facts.append(
+            Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", f"named in line {names_at}")
+        )
     elif width == 2:  # noqa: PLR2004 - the other one
         intensity = 1 - axis
-        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", "the only other one"))
+        facts.append(
+            Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", "the only other one")
+        )
     elif rest or width > 2:  # noqa: PLR2004
         intensity = width - 1
         unsure = found[intensity][0] if intensity < len(found) else Role.OTHER
         if unsure in {Role.UNCERTAINTY, Role.PEAK} or intensity == axis:
-            msg = f"line {names_at} names the columns {', '.join(names)}: which are the intensities? Name one 'intensity'"
+            msg = (
+                f"line {names_at} names the columns {', '.join(names)}: which are the intensities? Name one 'intensity'"
+            )
             raise ScanError(msg)
         facts.append(Fact("columns", f"intensity is column {width}, the last", f"no name in line {names_at} tells"))
     sigma = next((column for column, (role, _) in enumerate(found) if role is Role.UNCERTAINTY), None)
@@ -117,14 +125,18 @@ def _by_numbers(table: NDArray[np.float64]) -> Columns:
         if (np.diff(index) == 1).all() and index[0] in {0, 1} and _is_axis(table[:, 1]):
             first = 1
             facts.append(Fact("column 1", "only counts the lines", "its numbers"))
-    columns = Columns(first, first + 1, Axis.TWO_THETA, f"{UNNAMED}" + (" after the index" if first else ""), facts=facts)
+    columns = Columns(
+        first, first + 1, Axis.TWO_THETA, f"{UNNAMED}" + (" after the index" if first else ""), facts=facts
+    )
     if width > 2:  # noqa: PLR2004
         facts.append(Fact("columns", f"intensity is column {first + 2}", "nothing names them: the one after the axis"))
     if width > first + 2:
         third = table[:, first + 2]
         if _are_deviations(table[:, first + 1], third):
             columns.uncertainty = first + 2
-            facts.append(Fact("columns", f"deviation is column {first + 3}", "its numbers go with the roots of the counts"))
+            facts.append(
+                Fact("columns", f"deviation is column {first + 3}", "its numbers go with the roots of the counts")
+            )
         else:
             rest = ", ".join(str(column + 1) for column in range(first + 2, width))
             facts.append(Fact("not read", f"column {rest}", "no names"))

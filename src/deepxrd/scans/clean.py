@@ -82,7 +82,7 @@ def stretches(block: Block, *, axis: Axis | None, radiation: Wavelengths | None)
         msg = f"of its {len(values)} points {keep.sum()} can be used ({reasons or 'no more'})"
         raise ScanError(msg)
     unit = _unit(block, values[keep])
-    sigma = _sigma(block, values, unit)
+    sigma = _sigma(block, values, unit, whole=_are_whole(values[keep]))
     counts = values if block.attenuation is None else values * block.attenuation
     lines = block.lines[keep] if block.lines is not None else None
     angles, counts = angles[keep], counts[keep]
@@ -132,9 +132,7 @@ def _coarsest(two_theta_deg: NDArray[np.float64]) -> float:
     return quantum(two_theta_deg[len(two_theta_deg) // 2 :])
 
 
-def _unusable(
-    angles: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[Counter[str], NDArray[np.bool_]]:
+def _unusable(angles: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Counter[str], NDArray[np.bool_]]:
     """How many points are left out, by reason, and which are kept."""
     left_out: Counter[str] = Counter()
     keep = np.ones(len(values), dtype=bool)
@@ -174,7 +172,7 @@ def _are_whole(values: NDArray[np.float64]) -> bool:
     return bool((fine == np.round(fine)).all() and (fine >= 0).all())
 
 
-def _sigma(block: Block, values: NDArray[np.float64], unit: str) -> NDArray[np.float64] | None:
+def _sigma(block: Block, values: NDArray[np.float64], unit: str, *, whole: bool) -> NDArray[np.float64] | None:
     """Stated deviations, else the roots of counts, under attenuators those of what the detector saw."""
     factors = 1.0 if block.attenuation is None else block.attenuation
     if block.sigma is not None:
@@ -183,7 +181,7 @@ def _sigma(block: Block, values: NDArray[np.float64], unit: str) -> NDArray[np.f
             filled = np.where(fine, block.sigma, block.sigma[fine].max())  # a deviation of 0 would claim certainty
             return np.asarray(filled * factors, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        if unit == "counts" and _are_whole(values):
+        if unit == "counts" and whole:
             return np.asarray(np.sqrt(np.maximum(values, 1)) * factors, dtype=np.float64)
         if unit == "cps" and block.seconds_per_step:
             seconds = block.seconds_per_step

@@ -103,7 +103,9 @@ def _refuse_skipped_data(head: list[Row], first: Row, dialect: Dialect) -> None:
     width = len(dialect.split(first[1]))
     for index, (_, line) in enumerate(head):
         cells = dialect.split(line)
-        if not (looks_numeric(line) and len(cells) == width > 1 and all(dialect.number(cell) is not None for cell in cells)):
+        if not (
+            looks_numeric(line) and len(cells) == width > 1 and all(dialect.number(cell) is not None for cell in cells)
+        ):
             continue
         bad = next(((at, row) for at, row in head[index + 1 :] if row.strip() and not _is_comment(row)), None)
         if bad is not None and not looks_numeric(bad[1]):
@@ -120,7 +122,7 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
         rows = rows[1:]
     table = np.empty((len(rows), width))
     for index, (place, line) in enumerate(rows):
-        cells = dialect.split(line)
+        cells = dialect.cells(line, width)
         if len(cells) != width:
             msg = f"line {place} has {len(cells)} columns, and the others have {width}: {line.strip()[:60]!r}"
             raise ScanError(msg)
@@ -190,7 +192,8 @@ def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
     """The cells of a line of names; None if it is none."""
     plain = re.sub(r"^\s*(?:[#!%'*&$>;@]|//|-->)+\s*(?:-->)?", "", line).strip()
     splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
-    splits += [re.split(r"\s{2,}", plain), plain.split()]
+    with_units = re.sub(r"\s+([(\[][^)\]]*[)\]])", lambda match: re.sub(r"\s", "", match[1]), plain)
+    splits += [re.split(r"\s{2,}", plain), with_units.split()]
     named = [cells for cells in splits if all(_is_name(cell) for cell in cells)]
     for cells in named:
         if len(cells) == width:
@@ -208,13 +211,19 @@ def _is_name(cell: str) -> bool:
 
 
 def _is_unit(cell: str) -> bool:
-    return bool(re.fullmatch(r"[(\[]?(?:deg\w*|°|counts?|cps|a\.?u\.?|Å\S*|A\S*|nm\S*|1/\S+|s|sec\w*)[)\]]?", cell.strip()))
+    return bool(
+        re.fullmatch(r"[(\[]?(?:deg\w*|°|counts?|cps|a\.?u\.?|Å\S*|A\S*|nm\S*|1/\S+|s|sec\w*)[)\]]?", cell.strip())
+    )
 
 
 def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | None:
     """Counting time of a point, where a column of one value is named so."""
     for column, name in enumerate(names):
-        if column != columns.intensity and re.search(r"time|second", name, re.IGNORECASE) and np.ptp(table[:, column]) == 0:
+        if (
+            column != columns.intensity
+            and re.search(r"time|second", name, re.IGNORECASE)
+            and np.ptp(table[:, column]) == 0
+        ):
             return float(table[0, column]) or None
     return None
 

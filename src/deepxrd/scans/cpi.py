@@ -25,9 +25,7 @@ def read_cpi(text: str) -> list[Block]:
         msg = "it lacks a start, an end, a step or the line SCANDATA: the file is damaged"
         raise ScanError(msg)
     values = [
-        value
-        for place, row in enumerate(rows[marker + 1 :], marker + 2)
-        for value in numbers(row.split(), line=place)
+        value for place, row in enumerate(rows[marker + 1 :], marker + 2) for value in numbers(row.split(), line=place)
     ]
     said = (end - start) / step + 1
     if abs(said - len(values)) > _OFF_BY:

@@ -51,6 +51,13 @@ class Dialect:
             cells.pop()
         return cells
 
+    def cells(self, line: str, width: int) -> list[str]:
+        """The cells of a line; missing ones at its end are empty where their separators are there."""
+        cells = self.split(line)
+        if self.separator and len(cells) < width <= line.count(self.separator) + 1:
+            cells += [""] * (width - len(cells))
+        return cells
+
     def number(self, cell: str) -> float | None:
         """The number in a cell, NaN where it says that it is missing; None if it is no number."""
         if cell.lower() in _MISSING:
@@ -124,15 +131,25 @@ def _thousands_or_decimals(
     with_point: list[tuple[int, int, str]],
 ) -> Dialect:
     """What commas before three digits are: with points elsewhere, thousands; else decimals, if a whole column has them."""
-    if with_point:
+    everywhere = _in_all_cells(",", cells, with_comma)
+    if with_point and everywhere and all(_POINT_THOUSANDS.fullmatch(cell) for _, _, cell in with_point):
+        if not _in_all_cells(".", cells, with_point):
+            return Dialect(separator, comma_is_decimal=True, thousands=True)
+    elif with_point:
         return Dialect(separator, thousands=True)
-    columns = {column for _, column, _ in with_comma}
-    whole = all("," in cell for _, column, cell in cells if column in columns and cell)
-    if whole:
+    elif everywhere:
         return Dialect(separator, comma_is_decimal=True)
     place, _, cell = with_comma[0]
-    msg = f"line {place} has {cell!r}, which may be thousands or decimals: write numbers without marks between thousands"
+    msg = (
+        f"line {place} has {cell!r}, which may be thousands or decimals: write numbers without marks between thousands"
+    )
     raise ScanError(msg)
+
+
+def _in_all_cells(mark: str, cells: list[tuple[int, int, str]], marked: list[tuple[int, int, str]]) -> bool:
+    """Whether columns that have a mark in some cells have it in all, as a decimal mark but no other would be."""
+    columns = {column for _, column, _ in marked}
+    return all(mark in cell for _, column, cell in cells if column in columns and cell)
 
 
 def _refuse_doubled_commas(separator: str, cells: list[tuple[int, int, str]]) -> None:

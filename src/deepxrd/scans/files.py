@@ -52,15 +52,15 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes) -> str:
-    """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else Latin-1.
+def decode(data: bytes, *, otherwise: str = "latin-1") -> str:
+    """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else as given.
 
     Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most.
     """
-    return _decoded(data).replace("\ufeff", "").replace("\xa0", " ")
+    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ")
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, otherwise: str) -> str:
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
             return data[len(bom) :].decode(encoding, errors="replace")
@@ -70,7 +70,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return data.decode(otherwise, errors="replace")
 
 
 def lines_of(text: str) -> list[str]:

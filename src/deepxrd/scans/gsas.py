@@ -108,7 +108,9 @@ def _listed(
     for factor, unit in ((1 / _CENTI, "hundredths of a degree"), (1.0, "degrees")):
         if abs(factor * angles[0] - from_header[0]) <= abs(step_deg):
             return factor * angles, [Fact("angles", f"of the records, in {unit}", "")]
-    msg = f"its records begin at {angles[0]:g} and its BANK line at {100 * from_header[0]:g}: which is right is not known"
+    msg = (
+        f"its records begin at {angles[0]:g} and its BANK line at {100 * from_header[0]:g}: which is right is not known"
+    )
     raise ScanError(msg)
 
 

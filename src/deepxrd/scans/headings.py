@@ -30,11 +30,15 @@ _TWO_THETA = re.compile(
 _THETA = re.compile(r"^(?:theta|th|θ|omega)(?:$|[\s_(\[,/])")
 _Q = re.compile(r"^(?:q|\|q\||scattering vector|momentum transfer|wave ?vector)(?:$|[\s_(\[,/*^=-])")
 _D = re.compile(r"^d(?:$|[\s_(\[,/])|^d[\s_-]?(?:spacings?|values?|hkl)|^lattice spacing")
-_NO_PATTERN = re.compile(r"\btof\b|time[- ]of[- ]flight|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm")
-_RADIANS = re.compile(r"\brad(?:ians?)?\b")
+_NO_PATTERN = re.compile(
+    r"\btof\b|time[- ]of[- ]flight|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm"
+)
+_RADIANS = re.compile(r"(?<![a-z])rad(?:ians?)?(?![a-z])")
 _NANOMETRES = re.compile(r"nm")
 _NOT_MEASURED = re.compile(r"calc|bkg|backg|bgr|diff(?!rac)|fit|model|weight|residual|smooth|norm?alised? fit|simul")
-_UNCERTAINTY = re.compile(r"^(?:esd|e\.s\.d|sigma?|σ|s\.?d\.?|std|stdev|err(?:or)?|unc\w*|su|dev\w*|d?i?_?err\w*)\b|[_\s]?(?:sigma|esd|err(?:or)?|uncertainty|std)\b")
+_UNCERTAINTY = re.compile(
+    r"^(?:esd|e\.s\.d|sigma?|σ|s\.?d\.?|std|stdev|err(?:or)?|unc\w*|su|dev\w*|d?i?_?err\w*)\b|[_\s]?(?:sigma|esd|err(?:or)?|uncertainty|std)\b"
+)
 _PEAK = re.compile(r"^[hkl]$|^hkl$|^\(?h\s*k\s*l\)?$|mult|fwhm|^peak\s*no|^int\.?\s*breadth|^height")
 _INTENSITIES = (
     re.compile(r"counts?(?!\w*\s*(?:time|/))|^cts"),
@@ -46,9 +50,13 @@ _INTENSITIES = (
 )
 _NUMBER = r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)"
 _LENGTH = r"(å|a\b|ang\w*|ångstr\w*|nm|pm|m\b|kev|ev\b)?"
+_NO_NUMBER = r"(?![\d.])(?!,\d+(?![.\d]))"
+"""After the digit of a key: so that in ``wavelength 1.54`` or ``1,54`` the digit belongs to the number."""
 _KEYS = {
-    "ka1": r"k[\s_-]*(?:alpha|a|α)[\s_-]*1|lambda[\s_-]*1|λ[\s_-]*1|wl[\s_-]*1|wave\s*length[\s_-]*1|alpha[\s_-]*1",
-    "ka2": r"k[\s_-]*(?:alpha|a|α)[\s_-]*2|lambda[\s_-]*2|λ[\s_-]*2|wl[\s_-]*2|wave\s*length[\s_-]*2|alpha[\s_-]*2",
+    "ka1": r"(?:k[\s_-]*(?:alpha|a|α)[\s_-]*1|lambda[\s_-]*1|λ[\s_-]*1|wl[\s_-]*1|wave\s*length[\s_-]*1|alpha[\s_-]*1)"
+    + _NO_NUMBER,
+    "ka2": r"(?:k[\s_-]*(?:alpha|a|α)[\s_-]*2|lambda[\s_-]*2|λ[\s_-]*2|wl[\s_-]*2|wave\s*length[\s_-]*2|alpha[\s_-]*2)"
+    + _NO_NUMBER,
     "any": r"wave[\s_-]*length|lambda|λ|\bwl\b|wavelen",
 }
 _STATED = {
@@ -56,9 +64,11 @@ _STATED = {
                     rf"(?:\(?\[?\s*(å|a|ang\w*|ångstr\w*|nm|pm|m|kev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*{_LENGTH}")
     for key, words in _KEYS.items()
 }  # fmt: skip
-_RATIO = re.compile(rf"(?:k-?a(?:lpha)?2\s*/\s*k-?a(?:lpha)?1|ratio|wl_?ratio|alpha_?ratio)[^0-9]*{_NUMBER}")
+_RATIO = re.compile(rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|ratio)[^0-9]*{_NUMBER}")
 _SYMBOL = "|".join(anode.lower() for anode in ANODES)
-_ANODE = re.compile(rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name)?[^a-z\n]*\b({_SYMBOL})\b")
+_ANODE = re.compile(
+    rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name)?[^a-z\n]*\b({_SYMBOL})\b"
+)
 _LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+2|12|1|2)?")
 
 

@@ -27,7 +27,9 @@ _DIFFERENCE = {letter: str(digit) for digit, letter in enumerate("%JKLMNOPQR")} 
 _REPEAT = {letter: str(digit) for digit, letter in enumerate("STUVWXYZs", 1)}
 _DIGITS = r"(?:\d+\.?\d*|\.\d+)"
 _PACKED = re.compile(rf"([%@A-Za-s+-]?)((?:{_DIGITS}(?:[Ee][+-]\d+)?)?)")
-_PLAIN = re.compile(rf"([+-]?)({_DIGITS}(?:[Ee][+-]?\d+)?)")  # here an E without a sign is an exponent, and no squeezed 5
+_PLAIN = re.compile(
+    rf"([+-]?)({_DIGITS}(?:[Ee][+-]?\d+)?)"
+)  # here an E without a sign is an exponent, and no squeezed 5
 _TABLES = ("XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS")
 _NOT_DIFFRACTION = re.compile(r"INFRARED|RAMAN|NMR|MASS|UV|NIR|CHROMATO|FLUORES", re.IGNORECASE)
 _NEARLY = 1e-6

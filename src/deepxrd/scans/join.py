@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepxrd.scans.clean import Stretch, gaps
 from deepxrd.scans.scan import Fact, Scan, ScanRange
@@ -15,6 +16,7 @@ _SAME_GRID = 0.1  # of a step
 _MOST_OVERLAP = 0.5  # of the shorter of two ranges
 _ALIKE = 3.0  # reduced chi-square of two repeats
 _DRIFT = 0.05  # of the counts, that repeats of one sample may differ by beyond their noise
+_SEAM = 1.5  # steps
 _ENOUGH = 10  # points of an overlap, to bring two ranges to one level
 
 
@@ -119,9 +121,7 @@ def _without_overlaps(parts: list[Stretch]) -> list[Stretch]:
         better = _precision(other) > _precision(one) or len(one.counts) < len(other.counts) == 0
         worse = one if better else other
         before = len(worse.counts)
-        keep = (
-            one.two_theta_deg < other.two_theta_deg[0] if better else other.two_theta_deg > one.two_theta_deg[-1]
-        )
+        keep = one.two_theta_deg < other.two_theta_deg[0] if better else other.two_theta_deg > one.two_theta_deg[-1]
         if keep.sum() < 2:  # noqa: PLR2004 - nothing of a range would be left
             continue
         worse.taken(keep)
@@ -161,9 +161,7 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
         other.facts.append(Fact("level", f"counts from {at:g}° on multiplied by {factor:.4g}", why))
 
 
-def _scan(
-    parts: list[Stretch], *, name: str, radiation: Wavelengths | None, given: str, format_name: str
-) -> Scan:
+def _scan(parts: list[Stretch], *, name: str, radiation: Wavelengths | None, given: str, format_name: str) -> Scan:
     """Stretches in order of angle as one scan."""
     two_theta = np.concatenate([part.two_theta_deg for part in parts])
     ranges: list[ScanRange] = []
@@ -174,6 +172,7 @@ def _scan(
             angles = part.two_theta_deg[first:last]
             step = float(np.ptp(angles)) / max(len(angles) - 1, 1)
             ranges.append(ScanRange(begin + first, begin + last, step, part.block.seconds_per_step))
+            _merge_last(ranges, two_theta)
         begin += len(part.counts)
     block = parts[0].block
     wavelengths = radiation or block.wavelengths
@@ -202,6 +201,18 @@ def _scan(
         left_out=dict(sum((part.left_out for part in parts), Counter())),
         metadata={**block.metadata, **({"title": block.title} if block.title else {})},
     )
+
+
+def _merge_last(ranges: list[ScanRange], two_theta_deg: NDArray[np.float64]) -> None:
+    """Make one of the last two ranges where nothing but a seam lies between them."""
+    if len(ranges) < 2:  # noqa: PLR2004 - two
+        return
+    one, other = ranges[-2:]
+    between = two_theta_deg[other.start] - two_theta_deg[one.stop - 1]
+    alike = abs(one.step_deg - other.step_deg) < _SAME_GRID * one.step_deg
+    if alike and between < _SEAM * one.step_deg and one.seconds_per_step == other.seconds_per_step:
+        step = float(two_theta_deg[other.stop - 1] - two_theta_deg[one.start]) / (other.stop - one.start - 1)
+        ranges[-2:] = [ScanRange(one.start, other.stop, step, one.seconds_per_step)]
 
 
 def _with_fact(scan: Scan, fact: Fact) -> Scan:

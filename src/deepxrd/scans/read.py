@@ -25,7 +25,7 @@ from deepxrd.scans.join import joined
 from deepxrd.scans.philips import read_rd, read_udf
 from deepxrd.scans.rigaku import is_rasx, read_ras, read_rasx, read_rigaku_text
 from deepxrd.scans.scan import Scan
-from deepxrd.scans.start_step_stop import find_header, read_start_step_stop
+from deepxrd.scans.start_step_stop import find_header, is_mdi, read_mdi, read_start_step_stop
 from deepxrd.scans.uxd import is_uxd, read_uxd
 from deepxrd.scans.xrdml import read_xrdml
 from deepxrd.xrd import parse_radiation
@@ -142,7 +142,11 @@ def _zip_format(archive: Archive) -> tuple[str, Callable[[], list[Block]]]:
     if is_rasx(archive):
         return "Rigaku RASX", lambda: read_rasx(archive)
     inside = ", ".join(archive.names[:3])
-    what = "an Excel or other Office file: save it as .csv" if "[Content_Types].xml" in archive.names else f"a zip of {inside}"
+    what = (
+        "an Excel or other Office file: save it as .csv"
+        if "[Content_Types].xml" in archive.names
+        else f"a zip of {inside}"
+    )
     msg = f"it is {what}"
     raise ScanError(msg)
 
@@ -153,7 +157,7 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
     if begins.startswith("<"):
         return "PANalytical XRDML" if "<xrdMeasurements" in text[:20_000] else "XML", lambda: read_xrdml(data)
     if begins.startswith("*RAS_"):
-        return "Rigaku RAS", lambda: read_ras(text)
+        return "Rigaku RAS", lambda: read_ras(decode(data, otherwise="cp932"))
     if begins.startswith("*TYPE"):
         return "Rigaku text", lambda: read_rigaku_text(text)
     if begins.startswith("##"):
@@ -169,6 +173,8 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
         return "Bruker UXD", lambda: read_uxd(text)
     if is_gsas(text):
         return "GSAS", lambda: read_gsas(text)
+    if is_mdi(text):
+        return "Jade MDI", lambda: read_mdi(text)
     if find_header(text) is not None:
         return "start, step, stop and counts (FullProf, DBWS)", lambda: read_start_step_stop(text)
     return "text in columns", lambda: read_columns(text)

@@ -28,14 +28,20 @@ def in_words(scan: Scan) -> str:
     facts = list(scan.facts)
     axis = next((fact for fact in facts if fact.what == "axis"), None)
     lines.append(("axis", str(axis)))
-    lines += [("range" if place == 0 else "", _range(scan, part)) for place, part in enumerate(scan.ranges[:_RANGES_SHOWN])]
+    lines += [
+        ("range" if place == 0 else "", _range(scan, part)) for place, part in enumerate(scan.ranges[:_RANGES_SHOWN])
+    ]
     if len(scan.ranges) > _RANGES_SHOWN:
         lines.append(("", f"and {len(scan.ranges) - _RANGES_SHOWN} more ranges"))
     lines += [("points", points), ("intensity", f"{_UNITS[scan.unit]}, {highest}")]
     if scan.wavelengths is None:
         lines.append(("wavelength", "not stated in the file: give it by --radiation, such as --radiation CuKa"))
     lines += [(fact.what, str(fact)) for fact in facts if fact is not axis]
-    deviations = "none known" if scan.uncertainty is None else f"from {scan.uncertainty.min():.4g} to {scan.uncertainty.max():.4g}"
+    deviations = (
+        "none known"
+        if scan.uncertainty is None
+        else f"from {scan.uncertainty.min():.4g} to {scan.uncertainty.max():.4g}"
+    )
     lines.append(("deviation", deviations))
     left_out = ", ".join(f"{n} {reason}" for reason, n in scan.left_out.items())
     lines.append(("left out", left_out or "no point"))
@@ -117,4 +123,6 @@ def _range(scan: Scan, part: ScanRange) -> str:
     steps = np.diff(scan.two_theta_deg[part.start : part.stop])
     even = not len(steps) or np.ptp(steps) < 0.05 * part.step_deg  # noqa: PLR2004 - rounding aside
     about = "" if even else "about "
-    return f"{first:.6g} to {last:.6g}°, {part.stop - part.start} points in steps of {about}{part.step_deg:.5g}°{seconds}"
+    return (
+        f"{first:.6g} to {last:.6g}°, {part.stop - part.start} points in steps of {about}{part.step_deg:.5g}°{seconds}"
+    )

@@ -51,7 +51,9 @@ def read_ras(text: str) -> list[Block]:
             rows.append(_row(word.split(), place))
     if rows:
         _close(rows, header, first, blocks, others)
-        blocks[-1].facts.append(Fact("end", "the mark of the data's end is missing: it may be cut short", "*RAS_INT_END"))
+        blocks[-1].facts.append(
+            Fact("end", "the mark of the data's end is missing: it may be cut short", "*RAS_INT_END")
+        )
     if not blocks:
         raise ScanError(_NO_AXIS + (", ".join(sorted(set(others))) or "nothing"))
     return blocks

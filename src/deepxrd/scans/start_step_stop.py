@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, number, numbers, steps
+from deepxrd.scans.block import Block, number, numbers, stated, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import wavelengths_in
 from deepxrd.scans.scan import Fact
@@ -37,6 +37,8 @@ def find_header(text: str) -> tuple[int, float, float, int] | None:
         n, found = round(points), sum(map(len, words))
         after = next((row for row in words if row), [])
         if number(after[0] if after else "") is None:
+            continue
+        if len(after) == 2 and found == 2 * n:  # noqa: PLR2004 - angles and counts under a line on their range
             continue
         if found in {n, 2 * n}:
             return place, start, step, n
@@ -69,7 +71,8 @@ def read_start_step_stop(text: str) -> list[Block]:
     ]
     wave, where = wavelengths_in(lines[: place + 1])
     twice = len(values) == 2 * n
-    title = " ".join(lines[place].split()[3:]) or (lines[0].strip() if place else "")
+    by_columns = len(lines[place].split()) > 3 and number(lines[place].split()[2]) is None  # noqa: PLR2004 - DBWS
+    title = lines[place][24:].strip() if by_columns else " ".join(lines[place].split()[3:])
     return [
         Block(
             axis=steps(start, step, n),
@@ -78,10 +81,48 @@ def read_start_step_stop(text: str) -> list[Block]:
             sigma=np.array(values[n:]) if twice else None,
             wavelengths=wave,
             wavelengths_source=where,
-            title=title,
+            title=title or (lines[0].strip() if place else ""),
             facts=[Fact("uncertainty", "the second half of the numbers", "")] if twice else [],
         )
     ]
+
+
+def read_mdi(text: str) -> list[Block]:
+    """The scan of a Jade ``.mdi``: a title; start, step, seconds, anode, wavelength, stop and number; counts.
+
+    Raises:
+        ScanError: a line is damaged, or another number of counts follows.
+    """
+    lines = lines_of(text)
+    start, step, seconds, anode, length, _, said = lines[1].split()[:7]
+    values = [
+        value for row, line in enumerate(lines[2:], 3) for value in numbers(line.replace(",", " ").split(), line=row)
+    ]
+    first, width, n = number(start), number(step), number(said)
+    if first is None or width is None or n != len(values):
+        msg = f"line 2 says {said} points, and {len(values)} numbers follow: it is cut short, or damaged"
+        raise ScanError(msg)
+    wave = stated(number(length), anode=anode)
+    return [
+        Block(
+            axis=steps(first, width, len(values)),
+            values=np.array(values),
+            axis_source="start and step of line 2",
+            seconds_per_step=number(seconds) or None,
+            wavelengths=wave,
+            wavelengths_source="line 2" if wave else "",
+            title=lines[0].strip(),
+        )
+    ]
+
+
+def is_mdi(text: str) -> bool:
+    """Whether the second line is that of a Jade ``.mdi``."""
+    words = [line.split() for line in lines_of(text[:2000])[1:2]]
+    if not words or len(words[0]) < 7:  # noqa: PLR2004 - as described above
+        return False
+    kinds = [number(word) is not None for word in words[0][:7]]
+    return kinds == [True, True, True, False, True, True, True] and words[0][3].isalpha()
 
 
 def _three(line: str) -> tuple[float, float, float] | None:

@@ -118,7 +118,9 @@ def parse_radiation(text: str) -> Wavelengths:
     number = _WAVELENGTH.fullmatch(plain)
     if not number:
         known = ", ".join(WAVELENGTHS_ANGSTROM)
-        msg = f"unknown radiation {text!r}: name one of {known}, or a wavelength such as 1.5406, 0.165A, 0.0165nm, 75keV"
+        msg = (
+            f"unknown radiation {text!r}: name one of {known}, or a wavelength such as 1.5406, 0.165A, 0.0165nm, 75keV"
+        )
         raise ConfigError(msg)
     value = float(number[1].replace(",", "."))
     if number[2]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET  # noqa: S405 - for its type only
+import xml.etree.ElementTree as ET
 
 import numpy as np
 
@@ -110,23 +110,8 @@ def _columns(route: ET.Element, width: int, name: str) -> tuple[dict[str, int], 
     """
     found: dict[str, int] = {}
     for view in route.iter("RawDataView"):
-        start, length = int(view.get("Start", "0")), int(view.get("Length", "1"))
-        kind, logic = view.get(_KIND, ""), view.get("LogicName", "")
-        if kind.endswith("FixedRawDataView") and logic in {"MeasuredTime", "AbsorptionFactor"}:
-            found["time" if logic == "MeasuredTime" else "absorber"] = start
-        elif kind.endswith("VaryingRawDataView"):
-            for place, definition in enumerate(view.iter("FieldDefinitions")):
-                names = {definition.get(key, "").lower() for key in ("FieldName", "AxisId", "TwoTheta")}
-                if names & _TWO_THETA or definition.get("TwoTheta"):
-                    found.setdefault("two_theta", start + place)
-        elif kind.endswith("RecordedRawDataView"):
-            recording = view.find("Recording")
-            what = (recording.get("LogicName", "") if recording is not None else "").lower()
-            if length > 1:
-                msg = f"{name} holds whole frames of a detector, {length} channels each, and no pattern"
-                raise ScanError(msg)
-            if "temp" not in what and "hum" not in what:
-                found.setdefault("counts", start)
+        for key, place in _of_view(view, name):
+            found.setdefault(key, place)
     source = "DataViews"
     if not found:
         found, source = _by_axes(route, width), "the order of its axes, the last column being counts"
@@ -136,6 +121,29 @@ def _columns(route: ET.Element, width: int, name: str) -> tuple[dict[str, int], 
         msg = f"{name} has no column of {' and of '.join(missing).replace('two_theta', '2θ')}; it is a scan of {axes}"
         raise ScanError(msg)
     return {key: place for key, place in found.items() if 0 <= place < width}, source
+
+
+def _of_view(view: ET.Element, name: str) -> list[tuple[str, int]]:
+    """The columns of a view that are of use, with what they are."""
+    start, length = int(view.get("Start", "0")), int(view.get("Length", "1"))
+    kind, logic = view.get(_KIND, ""), view.get("LogicName", "")
+    if kind.endswith("FixedRawDataView"):
+        return [({"MeasuredTime": "time", "AbsorptionFactor": "absorber"}.get(logic, ""), start)]
+    if kind.endswith("VaryingRawDataView"):
+        return [
+            ("two_theta", start + place)
+            for place, field in enumerate(view.iter("FieldDefinitions"))
+            if {field.get("FieldName", "").lower(), field.get("AxisId", "").lower()} & _TWO_THETA
+            or field.get("TwoTheta")
+        ]
+    if not kind.endswith("RecordedRawDataView"):
+        return []
+    if length > 1:
+        msg = f"{name} holds whole frames of a detector, {length} channels each, and no pattern"
+        raise ScanError(msg)
+    recording = view.find("Recording")
+    what = (recording.get("LogicName", "") if recording is not None else "").lower()
+    return [] if "temp" in what or "hum" in what else [("counts", start)]
 
 
 def _by_axes(route: ET.Element, width: int) -> dict[str, int]:

@@ -23,7 +23,8 @@ def read_version_1(data: bytes) -> list[Block]:
     Raises:
         ScanError: the file is damaged.
     """
-    fields, place, blocks = Fields(data), 0, []
+    fields, place = Fields(data), 0
+    blocks: list[Block] = []
     while len(blocks) < MAX_BLOCKS:
         if data[place : place + 4] != b"RAW ":
             place -= 4  # the ranges after the first lack the mark in old files
@@ -54,7 +55,8 @@ def read_version_2(data: bytes) -> list[Block]:
     Raises:
         ScanError: the file is damaged.
     """
-    fields, place, blocks = Fields(data), _FILE_HEADER_2, []
+    fields, place = Fields(data), _FILE_HEADER_2
+    blocks: list[Block] = []
     anode = fields.text(188, 2)
     lines = stated(fields.f32(190), fields.f32(194), fields.f32(198), anode=anode)
     for _ in range(fields.u16(4)):
@@ -85,7 +87,8 @@ def read_version_3(data: bytes) -> list[Block]:
     Raises:
         ScanError: the file is damaged.
     """
-    fields, place, blocks = Fields(data), _FILE_HEADER_3, []
+    fields, place = Fields(data), _FILE_HEADER_3
+    blocks: list[Block] = []
     anode = fields.text(608, 4)
     unit = 10.0 if fields.text(656, 4).lower() == "nm" else 1.0
     lines = stated(unit * fields.f64(624), unit * fields.f64(632), fields.f64(648), anode=anode)

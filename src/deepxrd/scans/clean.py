@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,7 +201,7 @@ def _parts(whole: Stretch, lines: NDArray[np.int64] | None) -> list[Stretch]:
     if len(turns) > max(1, _MOST_TURNS * len(steps)) or lengths.min() < _FEWEST_IN_SEGMENT:
         return [_sorted(whole, lines)]
     parts = []
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts.tolist()):
         sigma = None if whole.sigma is None else whole.sigma[first:last]
         parts.append(
             Stretch(
@@ -242,7 +243,7 @@ def _added_up(peaks: Stretch) -> Stretch:
     if len(angles) < len(peaks.counts):
         n = len(peaks.counts) - len(angles)
         peaks.facts.append(Fact("peaks", f"{n} at the angle of another added to it", "reflections that coincide"))
-        peaks.counts, peaks.sigma = np.bincount(home, peaks.counts), None
+        peaks.counts, peaks.sigma = np.bincount(home, peaks.counts).astype(np.float64), None
         peaks.two_theta_deg = angles
     elif (np.diff(peaks.two_theta_deg) < 0).any():
         peaks.taken(np.argsort(peaks.two_theta_deg))

@@ -47,10 +47,7 @@ def read_columns(text: str) -> list[Block]:
     head, parts = _parts(lines)
     dialect = find_dialect([row for part in parts for row in part.rows][:_SAMPLE])
     _refuse_skipped_data(head, parts[0].rows[0], dialect)
-    blocks = []
-    for part in parts[:MAX_BLOCKS]:
-        blocks.append(_block(head + part.head, part.rows, dialect))
-    return blocks
+    return [_block(head + part.head, part.rows, dialect) for part in parts[:MAX_BLOCKS]]
 
 
 def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:

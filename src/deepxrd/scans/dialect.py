@@ -130,7 +130,11 @@ def _thousands_or_decimals(
     with_comma: list[tuple[int, int, str]],
     with_point: list[tuple[int, int, str]],
 ) -> Dialect:
-    """What commas before three digits are: with points elsewhere, thousands; else decimals, if a whole column has them."""
+    """What commas before three digits are: thousands where points are decimal, decimals where a whole column has them.
+
+    Raises:
+        ScanError: both are possible.
+    """
     everywhere = _in_all_cells(",", cells, with_comma)
     if with_point and everywhere and all(_POINT_THOUSANDS.fullmatch(cell) for _, _, cell in with_point):
         if not _in_all_cells(".", cells, with_point):
@@ -140,9 +144,7 @@ def _thousands_or_decimals(
     elif everywhere:
         return Dialect(separator, comma_is_decimal=True)
     place, _, cell = with_comma[0]
-    msg = (
-        f"line {place} has {cell!r}, which may be thousands or decimals: write numbers without marks between thousands"
-    )
+    msg = f"line {place} has {cell!r}, thousands or decimals: write thousands without marks"
     raise ScanError(msg)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import stat
-import xml.etree.ElementTree as ET  # noqa: S405 - parsed only after declarations of types and entities are refused
+import xml.etree.ElementTree as ET
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -79,7 +79,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def parse_xml(data: bytes) -> ET.Element:
-    """The root of an XML document; one that declares a type or entities is refused, so nothing can expand or be fetched.
+    """The root of an XML document; declared types and entities are refused, so nothing can expand or be fetched.
 
     Raises:
         ScanError: it declares a type, or is damaged.

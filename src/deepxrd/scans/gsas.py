@@ -87,7 +87,7 @@ def _read_bank(bank: Record, records: list[Record]) -> Block:
         msg = f"line {place} says {n} points, and {len(values)} follow: it is cut short, or damaged"
         raise ScanError(msg)
     source = f"BANK line {place}, hundredths of a degree"
-    facts = []
+    facts: list[Fact] = []
     axis = steps(start / _CENTI, step / _CENTI, n)
     if angles is not None:
         axis, facts = _listed(axis, angles, step / _CENTI)
@@ -148,7 +148,8 @@ def _fxye(records: list[Record], n: int) -> _Read:
 
 def _alt(records: list[Record], n: int) -> _Read:
     """Four points of a record, F8.0, F7.4 and F5.4: the angle is the header's, which needs no unit."""
-    values, sigma = [], []
+    values: list[float] = []
+    sigma: list[float] = []
     for place, line in records:
         for first in range(0, _RECORD, 20):
             if len(values) < n and line[first : first + 20].strip():

@@ -164,7 +164,7 @@ def _unpacked(words: list[tuple[str, float]], place: int, before: float | None) 
     values: list[float] = []
     last_form, last = "plain", 0.0
     for form, value in words[1:]:
-        if form != "plain" and form != "squeezed" and not values:
+        if form in {"difference", "repeat"} and not values:
             msg = f"line {place} has a difference or a repeat before any ordinate"
             raise ScanError(msg)
         if form == "repeat":

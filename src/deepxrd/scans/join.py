@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +35,7 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
     by_angle = sorted(averaged, key=lambda part: float(part.two_theta_deg[0]))
     if not apart_because and len(by_angle) > 1:
         apart_because = _why_not_joined(by_angle)
-    if apart_because:
-        groups = [[part] for part in averaged]
-    else:
-        groups = [_without_overlaps(by_angle)]
+    groups = [[part] for part in averaged] if apart_because else [_without_overlaps(by_angle)]
     scans = []
     for place, group in enumerate(groups, 1):
         name = f"scan {place} of {len(groups)}" if len(groups) > 1 else ""
@@ -100,7 +99,7 @@ def _why_not_joined(parts: list[Stretch]) -> str:
     waves = {part.block.wavelengths.mean_angstrom for part in parts if part.block.wavelengths}
     if len(waves) > 1:
         return f"they were measured with {len(waves)} wavelengths"
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         lengths = [float(np.ptp(part.two_theta_deg)) for part in (one, other)]
         common = min(one.two_theta_deg[-1], other.two_theta_deg[-1]) - other.two_theta_deg[0]
         if common > _MOST_OVERLAP * min(lengths):
@@ -113,7 +112,7 @@ def _why_not_joined(parts: list[Stretch]) -> str:
 
 def _without_overlaps(parts: list[Stretch]) -> list[Stretch]:
     """Ranges at one level, where two overlap the points of the better counted one."""
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         _to_one_level(one, other)
         common = float(one.two_theta_deg[-1] - other.two_theta_deg[0])
         if common < -1e-9 * abs(other.two_theta_deg[0]):
@@ -216,6 +215,4 @@ def _merge_last(ranges: list[ScanRange], two_theta_deg: NDArray[np.float64]) -> 
 
 
 def _with_fact(scan: Scan, fact: Fact) -> Scan:
-    from dataclasses import replace
-
     return replace(scan, facts=(*scan.facts, fact))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zipfile
 import zlib
@@ -37,6 +38,19 @@ _BINARY: tuple[tuple[bytes, str, Callable[[bytes], list[Block]]], ...] = (
     (b"RAW ", "Bruker RAW, version 1", read_version_1),
     (b"V3RD", "Philips RD, version 3", read_rd),
     (b"V5RD", "Philips RD, version 5", read_rd),
+)
+_TEXT: tuple[tuple[str, str, Callable[[str], list[Block]]], ...] = (
+    ("*TYPE", "Rigaku text", read_rigaku_text),
+    ("##", "JCAMP-DX", read_jcamp),
+    ("SIETRONICS", "Sietronics CPI", read_cpi),
+    ("SAMPLEIDENT", "Philips UDF", read_udf),
+)
+"""What a text begins with."""
+_TEXT_TOLD_BY_MORE: tuple[tuple[Callable[[str], object], str, Callable[[str], list[Block]]], ...] = (
+    (is_uxd, "Bruker UXD", read_uxd),
+    (is_gsas, "GSAS", read_gsas),
+    (is_mdi, "Jade MDI", read_mdi),
+    (find_header, "start, step, stop and counts (FullProf, DBWS)", read_start_step_stop),
 )
 _NOT_READ: tuple[tuple[bytes, str], ...] = (
     (b"FI\0\0", "a binary Rigaku .raw, whose layout is not public: export it as .ras, .rasx or .asc"),
@@ -120,7 +134,7 @@ def _format(data: bytes) -> tuple[str, Callable[[], list[Block]]]:
     """
     for mark, name, read in _BINARY:
         if data.startswith(mark):
-            return name, lambda: read(data)
+            return name, functools.partial(read, data)
     for mark, what in _NOT_READ:
         if data.startswith(mark):
             msg = f"it is {what}"
@@ -152,29 +166,18 @@ def _zip_format(archive: Archive) -> tuple[str, Callable[[], list[Block]]]:
 
 
 def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]]:
-    first = next((line.strip() for line in lines_of(text[:10_000]) if line.strip()), "")
-    begins = first.upper()
-    if begins.startswith("<"):
+    first = next((line.strip() for line in lines_of(text[:10_000]) if line.strip()), "").upper()
+    if first.startswith("<"):
         return "PANalytical XRDML" if "<xrdMeasurements" in text[:20_000] else "XML", lambda: read_xrdml(data)
-    if begins.startswith("*RAS_"):
+    if first.startswith("*RAS_"):
         return "Rigaku RAS", lambda: read_ras(decode(data, otherwise="cp932"))
-    if begins.startswith("*TYPE"):
-        return "Rigaku text", lambda: read_rigaku_text(text)
-    if begins.startswith("##"):
-        return "JCAMP-DX", lambda: read_jcamp(text)
-    if begins.startswith("SIETRONICS"):
-        return "Sietronics CPI", lambda: read_cpi(text)
-    if begins.startswith("SAMPLEIDENT"):
-        return "Philips UDF", lambda: read_udf(text)
-    if begins.startswith("DATA_"):
+    if first.startswith("DATA_"):
         msg = "it is a CIF: give the pattern itself as columns of text"
         raise ScanError(msg)
-    if is_uxd(text):
-        return "Bruker UXD", lambda: read_uxd(text)
-    if is_gsas(text):
-        return "GSAS", lambda: read_gsas(text)
-    if is_mdi(text):
-        return "Jade MDI", lambda: read_mdi(text)
-    if find_header(text) is not None:
-        return "start, step, stop and counts (FullProf, DBWS)", lambda: read_start_step_stop(text)
+    for begins, name, read in _TEXT:
+        if first.startswith(begins):
+            return name, functools.partial(read, text)
+    for is_it, name, read in _TEXT_TOLD_BY_MORE:
+        if is_it(text):
+            return name, functools.partial(read, text)
     return "text in columns", lambda: read_columns(text)

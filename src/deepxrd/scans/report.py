@@ -107,12 +107,10 @@ def figure(scans: list[Scan], title: str) -> Figure:
 
 def save(drawing: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     from deepxrd.io.files import atomic_path
 
     with atomic_path(path) as temporary:
-        FigureCanvasAgg(drawing).print_png(str(temporary))
+        drawing.savefig(temporary, format="png")
 
 
 def _range(scan: Scan, part: ScanRange) -> str:
@@ -121,7 +119,7 @@ def _range(scan: Scan, part: ScanRange) -> str:
         return f"{first:.6g} to {last:.6g}°"
     seconds = "" if part.seconds_per_step is None else f", {part.seconds_per_step:.4g} s a point"
     steps = np.diff(scan.two_theta_deg[part.start : part.stop])
-    even = not len(steps) or np.ptp(steps) < 0.05 * part.step_deg  # noqa: PLR2004 - rounding aside
+    even = not len(steps) or np.ptp(steps) < 0.05 * part.step_deg
     about = "" if even else "about "
     return (
         f"{first:.6g} to {last:.6g}°, {part.stop - part.start} points in steps of {about}{part.step_deg:.5g}°{seconds}"

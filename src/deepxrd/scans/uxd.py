@@ -31,102 +31,108 @@ def read_uxd(text: str) -> list[Block]:
     Raises:
         ScanError: a line is damaged, or no range is a scan of 2θ.
     """
-    header: dict[str, str] = {}
-    rows: list[list[float]] = []
-    places: list[int] = []
-    blocks: list[Block] = []
-    others: list[str] = []
-    kind: re.Match[str] | None = None
-
-    def close() -> None:
-        if kind is not None and rows:
-            _add(kind, header, rows, places, blocks, others)
-
+    reading = _Reading()
     for place, line in enumerate(lines_of(text), 1):
-        word = line.strip()
-        if word.startswith(("_", ";", "#")):
-            if rows:
-                close()
-                rows, places, kind = [], [], None
-                header.pop("STEPTIME", None)  # of the range that ended: another may be counted longer
-            marker = _MARKER.fullmatch(word)
-            key, sign, value = word[1:].partition("=")
-            if marker:
-                kind = marker
-            elif sign and word[0] == "_":
-                header[key.strip().upper()] = value.strip().strip("'\"")
-        elif word:
-            if kind is None:
+        if line.strip():
+            reading.take(place, line.strip())
+    reading.close()
+    if not reading.blocks:
+        others = f", only of {', '.join(sorted(set(reading.others)))}" if reading.others else ""
+        msg = f"it holds no scan of 2θ{others}"
+        raise ScanError(msg)
+    return reading.blocks[:MAX_BLOCKS]
+
+
+class _Reading:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.others: list[str] = []
+        self._header: dict[str, str] = {}
+        self._marker: re.Match[str] | None = None
+        self._rows: list[list[float]] = []
+        self._places: list[int] = []
+
+    def take(self, place: int, word: str) -> None:
+        """A line: a key, a marker, a comment or numbers."""
+        if not word.startswith(("_", ";", "#")):
+            if self._marker is None:
                 msg = f"line {place} has numbers before a marker such as _2THETACOUNTS says what they are"
                 raise ScanError(msg)
-            rows.append(numbers(word.replace(",", " ").split(), line=place))
-            places.append(place)
-    close()
-    if not blocks:
-        msg = f"it holds no scan of 2θ{', only of ' + ', '.join(sorted(set(others))) if others else ''}"
-        raise ScanError(msg)
-    return blocks[:MAX_BLOCKS]
+            self._rows.append(numbers(word.replace(",", " ").split(), line=place))
+            self._places.append(place)
+            return
+        if self._rows:
+            self.close()
+        marker = _MARKER.fullmatch(word)
+        key, sign, value = word[1:].partition("=")
+        if marker:
+            self._marker = marker
+        elif sign and word[0] == "_":
+            self._header[key.strip().upper()] = value.strip().strip("'\"")
 
+    def close(self) -> None:
+        """End a range; its counting time is not that of the next one, which may be counted longer."""
+        if self._marker is not None and self._rows:
+            column, drive = (self._marker[1] or "").upper(), self._header.get("DRIVE", "").upper().replace(" ", "")
+            if column == "D" or self._marker[2].upper().startswith("I"):
+                self.others.append(self._marker[0])
+            elif not column and drive and drive not in _DRIVES:
+                self.others.append(drive)
+            else:
+                self.blocks.append(self._block(column, self._marker))
+        self._rows, self._places, self._marker = [], [], None
+        self._header.pop("STEPTIME", None)
 
-def _add(
-    kind: re.Match[str],
-    header: dict[str, str],
-    rows: list[list[float]],
-    places: list[int],
-    blocks: list[Block],
-    others: list[str],
-) -> None:
-    marker, column = kind[0], (kind[1] or "").upper()
-    drive = header.get("DRIVE", "").upper().replace(" ", "")
-    if column == "D" or kind[2].upper().startswith("I") or (not column and drive and drive not in _DRIVES):
-        others.append(marker if column else drive)
-        return
-    seconds = number(header.get("STEPTIME"))
-    unit = 10.0 if header.get("WL_UNIT", "A").lower().startswith("n") else 1.0
-    wave = [number(header.get(key)) for key in ("WL1", "WL2")]
-    lines = stated(
-        *(value if value is None else unit * value for value in wave),
-        number(header.get("WLRATIO")),
-        anode=header.get("ANODE", ""),
-    )
-    block = Block(
-        axis=np.empty(0),
-        values=np.empty(0),
-        axis_source=f"marker {marker}",
-        unit="cps" if kind[2].upper() == "CPS" else "counts",
-        seconds_per_step=seconds if seconds and seconds > 0 else None,
-        wavelengths=lines,
-        wavelengths_source=("_WL1" if wave[0] else "_ANODE") if lines else "",
-        title=header.get("SAMPLE", ""),
-        metadata={key.lower(): header[key] for key in ("DATEMEASURED", "ANODE", "DRIVE") if header.get(key)},
-    )
-    if column:
-        bad = next((place for place, row in zip(places, rows, strict=True) if len(row) < 2), None)  # noqa: PLR2004
-        if bad is not None:
-            msg = f"line {bad} has one number after {marker}, where angle and intensity stand"
-            raise ScanError(msg)
-        table = np.array([row[:2] for row in rows])
-        block.axis, block.values = table.T * (np.array([[2.0], [1.0]]) if column == "THETA" else 1.0)
-        block.lines = np.array(places)
-        block.peaks = False
-        if column == "2THETA":
-            _unrounded(block, number(header.get("START")), number(header.get("STEPSIZE")))
-    else:
+    def _block(self, column: str, marker: re.Match[str]) -> Block:
+        header = self._header
+        seconds = number(header.get("STEPTIME"))
+        unit = 10.0 if header.get("WL_UNIT", "A").lower().startswith("n") else 1.0
+        alpha1, alpha2 = (value and unit * value for value in (number(header.get(key)) for key in ("WL1", "WL2")))
+        lines = stated(alpha1, alpha2, number(header.get("WLRATIO")), anode=header.get("ANODE", ""))
+        block = Block(
+            axis=np.empty(0),
+            values=np.empty(0),
+            axis_source=f"marker {marker[0]}",
+            unit="cps" if marker[2].upper() == "CPS" else "counts",
+            seconds_per_step=seconds if seconds and seconds > 0 else None,
+            wavelengths=lines,
+            wavelengths_source=("_WL1" if alpha1 else "_ANODE") if lines else "",
+            peaks=False,
+            title=header.get("SAMPLE", ""),
+            metadata={key.lower(): header[key] for key in ("DATEMEASURED", "ANODE", "DRIVE") if header.get(key)},
+        )
         start, step = number(header.get("START")), number(header.get("STEPSIZE"))
-        if start is None or step is None:
-            msg = f"{marker} without _START and _STEPSIZE: its axis is not known"
+        if column:
+            self._fill(block, twice=column == "THETA")
+            if column == "2THETA":
+                _unrounded(block, start, step)
+        elif start is None or step is None:
+            msg = f"{marker[0]} without _START and _STEPSIZE: its axis is not known"
             raise ScanError(msg)
-        block.values = np.array([value for row in rows for value in row])
-        block.axis = steps(start, step, len(block.values))
-        block.axis_source = "_START and _STEPSIZE"
-    blocks.append(block)
+        else:
+            block.values = np.array([value for row in self._rows for value in row], dtype=np.float64)
+            block.axis = steps(start, step, len(block.values))
+            block.axis_source = "_START and _STEPSIZE"
+        return block
+
+    def _fill(self, block: Block, *, twice: bool) -> None:
+        """Angles and counts of two columns."""
+        bad = next((place for place, row in zip(self._places, self._rows, strict=True) if len(row) < 2), None)  # noqa: PLR2004
+        if bad is not None:
+            msg = f"line {bad} has one number, where angle and intensity stand"
+            raise ScanError(msg)
+        table = np.array([row[:2] for row in self._rows], dtype=np.float64)
+        block.axis, block.values = table[:, 0] * (2.0 if twice else 1.0), table[:, 1]
+        block.lines = np.array(self._places)
 
 
 def _unrounded(block: Block, start: float | None, step: float | None) -> None:
     """Take angles from the header where the listed ones are those, rounded."""
     if start is None or not step or len(block.axis) < 2:  # noqa: PLR2004 - a step
         return
-    even = start + step * np.arange(len(block.axis))
+    even = np.asarray(start + step * np.arange(len(block.axis)), dtype=np.float64)
     if np.abs(even - block.axis).max() <= quantum(block.axis[len(block.axis) // 2 :]):
         block.axis = even
         block.axis_source += ", unrounded by _START and _STEPSIZE"

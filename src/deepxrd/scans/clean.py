@@ -58,6 +58,13 @@ class Stretch:
         """Median distance of points, degrees."""
         return float(np.median(np.diff(self.two_theta_deg))) if len(self.two_theta_deg) > 1 else 0.0
 
+    def cut(self, first: int, last: int) -> Stretch:
+        """Points from one index to another, without what was told or left out."""
+        sigma = None if self.sigma is None else self.sigma[first:last]
+        return Stretch(
+            self.two_theta_deg[first:last], self.counts[first:last], sigma, self.block, self.unit, self.is_peak_list
+        )  # fmt: skip
+
     def taken(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> None:
         """Keep some points only."""
         self.two_theta_deg, self.counts = self.two_theta_deg[chosen], self.counts[chosen]
@@ -200,15 +207,9 @@ def _parts(whole: Stretch, lines: NDArray[np.int64] | None) -> list[Stretch]:
     lengths = np.diff(starts)
     if len(turns) > max(1, _MOST_TURNS * len(steps)) or lengths.min() < _FEWEST_IN_SEGMENT:
         return [_sorted(whole, lines)]
-    parts = []
-    for first, last in pairwise(starts.tolist()):
-        sigma = None if whole.sigma is None else whole.sigma[first:last]
-        parts.append(
-            Stretch(
-                whole.two_theta_deg[first:last], whole.counts[first:last], sigma, whole.block, whole.unit,
-                is_peak_list=False, facts=list(whole.facts),
-            )
-        )  # fmt: skip
+    parts = [whole.cut(first, last) for first, last in pairwise(starts.tolist())]
+    for part in parts:
+        part.facts = list(whole.facts)
     parts[0].left_out = whole.left_out
     return parts
 

@@ -116,10 +116,11 @@ def find_dialect(rows: Sequence[tuple[int, str]]) -> Dialect:
     if all(_COMMA_THOUSANDS.fullmatch(cell) for _, _, cell in with_comma):
         return _thousands_or_decimals(separator, cells, with_comma, with_point)
     if with_point:
-        if all(_POINT_THOUSANDS.fullmatch(cell) for _, _, cell in with_point):
+        thousands = all(_POINT_THOUSANDS.fullmatch(cell) for _, _, cell in with_point)
+        if thousands and _in_all_cells(",", cells, with_comma):
             return Dialect(separator, comma_is_decimal=True, thousands=True)
-        place, _, cell = with_comma[0]
-        msg = f"line {place} has {cell!r}, while line {with_point[0][0]} has {with_point[0][2]!r}: one decimal mark a file"
+        (place, _, cell), (other, _, pointed) = with_comma[0], with_point[0]
+        msg = f"line {place} has {cell!r}, while line {other} has {pointed!r}: one decimal mark a file"
         raise ScanError(msg)
     return Dialect(separator, comma_is_decimal=True)
 
@@ -130,7 +131,7 @@ def _thousands_or_decimals(
     with_comma: list[tuple[int, int, str]],
     with_point: list[tuple[int, int, str]],
 ) -> Dialect:
-    """What commas before three digits are: thousands where points are decimal, decimals where a whole column has them.
+    """What commas before three digits are: thousands beside decimal points, decimals where a whole column has them.
 
     Raises:
         ScanError: both are possible.

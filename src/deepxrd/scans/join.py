@@ -32,7 +32,7 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         format_name: of the file, in words.
     """
     averaged, apart_because = _averaged(list(parts))
-    by_angle = sorted(averaged, key=lambda part: float(part.two_theta_deg[0]))
+    by_angle = sorted(_pieces(averaged), key=lambda part: float(part.two_theta_deg[0]))
     if not apart_because and len(by_angle) > 1:
         apart_because = _why_not_joined(by_angle)
     groups = [[part] for part in averaged] if apart_because else [_without_overlaps(by_angle)]
@@ -42,6 +42,17 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         scan = _scan(group, name=name, radiation=radiation, given=given, format_name=format_name)
         scans.append(scan if not apart_because else _with_fact(scan, Fact("kept apart", apart_because, "")))
     return scans
+
+
+def _pieces(parts: Sequence[Stretch]) -> list[Stretch]:
+    """Stretches cut at their gaps, where ranges of another may lie."""
+    pieces: list[Stretch] = []
+    for part in parts:
+        breaks = [] if part.is_peak_list else gaps(part.two_theta_deg).tolist()
+        cut = [part.cut(first, last) for first, last in pairwise([0, *breaks, len(part.counts)])]
+        cut[0].left_out, cut[0].facts = part.left_out, part.facts
+        pieces += cut
+    return pieces
 
 
 def _averaged(parts: list[Stretch]) -> tuple[list[Stretch], str]:

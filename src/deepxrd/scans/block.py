@@ -146,14 +146,19 @@ def numbers(words: Sequence[str], *, line: int) -> list[float]:
         ScanError: a word is none, naming the line.
     """
     try:
-        return [float(word) for word in words if _is_plain(word)]
+        found = [float(word) for word in words]
     except ValueError:
-        bad = next(word for word in words if number(word) is None and word.lower() not in {"nan", "inf", "-inf"})
+        found = []
+    if len(found) < len(words) or "_" in "".join(words):  # Python would read 1_000
+        bad = next((word for word in words if not _is_number(word)), words[0])
         msg = f"line {line} is no data: {bad[:40]!r} is no number"
-        raise ScanError(msg) from None
+        raise ScanError(msg)
+    return found
 
 
-def _is_plain(word: str) -> bool:
-    if "_" in word:  # Python would read 1_000
-        raise ValueError
-    return True
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return "_" not in word

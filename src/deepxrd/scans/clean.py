@@ -21,6 +21,7 @@ _NEGATIVE_DUMMIES = (-1.0, -2.0, -9999.0, -999.0)
 _MOST_TURNS = 0.05  # of the points; beyond, an axis is unordered
 _IRREGULAR = 0.25  # change from one step to the next, by the step
 _GAP = 2.2  # steps
+_SUSPECT = 1.5  # steps: worth a closer look
 _NEAR = 5  # points on each side whose steps a gap is held against
 _ROUNDING = 2.1  # quanta
 _FEWEST_IN_SEGMENT = 3
@@ -125,7 +126,8 @@ def gaps(two_theta_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     if len(steps) < _FEWEST_IN_SEGMENT:
         return np.zeros(0, dtype=np.int64)
     allowed = _ROUNDING * _coarsest(two_theta_deg)
-    suspects = np.flatnonzero(steps > max(_GAP * float(np.median(steps)) / 3, allowed))
+    beside = np.minimum(np.append(np.inf, steps[:-1]), np.append(steps[1:], np.inf))
+    suspects = np.flatnonzero((steps > _SUSPECT * np.minimum(beside, np.median(steps))) & (steps > allowed))
     found = []
     for place in suspects:
         sides = [steps[max(0, place - _NEAR) : place], steps[place + 1 : place + 1 + _NEAR]]

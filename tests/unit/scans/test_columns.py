@@ -13,7 +13,9 @@ from deepxrd.scans import Scan
 Read = Callable[..., Scan]
 N = 300
 ANGLES = [f"{10 + 0.025 * i:.3f}" for i in range(N)]
-COUNTS = [int(c) for c in np.random.default_rng(1).poisson(150 + 15_000 * np.exp(-0.5 * ((np.arange(N) - 90) / 4) ** 2))]
+COUNTS = [
+    int(c) for c in np.random.default_rng(1).poisson(150 + 15_000 * np.exp(-0.5 * ((np.arange(N) - 90) / 4) ** 2))
+]
 THETA = np.radians(np.array(ANGLES, dtype=float) / 2)
 MEAN = 1.54184
 
@@ -139,13 +141,15 @@ def test_what_is_not_plain_is_refused_with_its_line_or_reason(name: str, read: R
         ("Wellenlänge lambda = 1,5406\n", 1.5406, None),
         ("# Mo Kα radiation\n", 0.7093, 0.71359),
         ("# CuKa1\n", 1.54056, None),
-        ("'Id: \"s\" Operator: \"x\" Anode: \"Co\" Scantype: \"Locked Coupled\" TimePerStep: \"1\"\n", 1.78896, 1.79285),
+        ('\'Id: "s" Operator: "x" Anode: "Co" Scantype: "Locked Coupled" TimePerStep: "1"\n', 1.78896, 1.79285),
         ("# the anode of the sample was coated\n", None, None),
         ("# wavelength 0.1839\n", None, None),  # Å or nm: not known, so not used
         ("", None, None),
     ],
 )
-def test_the_wavelength_of_a_header_is_taken(header: str, alpha1: float | None, alpha2: float | None, read: Read) -> None:
+def test_the_wavelength_of_a_header_is_taken(
+    header: str, alpha1: float | None, alpha2: float | None, read: Read
+) -> None:
     waves = read(header + SAME["blanks"]).wavelengths
     assert (waves and waves.kalpha1_angstrom) == alpha1
     assert (waves and waves.kalpha2_angstrom) == alpha2

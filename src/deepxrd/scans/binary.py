@@ -60,4 +60,5 @@ class Fields:
             msg = f"its header says {n} points, and it holds {held}: it is cut short, or damaged"
             raise ScanError(msg)
         records = np.frombuffer(self.data, dtype=np.uint8, count=n * stride, offset=place).reshape(n, stride)
-        return np.ascontiguousarray(records[:, :4]).view("<f4")[:, 0].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # damaged numbers may be NaN of the kind that signals
+            return np.ascontiguousarray(records[:, :4]).view("<f4")[:, 0].astype(np.float64)

@@ -94,11 +94,10 @@ def check_count(n: int) -> None:
 
 def quantum(values: NDArray[np.float64]) -> float:
     """The power of ten that numbers are rounded to, down to 1e-6; 0 if they are not."""
+    finite = values[np.isfinite(values)]
     for decimals in range(7):
-        if (
-            np.abs(values * 10**decimals - np.round(values * 10**decimals)).max(initial=0.0)
-            < 1e-6 * 10**decimals + 1e-9
-        ):
+        scaled = finite * 10.0**decimals
+        if np.abs(scaled - np.round(scaled)).max(initial=0.0) < 1e-6 * 10**decimals + 1e-9:
             return float(10.0**-decimals)
     return 0.0
 

@@ -133,6 +133,6 @@ def _unrounded(block: Block, start: float | None, step: float | None) -> None:
     if start is None or not step or len(block.axis) < 2:  # noqa: PLR2004 - a step
         return
     even = np.asarray(start + step * np.arange(len(block.axis)), dtype=np.float64)
-    if np.abs(even - block.axis).max() <= quantum(block.axis[len(block.axis) // 2 :]):
+    if np.isfinite(block.axis).all() and np.abs(even - block.axis).max() <= quantum(block.axis[len(block.axis) // 2 :]):
         block.axis = even
         block.axis_source += ", unrounded by _START and _STEPSIZE"

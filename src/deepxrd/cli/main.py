@@ -117,10 +117,10 @@ def _add_match(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    match.add_argument("measured", type=Path, help="text of two columns: 2θ in degrees, intensity (.xy, .csv, …)")
+    match.add_argument("measured", type=Path, help="a file of any instrument; see deepxrd scan --help")
     match.add_argument("formulas", nargs="*", metavar="FORMULA", help="candidates, such as SrTiO3")
     match.add_argument("--file", type=Path, help="a CSV or Parquet table of candidates with a column 'formula'")
-    match.add_argument("--radiation", help="of the measurement: CuKa, MoKa, … or Å (default: that of the predictions)")
+    match.add_argument("--radiation", help="of the measurement: Cu, MoKa, 1.5406, 0.165A, 75keV, …")
     match.add_argument(
         "--max-strain", type=float, metavar="PERCENT", help="how far lengths of a cell may be off (default: 2)"
     )

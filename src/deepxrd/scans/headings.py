@@ -35,7 +35,10 @@ _NO_PATTERN = re.compile(
 )
 _RADIANS = re.compile(r"(?<![a-z])rad(?:ians?)?(?![a-z])")
 _NANOMETRES = re.compile(r"nm")
-_NOT_MEASURED = re.compile(r"calc|bkg|backg|bgr|diff(?!rac)|fit|model|weight|residual|smooth|norm?alised? fit|simul")
+_NOT_MEASURED = re.compile(
+    r"^(?:no|nr|index|idx|points?|pt|row|line)\b|\btime|second|monitor|epoch|temperature|"
+    r"calc|bkg|backg|bgr|diff(?!rac)|fit|model|weight|residual|smooth|norm?alised? fit|simul"
+)
 _UNCERTAINTY = re.compile(
     r"^(?:esd|e\.s\.d|sigma?|σ|s\.?d\.?|std|stdev|err(?:or)?|unc\w*|su|dev\w*|d?i?_?err\w*)\b|[_\s]?(?:sigma|esd|err(?:or)?|uncertainty|std)\b"
 )
@@ -92,7 +95,7 @@ def is_no_pattern(words: str) -> bool:
 
 
 def roles(names: Sequence[str]) -> list[tuple[Role, int]]:
-    """What each column holds by its name, and how sure an intensity is meant: 0 is surest."""
+    """What each column holds by its name, and how sure that is: 0 is surest; 1 for `Role.OTHER` is an unknown name."""
     found: list[tuple[Role, int]] = []
     for name in names:
         plain = _plain(name)
@@ -106,7 +109,7 @@ def roles(names: Sequence[str]) -> list[tuple[Role, int]]:
             found.append((Role.AXIS, 0))
         else:
             rank = next((place for place, words in enumerate(_INTENSITIES) if words.search(plain)), None)
-            found.append((Role.OTHER, 0) if rank is None else (Role.INTENSITY, rank))
+            found.append((Role.OTHER, 1) if rank is None else (Role.INTENSITY, rank))
     return found
 
 

@@ -14,7 +14,7 @@ from deepxrd.scans.scan import Fact
 
 _WITHIN_LINES = 8
 _FEWEST_POINTS = 20
-_NEARLY = 0.02  # points
+_NEARLY, _ROUNDED = 0.02, 0.3  # points, as far as a stop of few decimals may be off
 _PAIR = 3  # columns: lines of two or three numbers may as well be a scan with angles
 
 
@@ -31,11 +31,11 @@ def find_header(text: str) -> tuple[int, float, float, int] | None:
             continue
         start, step, stop = header
         points = (stop - start) / step + 1
-        if step <= 0 or not _FEWEST_POINTS <= points <= 1e7 or abs(points - round(points)) > _NEARLY:  # noqa: PLR2004
+        if step <= 0 or not _FEWEST_POINTS <= points <= 1e7 or abs(points - round(points)) > _ROUNDED:  # noqa: PLR2004
             continue
-        words = [row.replace(",", " ").split() for row in lines[place + 1 :]]
+        words = [words for _, words in _body(lines, place)]
         n, found = round(points), sum(map(len, words))
-        after = next((row for row in words if row), [])
+        after = words[0] if words else []
         if number(after[0] if after else "") is None:
             continue
         if len(after) == 2 and found == 2 * n:  # noqa: PLR2004 - angles and counts under a line on their range
@@ -43,7 +43,9 @@ def find_header(text: str) -> tuple[int, float, float, int] | None:
         if found in {n, 2 * n}:
             return place, start, step, n
         one_wide = 1 == len(after) < len(line.split())
-        if (len(after) > _PAIR and len(line.split()) <= len(after)) or one_wide:
+        alone = sum(number(word) is not None for word in line.split()) == 3  # noqa: PLR2004 - no row of a table
+        certain = alone and abs(points - n) <= _NEARLY
+        if certain and ((len(after) > _PAIR and len(line.split()) <= len(after)) or one_wide):
             msg = (
                 f"line {place + 1} says {start:g} to {stop:g} by {step:g}, which is {n} points, and {found} numbers "
                 "follow: it is cut short, or damaged"
@@ -64,11 +66,10 @@ def read_start_step_stop(text: str) -> list[Block]:
         raise ScanError(msg)
     place, start, step, n = header
     lines = lines_of(text)
-    values = [
-        value
-        for row, line in enumerate(lines[place + 1 :], place + 2)
-        for value in numbers(line.replace(",", " ").split(), line=row)
-    ]
+    body = _body(lines, place)
+    values = [value for row, words in body for value in numbers(words, line=row)]
+    below = [(row, line) for row, line in enumerate(lines[body[-1][0] :], body[-1][0] + 1) if line.strip()]
+    facts = [Fact("not read", f"text from line {below[0][0]} on", "after the last of the counts")] if below else []
     wave, where = wavelengths_in(lines[: place + 1])
     twice = len(values) == 2 * n
     by_columns = len(lines[place].split()) > 3 and number(lines[place].split()[2]) is None  # noqa: PLR2004 - DBWS
@@ -82,9 +83,21 @@ def read_start_step_stop(text: str) -> list[Block]:
             wavelengths=wave,
             wavelengths_source=where,
             title=title or (lines[0].strip() if place else ""),
-            facts=[Fact("uncertainty", "the second half of the numbers", "")] if twice else [],
+            facts=facts + ([Fact("uncertainty", "the second half of the numbers", "")] if twice else []),
         )
     ]
+
+
+def _body(lines: list[str], place: int) -> list[tuple[int, list[str]]]:
+    """Number and words of each line of counts after a header, up to one that does not begin with a number."""
+    body: list[tuple[int, list[str]]] = []
+    for row, line in enumerate(lines[place + 1 :], place + 2):
+        words = line.replace(",", " ").split()
+        if words and number(words[0]) is None:
+            break
+        if words:
+            body.append((row, words))
+    return body
 
 
 def read_mdi(text: str) -> list[Block]:

@@ -61,6 +61,8 @@ SAME = {
     "names and units in two lines": "2Theta Counts\n(deg) (a.u.)\n" + rows("{x} {y}"),
     "units in brackets": "2θ (°) I (counts)\n" + rows("{x} {y}"),
     "index first": rows("{i} {x} {y}", i=INDEX),
+    "samples side by side": "2theta,first,second\n" + rows("{x},{y},{o}", o=OTHER),
+    "spec, names that do not tell": "#S 1 ascan\n#L tth  Epoch  ic  apd\n" + rows("{x} 1 50 {y}"),
     "index named": "No.,2Theta,Counts\n" + rows("{i},{x},{y}", i=INDEX),
     "spec": "#S 3 a2scan\n#L Two Theta  Theta  Seconds  Monitor  Det\n" + rows("{x} 5.0 1 50000 {y}"),
     "q in the header": "# q_A^-1  I\n" + rows("{q} {y}", q=Q),

@@ -90,6 +90,7 @@ def test_a_single_range_comes_back(name: str, read: Read, counts: list[int]) -> 
         (write.xrdml([(10.0, [5, 6, 7] * 20)], schema="1.3", element="intensities", listed=True), None),
         (write.brml([(10.0, [5, 6, 7] * 20)], views=False), None),
         (write.uxd([(10.0, [5, 6, 7] * 20)], marker="_2THETACOUNTS"), None),
+        (write.fullprof([5, 6, 7] * 20) + b"2 2 2\n" * 20 + b"Filelist='a.dat'\n 1 2\n", None),
         (write.jcamp([5, 6, 6, 6, 6, -7, 0, 0, 0, 19] * 6, "DIFDUP", per_line=13), None),
     ],
 )  # fmt: skip

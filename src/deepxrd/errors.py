@@ -17,6 +17,10 @@ class SourceError(DeepXRDError):
     """A source of structures that is missing, empty or broken."""
 
 
+class ScanError(SourceError):
+    """A measured pattern that is missing, damaged, or cannot be understood for certain."""
+
+
 class SelectionError(DeepXRDError):
     """A selection that leaves nothing to learn from."""
 

@@ -1,4 +1,4 @@
-"""The command ``deepxrd``, for people: predict, match, train, evaluate, prepare, report."""
+"""The command ``deepxrd``, for people: predict, match, scan, train, evaluate, prepare, report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from deepxrd import __version__
-from deepxrd.cli import dashboard
+from deepxrd.cli import dashboard, scan
 from deepxrd.cli.exit_codes import run
 from deepxrd.errors import DeepXRDError
 
@@ -23,6 +23,7 @@ examples:
   deepxrd predict --file formulas.csv --out screened
   deepxrd predict SrTiO3 --checkpoint outputs/.../checkpoints/best.ckpt
   deepxrd match measured.xy SrTiO3 BaTiO3 Sr2TiO4
+  deepxrd scan measured.raw other.xrdml
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...
   deepxrd train sweep=table4 source=files source.path=structures.parquet
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_match(commands)
+    scan.add_parser(commands)
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
     commands.add_parser(
         "evaluate",
@@ -115,10 +117,10 @@ def _add_match(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    match.add_argument("measured", type=Path, help="text of two columns: 2θ in degrees, intensity (.xy, .csv, …)")
+    match.add_argument("measured", type=Path, help="a file of any instrument; see deepxrd scan --help")
     match.add_argument("formulas", nargs="*", metavar="FORMULA", help="candidates, such as SrTiO3")
     match.add_argument("--file", type=Path, help="a CSV or Parquet table of candidates with a column 'formula'")
-    match.add_argument("--radiation", help="of the measurement: CuKa, MoKa, … or Å (default: that of the predictions)")
+    match.add_argument("--radiation", help="of the measurement: Cu, MoKa, 1.5406, 0.165A, 75keV, …")
     match.add_argument(
         "--max-strain", type=float, metavar="PERCENT", help="how far lengths of a cell may be off (default: 2)"
     )

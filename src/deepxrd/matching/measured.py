@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from deepxrd.errors import SourceError
 from deepxrd.matching.background import snip
-from deepxrd.xrd import WAVELENGTHS_ANGSTROM, XrdSettings
+from deepxrd.scans import read_scan
+from deepxrd.xrd import XrdSettings, parse_radiation
 
 PEAK_HALF_WIDTH_DEG = 1.0
 """From the middle of the widest peak to its foot; what varies more slowly is background."""
@@ -30,10 +32,14 @@ class Measured:
     Attributes:
         two_theta_deg: ascending angles, ``(n,)``, degrees.
         intensity: in any unit, ``(n,)``.
+        ranges_deg: first and last angle of each stretch without a gap; empty for one stretch of all points.
+        wavelength_angstrom: as the file or the user says; None if neither does.
     """
 
     two_theta_deg: NDArray[np.float64]
     intensity: NDArray[np.float64]
+    ranges_deg: tuple[tuple[float, float], ...] = ()
+    wavelength_angstrom: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,45 +55,27 @@ class Target:
     inside: NDArray[np.bool_]
 
 
-def read_measured(path: Path) -> Measured:
-    """Read two columns of text, 2θ in degrees and intensity: ``.xy``, ``.xye``, ``.csv``, ``.dat``, ``.txt``.
+def read_measured(path: Path, *, radiation: str | None = None) -> Measured:
+    """Read a file of any instrument; see `deepxrd.scans`.
 
-    Columns may be parted by spaces, tabs, commas or semicolons; further columns are ignored, and so are lines that do
-    not begin with a number, such as a header or a comment. Points are sorted by angle.
+    Args:
+        path: of a continuous scan.
+        radiation: over what the file says; see `deepxrd.xrd.parse_radiation`.
 
     Raises:
-        SourceError: there is no such file, or it holds no pattern.
+        SourceError: there is no such file, or it holds no single pattern.
+        ConfigError: the radiation cannot be understood.
     """
-    if not path.is_file():
-        msg = f"no such file: {path}; give a text file of two columns, 2θ in degrees and intensity"
+    scan = read_scan(path, radiation=radiation)
+    if scan.is_peak_list:
+        msg = f"{path} is a list of {len(scan.counts)} peaks, and only a continuous scan can be compared"
         raise SourceError(msg)
-    rows = []
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        cells = line.replace(",", " ").replace(";", " ").split()
-        try:
-            rows.append((float(cells[0]), float(cells[1])))
-        except (ValueError, IndexError):
-            continue
-    table = np.array(sorted(set(rows))).reshape(-1, 2)
-    if len(table) < _FEWEST_POINTS:
-        msg = (
-            f"{path} has {len(table)} lines of two numbers, too few for a pattern (at least {_FEWEST_POINTS}): it must "
-            "be text, 2θ in degrees and intensity in each line, with a decimal point"
-        )
+    if len(scan.counts) < _FEWEST_POINTS:
+        msg = f"{path} has {len(scan.counts)} points, too few for a pattern (at least {_FEWEST_POINTS})"
         raise SourceError(msg)
-    angle, intensity = table.T
-    if not np.isfinite(table).all():
-        bad = angle[~np.isfinite(table).all(axis=1)][0]
-        msg = f"{path} has no finite number at 2θ = {bad:g}°"
-        raise SourceError(msg)
-    if angle[0] < 0 or angle[-1] > 180:  # noqa: PLR2004 - backscattering
-        msg = f"{path} goes from {angle[0]:g} to {angle[-1]:g}: its first column must be 2θ in degrees, from 0 to 180"
-        raise SourceError(msg)
-    repeated = angle[1:][np.diff(angle) == 0]
-    if len(repeated):
-        msg = f"{path} has two intensities at 2θ = {repeated[0]:g}°: give one pattern per file, with decimal points"
-        raise SourceError(msg)
-    return Measured(angle, intensity)
+    ends = [(float(scan.two_theta_deg[part.start]), float(scan.two_theta_deg[part.stop - 1])) for part in scan.ranges]
+    wave = scan.wavelengths
+    return Measured(scan.two_theta_deg, scan.counts, tuple(ends), None if wave is None else wave.mean_angstrom)
 
 
 def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float | None = None) -> Target:
@@ -96,7 +84,7 @@ def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float 
     Args:
         measured: the pattern.
         xrd: settings of the predictions. Their width is much more than an instrument's, which is left as it is.
-        wavelength_angstrom: of the measurement; None for that of the predictions.
+        wavelength_angstrom: of the measurement; None for what it says itself, else that of the predictions.
 
     Raises:
         SourceError: too little of the measured range is in that of the predictions, or nothing stands out of the
@@ -105,12 +93,15 @@ def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float 
     even = np.linspace(measured.two_theta_deg[0], measured.two_theta_deg[-1], len(measured.two_theta_deg))
     counts = np.interp(even, measured.two_theta_deg, measured.intensity)
     counts = counts - _background(even, counts)
-    place = xrd.coordinate(converted(even, wavelength_angstrom or xrd.wavelength_angstrom, xrd.wavelength_angstrom))
+    length = wavelength_angstrom or measured.wavelength_angstrom or xrd.wavelength_angstrom
+    place = xrd.coordinate(converted(even, length, xrd.wavelength_angstrom))
     # a line's intensity is its area over the angle it was measured at, whatever axis it is brought to
     area = cumulative_trapezoid(counts, even, initial=0)
     place, area = place[np.isfinite(place)], area[np.isfinite(place)]
     grid, sigma = xrd.grid, xrd.sigma
     inside = (grid >= place[0] + sigma) & (grid <= place[-1] - sigma) if len(place) else np.zeros(len(grid), dtype=bool)
+    for first, last in _gaps(measured, length, xrd):
+        inside &= (grid <= first - sigma) | (grid >= last + sigma)
     if inside.sum() < _FEWEST_GRID_POINTS:
         msg = (
             f"the pattern goes from {even[0]:g} to {even[-1]:g}° 2θ, with {inside.sum()} points of the predictions' "
@@ -132,21 +123,22 @@ def converted(two_theta_deg: NDArray[np.float64], from_angstrom: float, to_angst
 
 
 def wavelength(radiation: str) -> float:
-    """The wavelength in Å of a tube by name, or of a number in Å.
+    """The mean wavelength in Å of a radiation as a person types it; see `deepxrd.xrd.parse_radiation`.
 
     Raises:
-        SourceError: it is neither.
+        ConfigError: it cannot be understood.
     """
-    if radiation in WAVELENGTHS_ANGSTROM:
-        return WAVELENGTHS_ANGSTROM[radiation]
-    try:
-        value = float(radiation)
-    except ValueError:
-        value = np.nan
-    if not 0 < value < np.inf:
-        msg = f"unknown radiation {radiation!r}: name one of {', '.join(WAVELENGTHS_ANGSTROM)}, or a wavelength in Å"
-        raise SourceError(msg)
-    return value
+    return parse_radiation(radiation).mean_angstrom
+
+
+def _gaps(measured: Measured, wavelength_angstrom: float, xrd: XrdSettings) -> list[tuple[float, float]]:
+    """Ends of what was not measured, on the axis of the predictions; narrower than their width, it is bridged."""
+    found = []
+    for (_, first), (last, _) in pairwise(measured.ranges_deg):
+        ends = xrd.coordinate(converted(np.array([first, last]), wavelength_angstrom, xrd.wavelength_angstrom))
+        if ends[1] - ends[0] > xrd.sigma:
+            found.append((float(ends[0]), float(ends[1])))
+    return found
 
 
 def _background(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from deepxrd.chem import Formula
 from deepxrd.errors import FormulaError
 from deepxrd.io.files import atomic_path
 from deepxrd.io.formula_table import read_formulas
-from deepxrd.matching.measured import Target, prepare, read_measured, wavelength
+from deepxrd.matching.measured import Target, prepare, read_measured
 from deepxrd.matching.ranking import MAX_STRAIN, Fit, compared, rank, scaled
 from deepxrd.prediction.folder import called
 from deepxrd.prediction.predictor import PatternPredictor
@@ -38,18 +38,17 @@ def match_to_folder(
 
     Args:
         predictor: of the patterns.
-        measured: a text file; see :func:`deepxrd.matching.read_measured`.
+        measured: a file of any instrument; see `deepxrd.scans`.
         candidates: formulas, or a table of them; see :func:`deepxrd.io.formula_table.read_formulas`.
         folder: for ``ranking.csv`` and ``fits.png``.
-        radiation: of the measurement, the name of a tube or a wavelength in Å; None for that of the predictions.
+        radiation: of the measurement; None for what the file says, else that of the predictions.
         max_strain: how far all lengths of a predicted cell may be off.
 
     Raises:
         SourceError: a file cannot be used.
         FormulaError: no candidate can be predicted.
     """
-    length = wavelength(radiation) if radiation else None
-    target = prepare(read_measured(measured), predictor.xrd, wavelength_angstrom=length)
+    target = prepare(read_measured(measured, radiation=radiation), predictor.xrd)
     formulas: list[Formula] = []
     typed: list[str] = []
     skipped: Skipped = []

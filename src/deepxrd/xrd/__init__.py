@@ -3,8 +3,9 @@
 from deepxrd.xrd.alignment import align_peaks, stick_patterns
 from deepxrd.xrd.engines import engine_identity, simulate
 from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
+from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM, Wavelengths, parse_radiation
 from deepxrd.xrd.reference import LabelledReflection, labelled_reflections, reflections, simulate_pattern
-from deepxrd.xrd.settings import WAVELENGTHS_ANGSTROM, XrdSettings
+from deepxrd.xrd.settings import XrdSettings
 from deepxrd.xrd.smoothing import normalise, smooth_reflections
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "WAVELENGTHS_ANGSTROM",
     "LabelledReflection",
     "Peaks",
+    "Wavelengths",
     "XrdSettings",
     "align_peaks",
     "engine_identity",
@@ -20,6 +22,7 @@ __all__ = [
     "labelled_reflections",
     "merge_peaks",
     "normalise",
+    "parse_radiation",
     "reflections",
     "simulate",
     "simulate_pattern",

@@ -9,29 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError
-
-WAVELENGTHS_ANGSTROM: dict[str, float] = {
-    "CuKa": 1.54184,
-    "CuKa1": 1.54056,
-    "CuKa2": 1.54439,
-    "CuKb1": 1.39222,
-    "MoKa": 0.71073,
-    "MoKa1": 0.70930,
-    "MoKa2": 0.71359,
-    "CrKa": 2.29100,
-    "CrKa1": 2.28970,
-    "CrKa2": 2.29361,
-    "FeKa": 1.93735,
-    "FeKa1": 1.93604,
-    "FeKa2": 1.93998,
-    "CoKa": 1.79026,
-    "CoKa1": 1.78896,
-    "CoKa2": 1.79285,
-    "AgKa": 0.560885,
-    "AgKa1": 0.559421,
-    "AgKa2": 0.563813,
-}
-"""X-ray tubes by name; the same values as pymatgen's, for parity with the paper."""
+from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM
 
 ENGINES = ("pymatgen", "batched")
 """What can compute the reflections: pymatgen's ``XRDCalculator``, or `deepxrd.xrd.batched`."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepxrd.errors import SourceError
+from deepxrd.errors import ConfigError, SourceError
 from deepxrd.matching import Measured, converted, prepare, read_measured, snip, wavelength
 from deepxrd.xrd import XrdSettings, smooth_reflections
 
@@ -114,13 +114,11 @@ def test_two_columns_are_read_however_they_are_parted(tmp_path: Path, text: str)
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda rows: rows[:20], "has 20 lines of two numbers"),
-        (lambda rows: [*rows, "nan 3"], "no finite number"),
-        (lambda rows: [*rows, "50.5 inf"], "no finite number at 2θ = 50.5°"),
-        (lambda rows: [*rows, "190 3"], "from 10 to 190: its first column must be 2θ"),
-        (lambda rows: [*rows, "-1 3"], "from -1 to"),
+        (lambda rows: rows[:20], "has 20 points, too few"),
+        (lambda rows: [*rows, "190 3"], "from 10 to 190 and has no name: it is no 2θ"),
         (lambda rows: [*rows, "10 777"], "two intensities at 2θ = 10°"),
-        (lambda rows: [row.replace(".", ",") for row in rows], "with decimal points"),
+        (lambda rows: [*rows[:50], "what", *rows[50:]], "line 51 is no data"),
+        (lambda rows: [row for i, row in enumerate(rows) if i % 7 in {0, 1, 3}], "is a list of 87 peaks"),
     ],
 )
 def test_what_is_no_pattern_is_refused(tmp_path: Path, change: Callable[[list[str]], list[str]], told: str) -> None:
@@ -145,5 +143,21 @@ def test_what_cannot_be_compared_is_refused(measured: Measured, settings: dict[s
 
 @pytest.mark.parametrize("radiation", ["Foo", "-1", "0", "nan", ""])
 def test_no_radiation_is_refused(radiation: str) -> None:
-    with pytest.raises(SourceError, match="unknown radiation"):
+    with pytest.raises(ConfigError, match="unknown radiation"):
         wavelength(radiation)
+
+
+def test_nothing_is_compared_in_a_gap_and_the_wavelength_is_the_files(tmp_path: Path) -> None:
+    kept = (ANGLE < 30) | (ANGLE > 50)
+    counts = np.random.default_rng(0).poisson(lines(ANGLE, PLACES)[kept] + 5)
+    rows = "".join(f"{a:.3f} {c}\n" for a, c in zip(ANGLE[kept], counts, strict=True))
+    (tmp_path / "m.xy").write_text("# wavelength 1.7890 A\n" + rows)
+    measured = read_measured(tmp_path / "m.xy")
+    assert measured.wavelength_angstrom == 1.7890
+    target = prepare(measured, XrdSettings())
+    by_copper = converted(np.array([30.0, 50.0]), 1.7890, XrdSettings().wavelength_angstrom)
+    angle = XrdSettings().two_theta_deg
+    gap = (angle > by_copper[0]) & (angle < by_copper[1])
+    assert not target.inside[gap].any()
+    assert target.inside[(angle > 12) & (angle < by_copper[0] - 1)].all()
+    assert not target.pattern[gap].any()

@@ -1,0 +1,69 @@
+"""``deepxrd scan``: what is understood of measured patterns, and how they look."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from deepxrd.errors import DeepXRDError, ScanError
+
+SUMMARY = "scans.json"
+_SHOWN = 6
+"""Scans of a file that are told and drawn; a map of reciprocal space has hundreds."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``deepxrd``."""
+    scan = commands.add_parser(
+        "scan",
+        help="what is understood of a measured pattern",
+        description="Read measured patterns of any instrument, say what was understood of each and what it was taken "
+        f"from, and draw it. Leaves a PNG for each file and {SUMMARY}. Formats: PANalytical xrdml; Bruker raw (1 to "
+        "4), brml, uxd; Rigaku ras, rasx, asc; Philips udf, rd; Sietronics cpi; GSAS; FullProf, DBWS; JCAMP-DX; SPEC, "
+        "xy, xye, csv, dat, txt, chi.",
+    )
+    scan.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    scan.add_argument("--radiation", help="over what the file says: Cu, MoKa, CuKa1, 1.5406, 0.165A, 0.0165nm, 75keV")
+    scan.add_argument("--axis", help="over what the file says: two_theta, theta, q (1/Å), q_nm (1/nm), d (Å), d_nm")
+    scan.add_argument("--out", type=Path, default=Path("scans"), help="folder for the results (default: scans)")
+    scan.set_defaults(work=_scan)
+
+
+def _scan(options: argparse.Namespace) -> None:
+    from deepxrd.io.files import write_json
+    from deepxrd.scans import read_scans
+    from deepxrd.scans.report import figure, in_words, save, to_dict
+
+    summary: dict[str, object] = {}
+    failed: list[str] = []
+    taken: set[str] = set()
+    for path in options.files:
+        try:
+            scans = read_scans(path, radiation=options.radiation, axis=options.axis)
+        except ScanError as error:
+            failed.append(str(error))
+            summary[str(path)] = {"error": str(error)}
+            continue
+        picture = options.out / _free(f"{path.name}.png", taken)
+        save(figure(scans[:_SHOWN], path.name), picture)
+        summary[str(path)] = {"figure": picture.name, "scans": [to_dict(scan) for scan in scans]}
+        print(path)  # noqa: T201 - what is asked for
+        print("\n\n".join(in_words(scan) for scan in scans[:_SHOWN]))  # noqa: T201
+        more = len(scans) - _SHOWN
+        print(f"  figure        {picture}" + (f" (of the first {_SHOWN}; {more} more scans)" if more > 0 else ""))  # noqa: T201
+    write_json(options.out / SUMMARY, summary)
+    print(f"results: {options.out}")  # noqa: T201 - what the user asks for
+    if failed:
+        n = len(options.files)
+        head = "" if n == 1 else f"{len(failed)} of {n} files cannot be read:\n  "
+        raise DeepXRDError(head + "\n  ".join(failed))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that no other file of the call has: two folders may hold files of one name."""
+    stem, n = name, 1
+    while name in taken:
+        n += 1
+        name = f"{stem.removesuffix('.png')}-{n}.png"
+    taken.add(name)
+    return name

@@ -1,0 +1,180 @@
+"""Which column of a table is the axis, which the intensity: by names, else by what the numbers look like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.errors import ScanError
+from deepxrd.scans.block import Axis
+from deepxrd.scans.headings import Role, axis_of, is_no_pattern, roles
+from deepxrd.scans.scan import Fact
+
+UNNAMED = "nothing names it: the first column"
+"""Begins the source of an axis that nothing in the file names, and that is to be checked by its numbers."""
+_AXIS_KEY = re.compile(
+    r"(?:x[\s_-]*(?:units?|axis|label)|scan[\s_-]*axis|axis|abscissa)\s*[:=]\s*[\"']?([^\"']+)", re.IGNORECASE
+)
+_PREFERRED = (
+    Axis.TWO_THETA, Axis.TWO_THETA_RADIANS, Axis.Q_INVERSE_ANGSTROM, Axis.Q_INVERSE_NM, Axis.D_ANGSTROM, Axis.D_NM,
+    Axis.THETA,
+)  # fmt: skip
+_THREE = 3
+_WITHIN = 1.6  # of the square root of counts, for a third column to be their deviation
+
+
+@dataclass
+class Columns:
+    """What was chosen.
+
+    Attributes:
+        axis: index of its column.
+        intensity: index of its column.
+        uncertainty: index of its column, if there is one.
+        kind: of the axis.
+        axis_source: how it is known.
+        unit: ``counts``, ``cps`` or empty.
+        facts: what else is to be told.
+    """
+
+    axis: int
+    intensity: int
+    kind: Axis
+    axis_source: str
+    uncertainty: int | None = None
+    unit: str = ""
+    facts: list[Fact] = field(default_factory=list)
+
+
+def choose_columns(
+    table: NDArray[np.float64], names: Sequence[str], names_at: int, head: Sequence[str], *, last: bool = False
+) -> Columns:
+    """Choose the columns of a table.
+
+    Args:
+        table: ``(n, columns)``.
+        names: of the columns; empty where there are none.
+        names_at: the line they stand in.
+        head: lines of the header, where an axis may be named too.
+        last: whether the last column is the detector's where no name tells, as in SPEC; else the first unknown is.
+
+    Raises:
+        ScanError: names tell that there is no pattern, or no column of intensities.
+    """
+    columns = _by_names(table, names, names_at, last=last) if names else _by_numbers(table)
+    if columns.axis_source.startswith(UNNAMED):
+        _name_from_header(columns, head)
+    return columns
+
+
+def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int, *, last: bool) -> Columns:
+    found = roles(names)
+    width = table.shape[1]
+    axes = [
+        (_PREFERRED.index(kind), column, kind)
+        for column, name in enumerate(names)
+        if (kind := _kind(name, found[column]))
+    ]
+    if not axes and any(is_no_pattern(name) for name in names):
+        msg = f"line {names_at} names the columns {', '.join(names)}: none is an angle, q or d"
+        raise ScanError(msg)
+    _, axis, kind = min(axes, default=(0, 0, Axis.TWO_THETA))
+    source = f"column {axis + 1} is named {names[axis]!r}" if axes else f"{UNNAMED} is called {names[0]!r}"
+    candidates = sorted(
+        (rank, column) for column, (role, rank) in enumerate(found) if role is Role.INTENSITY and column != axis
+    )
+    facts = []
+    if candidates:
+        intensity = candidates[0][1]
+        facts.append(
+            Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", f"named in line {names_at}")
+        )
+    elif width == 2:  # noqa: PLR2004 - the other one
+        intensity = 1 - axis
+        facts.append(
+            Fact("columns", f"intensity is column {intensity + 1}, {names[intensity]!r}", "the only other one")
+        )
+    else:
+        unknown = [column for column in range(width) if column != axis and _is_unknown(found, column)]
+        if not unknown:
+            names_told = ", ".join(name for name in names if name)
+            msg = f"line {names_at} names the columns {names_told}: which are the intensities? Name one 'intensity'"
+            raise ScanError(msg)
+        unknown.sort(key=lambda column: column < axis)  # what stands before an axis is rather a number of the line
+        intensity = unknown[-1 if last else 0]
+        which = "the last" if last else "the first of no known name"
+        facts.append(Fact("columns", f"intensity is column {intensity + 1}, {which}", f"names in line {names_at}"))
+    sigma = next((column for column, (role, _) in enumerate(found) if role is Role.UNCERTAINTY), None)
+    name = names[intensity].lower() if intensity < len(names) else ""
+    unit = "cps" if re.search(r"cps|/\s*s|per s|rate", name) else "counts" if re.search(r"count|cts", name) else ""
+    return Columns(axis, intensity, kind, source, sigma, unit, facts)
+
+
+def _is_unknown(found: Sequence[tuple[Role, int]], column: int) -> bool:
+    """Whether a column has no name, or one that says nothing."""
+    return column >= len(found) or found[column] == (Role.OTHER, 1)
+
+
+def _kind(name: str, role: tuple[Role, int]) -> Axis | None:
+    return axis_of(name) if role[0] is Role.AXIS else None
+
+
+def _by_numbers(table: NDArray[np.float64]) -> Columns:
+    """Two columns are axis and intensity; a first column that only counts lines is none; a third may be deviations."""
+    width = table.shape[1]
+    first = 0
+    facts = []
+    if width >= _THREE and len(table) > _THREE:
+        index = table[:, 0]
+        if (np.diff(index) == 1).all() and index[0] in {0, 1} and _is_axis(table[:, 1]):
+            first = 1
+            facts.append(Fact("column 1", "only counts the lines", "its numbers"))
+    columns = Columns(
+        first, first + 1, Axis.TWO_THETA, f"{UNNAMED}" + (" after the index" if first else ""), facts=facts
+    )
+    if width > 2:  # noqa: PLR2004
+        facts.append(Fact("columns", f"intensity is column {first + 2}", "nothing names them: the one after the axis"))
+    if width > first + 2:
+        third = table[:, first + 2]
+        if _are_deviations(table[:, first + 1], third):
+            columns.uncertainty = first + 2
+            facts.append(
+                Fact("columns", f"deviation is column {first + 3}", "its numbers go with the roots of the counts")
+            )
+        else:
+            rest = ", ".join(str(column + 1) for column in range(first + 2, width))
+            facts.append(Fact("not read", f"column {rest}", "no names"))
+    return columns
+
+
+def _is_axis(column: NDArray[np.float64]) -> bool:
+    """Whether numbers only rise, as an axis does."""
+    return bool(np.isfinite(column).all() and (np.diff(column) > 0).all())
+
+
+def _are_deviations(counts: NDArray[np.float64], third: NDArray[np.float64]) -> bool:
+    """Whether a column is the standard deviation of counts, as Poisson has it, up to one factor."""
+    fine = np.isfinite(counts) & np.isfinite(third) & (counts > 0)
+    if fine.sum() < _THREE or (third[fine] <= 0).any():
+        return False
+    ratio = third[fine] / np.sqrt(counts[fine])
+    middle = np.median(ratio)
+    return bool(np.ptp(third[fine]) > 0 and (np.abs(np.log(ratio / middle)) < np.log(_WITHIN)).mean() > 0.9)  # noqa: PLR2004
+
+
+def _name_from_header(columns: Columns, head: Sequence[str]) -> None:
+    """Set the kind of an unnamed axis from a key such as ``x_units: theta``, or from a ``.chi``'s second line."""
+    for place, line in enumerate(head, 1):
+        match = _AXIS_KEY.search(line)
+        words = match[1] if match else line if place == 2 and not line.lstrip().startswith("#") else ""  # noqa: PLR2004
+        kind = axis_of(words) if words else None
+        if words and kind is None and is_no_pattern(words):
+            msg = f"line {place} says that the axis is {words.strip()!r}, which is no angle, q or d"
+            raise ScanError(msg)
+        if kind is not None:
+            columns.kind, columns.axis_source = kind, f"header line {place}, {words.strip()!r}"
+            return

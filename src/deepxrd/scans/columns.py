@@ -1,0 +1,231 @@
+"""Text of columns: ``.xy .xye .csv .dat .txt .chi``, SPEC scans, tables of other programs. Strict: no line is skipped.
+
+What stands before the first line of numbers is the header. From there on each line must be data, a comment, or the
+beginning of another scan; any other is an error with its number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deepxrd.errors import ScanError
+from deepxrd.scans.block import MAX_BLOCKS, Block
+from deepxrd.scans.choose import Columns, choose_columns
+from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
+from deepxrd.scans.files import lines_of
+from deepxrd.scans.headings import Role, roles, wavelengths_in
+from deepxrd.scans.scan import Fact
+
+_COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
+_SCAN = re.compile(r"#S\s+\d+")
+_LABELS = re.compile(r"#L\s+(.*)")
+_END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
+_SURE = 3  # lines of numbers one after the other, at which a header has ended
+_SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
+Row = tuple[int, str]
+"""Line number and text."""
+
+
+@dataclass
+class _Part:
+    """A scan of a text: its own header lines and its lines of numbers."""
+
+    head: list[Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+def read_columns(text: str) -> list[Block]:
+    """All scans of a text of columns.
+
+    Raises:
+        ScanError: a line is no data, columns are not told apart, or there is no pattern.
+    """
+    lines = list(enumerate(lines_of(text), 1))
+    head, parts = _parts(lines)
+    dialect = find_dialect([row for part in parts for row in part.rows][:_SAMPLE])
+    _refuse_skipped_data(head, parts[0].rows[0], dialect)
+    return [_block(head + part.head, part.rows, dialect) for part in parts[:MAX_BLOCKS]]
+
+
+def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:
+    """The header, and the scans after it.
+
+    Raises:
+        ScanError: there are no lines of numbers, or one among them is no data.
+    """
+    begin = _first_data(lines)
+    head = lines[:begin]
+    inner = max((place for place, (_, line) in enumerate(head) if _SCAN.match(line)), default=len(head))
+    parts = [_Part(head=head[inner:])]
+    names = {line.strip() for _, line in head if line.strip() and not _is_comment(line)}
+    for place, line in lines[begin:]:
+        word = line.strip()
+        if looks_numeric(line):
+            parts[-1].rows.append((place, line))
+        elif not word or (_is_comment(line) and not _SCAN.match(line)):
+            if parts[-1].rows and word:
+                parts[-1].head.append((place, line))
+        elif _END.fullmatch(word):
+            break
+        elif _SCAN.match(line) or word in names:
+            parts.append(_Part(head=[(place, line)]))
+        else:
+            msg = f"line {place} is no data: {word[:60]!r}"
+            raise ScanError(msg)
+    parts = [part for part in parts if part.rows]
+    return head[:inner], parts
+
+
+def _first_data(lines: list[Row]) -> int:
+    """Index of the first line of numbers that others follow."""
+    content = [(index, line) for index, (_, line) in enumerate(lines) if line.strip() and not _is_comment(line)]
+    several = [looks_numeric(line) and len(re.split(r"[\s;,]+", line.strip())) > 1 for _, line in content]
+    for place, (index, line) in enumerate(content):
+        if not all(several[place : place + _SURE]):
+            continue
+        after = len(content) - place - 1
+        if after >= _SURE and re.split(r"[\s,]+", line.strip())[0] == str(after):
+            continue  # the number of points, as in a .chi
+        return index
+    shown = next((line.strip() for _, line in content), "")[:60]
+    msg = f"it has no lines of two numbers or more; it begins with {shown!r}"
+    raise ScanError(msg)
+
+
+def _refuse_skipped_data(head: list[Row], first: Row, dialect: Dialect) -> None:
+    """Raise `ScanError` if a line of the header is data, parted from the rest by one that is not."""
+    width = len(dialect.split(first[1]))
+    for index, (_, line) in enumerate(head):
+        cells = dialect.split(line)
+        if not (
+            looks_numeric(line) and len(cells) == width > 1 and all(dialect.number(cell) is not None for cell in cells)
+        ):
+            continue
+        bad = next(((at, row) for at, row in head[index + 1 :] if row.strip() and not _is_comment(row)), None)
+        if bad is not None and not looks_numeric(bad[1]):
+            msg = f"line {bad[0]} is no data: {bad[1].strip()[:60]!r}"
+            raise ScanError(msg)
+
+
+def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
+    """A scan of its header and rows."""
+    facts = [Fact("text", dialect.in_words(), "")]
+    width = _width(rows, dialect)
+    if len(dialect.split(rows[0][1])) != width:  # start, step and stop above angles and counts
+        facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
+        rows = rows[1:]
+    table = np.empty((len(rows), width))
+    for index, (place, line) in enumerate(rows):
+        cells = dialect.cells(line, width)
+        if len(cells) != width:
+            msg = f"line {place} has {len(cells)} columns, and the others have {width}: {line.strip()[:60]!r}"
+            raise ScanError(msg)
+        for column, cell in enumerate(cells):
+            value = dialect.number(cell)
+            if value is None:
+                msg = f"line {place} is no data: {cell[:40]!r} is no number"
+                raise ScanError(msg)
+            table[index, column] = value
+    names, names_at = _names(head, width, dialect)
+    columns = choose_columns(
+        table, names, names_at, [line for _, line in head], last=any(_LABELS.match(line) for _, line in head)
+    )
+    facts += columns.facts
+    wave, where = wavelengths_in(line for _, line in head)
+    if wave is None and where:
+        facts.append(Fact("wavelength", "not used", where))
+    return Block(
+        axis=table[:, columns.axis],
+        values=table[:, columns.intensity],
+        kind=columns.kind,
+        axis_source=columns.axis_source,
+        sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
+        unit=columns.unit,
+        seconds_per_step=_seconds(table, names, columns),
+        wavelengths=wave,
+        wavelengths_source=where if wave else "",
+        lines=np.array([place for place, _ in rows]),
+        peaks=True if any(role is Role.PEAK for role, _ in roles(names)) else None,
+        facts=facts,
+    )
+
+
+def _width(rows: list[Row], dialect: Dialect) -> int:
+    """Number of columns: the first line's, unless it alone differs and has the three of start, step and stop."""
+    first, *others = (len(dialect.split(line)) for _, line in rows[:10])
+    three = 3
+    width = others[0] if first == three and others and set(others) == {2} else first
+    if width < 2:  # noqa: PLR2004 - axis and intensity
+        msg = f"line {rows[0][0]} has one column: it must have an axis and intensities"
+        raise ScanError(msg)
+    return width
+
+
+def _names(head: list[Row], width: int, dialect: Dialect) -> tuple[list[str], int]:
+    """Names of the columns from the nearest line above them that has as many cells, and its number; else none."""
+    lines = [(place, line) for place, line in head if line.strip()]
+    labels = [(place, match[1]) for place, line in lines if (match := _LABELS.match(line))]
+    if labels:
+        place, text = labels[-1]
+        for parts in (re.split(r"\s{2,}|\t", text.strip()), text.split()):
+            if len(parts) == width:
+                return parts, place
+    units: list[str] | None = None
+    for place, line in reversed(lines[-6:]):
+        cells = _cells(line, width, dialect)
+        if cells is None:
+            continue
+        if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
+            units = units or cells
+            continue
+        if units is not None:
+            cells = [f"{cell} {unit}" for cell, unit in zip(cells, units, strict=False)]
+        return cells + [""] * (width - len(cells)), place
+    return [], 0
+
+
+def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
+    """The cells of a line of names; None if it is none."""
+    plain = re.sub(r"^\s*(?:[#!%'*&$>;@]|//|-->)+\s*(?:-->)?", "", line).strip()
+    splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
+    with_units = re.sub(r"\s+([(\[][^)\]]*[)\]])", lambda match: re.sub(r"\s", "", match[1]), plain)
+    splits += [re.split(r"\s{2,}", plain), with_units.split()]
+    named = [cells for cells in splits if all(_is_name(cell) for cell in cells)]
+    for cells in named:
+        if len(cells) == width:
+            return cells
+    for cells in named:
+        found = {role for role, _ in roles(cells)}
+        if 2 <= len(cells) < width and {Role.AXIS, Role.INTENSITY} <= found:  # noqa: PLR2004 - further columns unnamed
+            return cells
+    return None
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may be the name of a column, and neither a number nor a key such as ``x_units:``."""
+    return bool(re.search(r"[^\W\d]|°", cell)) and not cell.endswith((":", "="))
+
+
+def _is_unit(cell: str) -> bool:
+    return bool(
+        re.fullmatch(r"[(\[]?(?:deg\w*|°|counts?|cps|a\.?u\.?|Å\S*|A\S*|nm\S*|1/\S+|s|sec\w*)[)\]]?", cell.strip())
+    )
+
+
+def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | None:
+    """Counting time of a point, where a column of one value is named so."""
+    for column, name in enumerate(names):
+        if (
+            column != columns.intensity
+            and re.search(r"time|second", name, re.IGNORECASE)
+            and np.ptp(table[:, column]) == 0
+        ):
+            return float(table[0, column]) or None
+    return None
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith(_COMMENT)

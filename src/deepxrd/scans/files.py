@@ -1,0 +1,129 @@
+"""Files of strangers, read with bounds: size, text encoding, XML without entities, zips that cannot burst."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import stat
+import xml.etree.ElementTree as ET
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+from deepxrd.errors import ScanError
+
+MAX_BYTES = 100 * 2**20
+"""Of a file, and of all that is taken out of a zip; the largest powder patterns have a tenth."""
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def read_bytes(path: Path) -> bytes:
+    """A regular file's content.
+
+    Raises:
+        ScanError: there is no such file, it is a folder, empty, or larger than `MAX_BYTES`.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        msg = f"no such file: {path}"
+        raise ScanError(msg) from None
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{path} is no file but a {'folder: name the files in it' if path.is_dir() else 'device'}"
+        raise ScanError(msg)
+    if status.st_size > MAX_BYTES:
+        msg = f"{path} has {status.st_size / 2**20:.0f} MB, and a scan at most {MAX_BYTES / 2**20:.0f}"
+        raise ScanError(msg)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ScanError(msg) from None
+    if not data.strip(b"\0 \t\r\n"):
+        msg = f"{path} is empty"
+        raise ScanError(msg)
+    return data
+
+
+def decode(data: bytes, *, otherwise: str = "latin-1") -> str:
+    """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else as given.
+
+    Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most.
+    """
+    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ")
+
+
+def _decoded(data: bytes, otherwise: str) -> str:
+    for bom, encoding in _BOMS.items():
+        if data.startswith(bom):
+            return data[len(bom) :].decode(encoding, errors="replace")
+    head = data[:2000]
+    if len(head) > 3 and head.count(0) > len(head) // 3:  # noqa: PLR2004
+        return data.decode("utf-16-le" if head[1] == 0 else "utf-16-be", errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(otherwise, errors="replace")
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines, whichever of the three usual ends they have, and nothing else taken for one."""
+    return _LINE_END.split(text)
+
+
+def parse_xml(data: bytes) -> ET.Element:
+    """The root of an XML document; declared types and entities are refused, so nothing can expand or be fetched.
+
+    Raises:
+        ScanError: it declares a type, or is damaged.
+    """
+    text = decode(data)
+    if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
+        msg = "its XML declares a document type or entities, which no instrument writes: it was not read"
+        raise ScanError(msg)
+    try:
+        return ET.fromstring(text)  # noqa: S314 - see above
+    except (ET.ParseError, ValueError) as error:
+        msg = f"its XML is damaged: {error}"
+        raise ScanError(msg) from None
+
+
+class Archive:
+    """A zip whose members are read up to `MAX_BYTES` in all, whatever its directory claims."""
+
+    def __init__(self, data: bytes) -> None:
+        self._zip = zipfile.ZipFile(BytesIO(data))
+        self._left = MAX_BYTES
+        self.names = [info.filename for info in self._zip.infolist() if not info.is_dir()]
+
+    def read(self, name: str) -> bytes:
+        """A member's content.
+
+        Raises:
+            ScanError: there is no such member, it is encrypted, or too large.
+        """
+        if name not in self.names:
+            msg = f"the archive holds no {name}"
+            raise ScanError(msg)
+        if self._zip.getinfo(name).flag_bits & 1:
+            msg = f"{name} in the archive is encrypted"
+            raise ScanError(msg)
+        with self._zip.open(name) as stream:
+            data = stream.read(self._left + 1)
+        if len(data) > self._left:
+            msg = f"the archive unpacks to more than {MAX_BYTES / 2**20:.0f} MB: no scan is that large"
+            raise ScanError(msg)
+        self._left -= len(data)
+        return data
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts ``Data10`` after ``Data2``."""
+    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in re.split(r"(\d+)", name)]

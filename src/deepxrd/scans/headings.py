@@ -1,0 +1,155 @@
+"""Words over numbers: what a column is called, what an axis is, which wavelength a header names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+from deepxrd.errors import ConfigError
+from deepxrd.scans.block import Axis, stated
+from deepxrd.xrd import Wavelengths, parse_radiation
+from deepxrd.xrd.radiation import ANODES, written_wavelength
+
+
+class Role(Enum):
+    """What a column holds."""
+
+    AXIS = "axis"
+    INTENSITY = "intensity"
+    UNCERTAINTY = "uncertainty"
+    PEAK = "something only lists of peaks have"
+    OTHER = "something else"
+
+
+_TWO_THETA = re.compile(
+    r"(?:2|two|zwei)[\s_\-*]*(?:theta|th|θ|thet|tht)|\btth\b|\bttheta\b|^tt$|bragg|^angles?\b|^pos(?:ition)?\b|"
+    r"^deg(?:rees?)?$|diffraction angle|^winkel|^x_?2th|^2t$|^°\s*2|2-theta"
+)
+_THETA = re.compile(r"^(?:theta|th|θ|omega)(?:$|[\s_(\[,/])")
+_Q = re.compile(r"^(?:q|\|q\||scattering vector|momentum transfer|wave ?vector)(?:$|[\s_(\[,/*^=-])")
+_D = re.compile(r"^d(?:$|[\s_(\[,/])|^d[\s_-]?(?:spacings?|values?|hkl)|^lattice spacing")
+_NO_PATTERN = re.compile(
+    r"\btof\b|time[- ]of[- ]flight|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm"
+)
+_RADIANS = re.compile(r"(?<![a-z])rad(?:ians?)?(?![a-z])")
+_NANOMETRES = re.compile(r"nm")
+_NOT_MEASURED = re.compile(
+    r"^(?:no|nr|index|idx|points?|pt|row|line)\b|\btime|second|monitor|epoch|temperature|"
+    r"calc|bkg|backg|bgr|diff(?!rac)|fit|model|weight|residual|smooth|norm?alised? fit|simul"
+)
+_UNCERTAINTY = re.compile(
+    r"^(?:esd|e\.s\.d|sigma?|σ|s\.?d\.?|std|stdev|err(?:or)?|unc\w*|su|dev\w*|d?i?_?err\w*)\b|[_\s]?(?:sigma|esd|err(?:or)?|uncertainty|std)\b"
+)
+_PEAK = re.compile(r"^[hkl]$|^hkl$|^\(?h\s*k\s*l\)?$|mult|fwhm|^peak\s*no|^int\.?\s*breadth|^height")
+_INTENSITIES = (
+    re.compile(r"counts?(?!\w*\s*(?:time|/))|^cts"),
+    re.compile(r"inten|^int\b|^intens|^i\b|^i[\s_(\[,/]|^imp"),
+    re.compile(r"obs|^meas|^exp\b|^raw"),
+    re.compile(r"cps|count.?rate|counts?/|counts? per"),
+    re.compile(r"^y\b|^y[\s_(\[]|signal|^data"),
+    re.compile(r"^det|detector"),
+)
+_NUMBER = r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?)"
+_LENGTH = r"(å|a\b|ang\w*|ångstr\w*|nm|pm|m\b|kev|ev\b)?"
+_NO_NUMBER = r"(?![\d.])(?!,\d+(?![.\d]))"
+"""After the digit of a key: so that in ``wavelength 1.54`` or ``1,54`` the digit belongs to the number."""
+_KEYS = {
+    "ka1": r"(?:k[\s_-]*(?:alpha|a|α)[\s_-]*1|lambda[\s_-]*1|λ[\s_-]*1|wl[\s_-]*1|wave\s*length[\s_-]*1|alpha[\s_-]*1)"
+    + _NO_NUMBER,
+    "ka2": r"(?:k[\s_-]*(?:alpha|a|α)[\s_-]*2|lambda[\s_-]*2|λ[\s_-]*2|wl[\s_-]*2|wave\s*length[\s_-]*2|alpha[\s_-]*2)"
+    + _NO_NUMBER,
+    "any": r"wave[\s_-]*length|lambda|λ|\bwl\b|wavelen",
+}
+_STATED = {
+    key: re.compile(rf"(?:{words})(?:[\s_-]*(?:wave[\s_-]*length|lambda))?[^0-9+\-.a-zåλ]*"
+                    rf"(?:\(?\[?\s*(å|a|ang\w*|ångstr\w*|nm|pm|m|kev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*{_LENGTH}")
+    for key, words in _KEYS.items()
+}  # fmt: skip
+_RATIO = re.compile(rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|ratio)[^0-9]*{_NUMBER}")
+_SYMBOL = "|".join(anode.lower() for anode in ANODES)
+_ANODE = re.compile(
+    rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name)?[^a-z\n]*\b({_SYMBOL})\b"
+)
+_LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+2|12|1|2)?")
+
+
+def axis_of(words: str) -> Axis | None:
+    """What an axis is by its name and unit, such as ``q_A^-1``, ``2th_deg`` or ``d (A)``; None if that is not plain."""
+    plain = _plain(words)
+    if _TWO_THETA.search(plain):
+        return Axis.TWO_THETA_RADIANS if _RADIANS.search(plain) else Axis.TWO_THETA
+    if _THETA.search(plain):
+        return Axis.THETA
+    if _Q.search(plain):
+        return Axis.Q_INVERSE_NM if _NANOMETRES.search(plain) else Axis.Q_INVERSE_ANGSTROM
+    if _D.search(plain):
+        return Axis.D_NM if _NANOMETRES.search(plain) else Axis.D_ANGSTROM
+    return None
+
+
+def is_no_pattern(words: str) -> bool:
+    """Whether an axis is named, and is none of a powder pattern: energy, time of flight, radius, channel."""
+    return bool(_NO_PATTERN.search(_plain(words)))
+
+
+def roles(names: Sequence[str]) -> list[tuple[Role, int]]:
+    """What each column holds by its name, and how sure that is: 0 is surest; 1 for `Role.OTHER` is an unknown name."""
+    found: list[tuple[Role, int]] = []
+    for name in names:
+        plain = _plain(name)
+        if _UNCERTAINTY.search(plain):
+            found.append((Role.UNCERTAINTY, 0))
+        elif _NOT_MEASURED.search(plain):
+            found.append((Role.OTHER, 0))
+        elif _PEAK.search(plain):
+            found.append((Role.PEAK, 0))
+        elif axis_of(name) is not None:
+            found.append((Role.AXIS, 0))
+        else:
+            rank = next((place for place, words in enumerate(_INTENSITIES) if words.search(plain)), None)
+            found.append((Role.OTHER, 1) if rank is None else (Role.INTENSITY, rank))
+    return found
+
+
+def wavelengths_in(lines: Iterable[str]) -> tuple[Wavelengths | None, str]:
+    """The wavelengths that lines of a header state, in words or numbers, and where; None and what is in doubt else."""
+    values: dict[str, float] = {}
+    ratio: float | None = None
+    where, doubt, anode, anode_where = "", "", "", ""
+    for place, line in enumerate(lines, 1):
+        plain = _plain(line)[:500]
+        for key, pattern in _STATED.items():
+            match = pattern.search(plain)
+            if match is None or key in values or (key == "any" and "ka1" in values):
+                continue
+            number = float(match[2].replace(",", "."))
+            angstrom = written_wavelength(number, match[3] or match[1] or "")
+            if angstrom is None:
+                doubt = doubt or f"header line {place} says {match[0].strip()!r}, whose unit is not plain"
+                continue
+            values[key] = angstrom
+            where = where or f"header line {place}"
+            break
+        share = _RATIO.search(plain)
+        ratio = float(share[1].replace(",", ".")) if share and ratio is None else ratio
+        symbol = _LINE.search(plain) or _ANODE.search(plain)
+        if symbol and not anode:
+            line_of = symbol[2] if symbol.re is _LINE else None
+            anode = f"{symbol[1]}Ka{line_of if line_of in {'1', '2'} else ''}"
+            anode_where = f"header line {place}, {symbol[0].strip()!r}"
+    main = values.get("ka1", values.get("any"))
+    if main is not None:
+        return stated(main, values.get("ka2"), ratio), where
+    if anode:
+        try:
+            return parse_radiation(anode), anode_where
+        except ConfigError:
+            return None, doubt
+    return None, doubt
+
+
+def _plain(words: str) -> str:
+    """Lower case, one form of each letter, without quotes and comment marks at the ends."""
+    return unicodedata.normalize("NFKC", words).strip(" \t\"'#!;*%").lower()

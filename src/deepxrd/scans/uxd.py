@@ -1,0 +1,138 @@
+"""Siemens and Bruker ``.uxd``: keys ``_NAME=value``, then numbers after a marker such as ``_2THETACOUNTS``."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from deepxrd.errors import ScanError
+from deepxrd.scans.block import MAX_BLOCKS, Block, number, numbers, quantum, stated, steps
+from deepxrd.scans.files import lines_of
+
+_MARKER = re.compile(r"_(2THETA|D|THETA)?-?(COUNTS?|CPS|I|INTENSITY)(TIME)?\s*$", re.IGNORECASE)
+_DRIVES = {"COUPLED", "2THETA", "TWOTHETA", "LOCKEDCOUPLED", "UNLOCKEDCOUPLED", "DETECTOR", "THETA-2THETA", "LOCKED"}
+
+
+def is_uxd(text: str) -> bool:
+    """Whether a text has a marker of data of this format, before any line of numbers."""
+    for line in lines_of(text[:100_000]):
+        word = line.strip()
+        if _MARKER.fullmatch(word) or word.upper().startswith("_FILEVERSION"):
+            return True
+        if word and word[0] not in "_;#":
+            return False
+    return False
+
+
+def read_uxd(text: str) -> list[Block]:
+    """All ranges of a file; the keys of a range hold for the next ones until they are set anew.
+
+    Raises:
+        ScanError: a line is damaged, or no range is a scan of 2θ.
+    """
+    reading = _Reading()
+    for place, line in enumerate(lines_of(text), 1):
+        if line.strip():
+            reading.take(place, line.strip())
+    reading.close()
+    if not reading.blocks:
+        others = f", only of {', '.join(sorted(set(reading.others)))}" if reading.others else ""
+        msg = f"it holds no scan of 2θ{others}"
+        raise ScanError(msg)
+    return reading.blocks[:MAX_BLOCKS]
+
+
+class _Reading:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.others: list[str] = []
+        self._header: dict[str, str] = {}
+        self._marker: re.Match[str] | None = None
+        self._rows: list[list[float]] = []
+        self._places: list[int] = []
+
+    def take(self, place: int, word: str) -> None:
+        """A line: a key, a marker, a comment or numbers."""
+        if not word.startswith(("_", ";", "#")):
+            if self._marker is None:
+                msg = f"line {place} has numbers before a marker such as _2THETACOUNTS says what they are"
+                raise ScanError(msg)
+            self._rows.append(numbers(word.replace(",", " ").split(), line=place))
+            self._places.append(place)
+            return
+        if self._rows:
+            self.close()
+        marker = _MARKER.fullmatch(word)
+        key, sign, value = word[1:].partition("=")
+        if marker:
+            self._marker = marker
+        elif sign and word[0] == "_":
+            self._header[key.strip().upper()] = value.strip().strip("'\"")
+
+    def close(self) -> None:
+        """End a range; its counting time is not that of the next one, which may be counted longer."""
+        if self._marker is not None and self._rows:
+            column, drive = (self._marker[1] or "").upper(), self._header.get("DRIVE", "").upper().replace(" ", "")
+            if column == "D" or self._marker[2].upper().startswith("I"):
+                self.others.append(self._marker[0])
+            elif not column and drive and drive not in _DRIVES:
+                self.others.append(drive)
+            else:
+                self.blocks.append(self._block(column, self._marker))
+        self._rows, self._places, self._marker = [], [], None
+        self._header.pop("STEPTIME", None)
+
+    def _block(self, column: str, marker: re.Match[str]) -> Block:
+        header = self._header
+        seconds = number(header.get("STEPTIME"))
+        unit = 10.0 if header.get("WL_UNIT", "A").lower().startswith("n") else 1.0
+        alpha1, alpha2 = (value and unit * value for value in (number(header.get(key)) for key in ("WL1", "WL2")))
+        lines = stated(alpha1, alpha2, number(header.get("WLRATIO")), anode=header.get("ANODE", ""))
+        block = Block(
+            axis=np.empty(0),
+            values=np.empty(0),
+            axis_source=f"marker {marker[0]}",
+            unit="cps" if marker[2].upper() == "CPS" else "counts",
+            seconds_per_step=seconds if seconds and seconds > 0 else None,
+            wavelengths=lines,
+            wavelengths_source=("_WL1" if alpha1 else "_ANODE") if lines else "",
+            peaks=False,
+            title=header.get("SAMPLE", ""),
+            metadata={key.lower(): header[key] for key in ("DATEMEASURED", "ANODE", "DRIVE") if header.get(key)},
+        )
+        start, step = number(header.get("START")), number(header.get("STEPSIZE"))
+        if column:
+            self._fill(block, twice=column == "THETA")
+            if column == "2THETA":
+                _unrounded(block, start, step)
+        elif start is None or step is None:
+            msg = f"{marker[0]} without _START and _STEPSIZE: its axis is not known"
+            raise ScanError(msg)
+        else:
+            block.values = np.array([value for row in self._rows for value in row], dtype=np.float64)
+            block.axis = steps(start, step, len(block.values))
+            block.axis_source = "_START and _STEPSIZE"
+        return block
+
+    def _fill(self, block: Block, *, twice: bool) -> None:
+        """Angles and counts of two columns."""
+        bad = next((place for place, row in zip(self._places, self._rows, strict=True) if len(row) < 2), None)  # noqa: PLR2004
+        if bad is not None:
+            msg = f"line {bad} has one number, where angle and intensity stand"
+            raise ScanError(msg)
+        table = np.array([row[:2] for row in self._rows], dtype=np.float64)
+        block.axis, block.values = table[:, 0] * (2.0 if twice else 1.0), table[:, 1]
+        block.lines = np.array(self._places)
+
+
+def _unrounded(block: Block, start: float | None, step: float | None) -> None:
+    """Take angles from the header where the listed ones are those, rounded."""
+    if start is None or not step or len(block.axis) < 2:  # noqa: PLR2004 - a step
+        return
+    even = np.asarray(start + step * np.arange(len(block.axis)), dtype=np.float64)
+    if np.isfinite(block.axis).all() and np.abs(even - block.axis).max() <= quantum(block.axis[len(block.axis) // 2 :]):
+        block.axis = even
+        block.axis_source += ", unrounded by _START and _STEPSIZE"

@@ -1,0 +1,120 @@
+"""Gaps, dummies, repeats and ranges: what was measured stays apart from what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepxrd.errors import ScanError
+from deepxrd.scans import Scan, read_scan, read_scans
+from deepxrd.scans.clean import gaps
+
+Read = Callable[..., Scan]
+ANGLE = 10 + 0.025 * np.arange(400)
+TRUE = 150 + 5000 * np.exp(-0.5 * ((ANGLE - 14) / 0.1) ** 2) + 900 * np.exp(-0.5 * ((ANGLE - 18) / 0.1) ** 2)
+
+
+def noisy(seed: int, factor: float = 1.0) -> np.ndarray:
+    return np.random.default_rng(seed).poisson(factor * TRUE)
+
+
+def text(angle: np.ndarray, counts: np.ndarray) -> str:
+    return "".join(f"{a:.3f} {c}\n" for a, c in zip(angle, counts, strict=True))
+
+
+@given(
+    st.lists(st.integers(0, 380), min_size=1, max_size=3, unique=True).map(sorted),
+    st.integers(3, 15),
+    st.sampled_from(["even", "growing", "rounded"]),
+)
+def test_gaps_are_found_where_points_are_missing_and_nowhere_else(starts: list[int], width: int, kind: str) -> None:
+    angle = {
+        "even": ANGLE,
+        "growing": np.degrees(2 * np.arcsin(0.05 + 0.002 * np.arange(400))),
+        "rounded": np.round(10 + 0.0156 * np.arange(400), 2),
+    }[kind]
+    missing = np.zeros(len(angle), dtype=bool)
+    for start in starts:
+        missing[start : start + width] = True
+    if missing[-6:].any() or missing[:6].any() or np.diff(starts, append=500).min() < width + 12:
+        return  # at the ends and side by side there are too few steps to compare with
+    kept = np.flatnonzero(~missing)
+    expected = np.flatnonzero(np.diff(kept) > 1) + 1
+    np.testing.assert_array_equal(gaps(angle[kept]), expected)
+
+
+def test_points_without_counts_are_left_out_and_counted(read: Read) -> None:
+    counts = noisy(0).astype(object)
+    counts[100:104], counts[200], counts[300] = 4294967295, "nan", "inf"
+    angle = np.concatenate([[-0.05, -0.025], ANGLE])
+    scan = read(text(angle, np.concatenate([[1, 1], counts])))
+    assert scan.left_out == {"without a number": 2, "at angles below 0°": 2, "with a dummy instead of counts": 4}
+    assert scan.counts.max() < 6000
+    assert [part.stop - part.start for part in scan.ranges] == [100, 294]  # one point may be missing, four are a gap
+
+
+def test_repeats_are_averaged_and_it_is_said(read: Read) -> None:
+    one, other = noisy(0), noisy(1)
+    scan = read(f"#S 1 ascan\n{text(ANGLE, one)}\n#S 2 ascan\n{text(ANGLE, other)}")
+    np.testing.assert_allclose(scan.counts, (one + other) / 2)
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(np.maximum(one, 1) + np.maximum(other, 1)) / 2)
+    assert any("mean of 2 scans" in fact.value for fact in scan.facts)
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (text(ANGLE + 0.007, noisy(1)), "on different grids"),
+        (text(ANGLE, np.roll(noisy(1), 80)), "differ by more than their noise"),
+    ],
+)
+def test_what_is_no_repeat_is_kept_apart_until_one_is_chosen(other: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "two.dat"
+    path.write_text(f"#S 1 ascan\n{text(ANGLE, noisy(0))}\n#S 2 ascan\n{other}")
+    scans = read_scans(path)
+    assert [scan.name for scan in scans] == ["scan 1 of 2", "scan 2 of 2"]
+    with pytest.raises(ScanError, match=f"holds 2 scans.*{why}.*--scan"):
+        read_scan(path)
+    np.testing.assert_array_equal(read_scan(path, scan=1).counts, noisy(0))
+    with pytest.raises(ScanError, match="there is no scan 3"):
+        read_scan(path, scan=3)
+
+
+def test_ranges_of_other_counting_times_are_brought_to_one_level(read: Read) -> None:
+    head = "_FILEVERSION=2\n"
+    blocks = [(slice(0, 200), 1.0), (slice(200, 400), 5.0)]
+    for part, seconds in blocks:
+        head += f"_STEPTIME={seconds}\n_2THETACOUNTS\n{text(ANGLE[part], noisy(0, seconds)[part])}"
+    scan = read(head)
+    np.testing.assert_allclose(scan.counts[200:], noisy(0, 5.0)[200:] / 5)
+    np.testing.assert_allclose(scan.uncertainty[200:], np.sqrt(noisy(0, 5.0)[200:]) / 5)
+    assert [part.seconds_per_step for part in scan.ranges] == [1.0, 5.0]
+    assert any(fact.what == "level" for fact in scan.facts)
+
+
+def test_ranges_that_overlap_a_little_are_cut_at_the_better_counted_one(read: Read) -> None:
+    first, second = text(ANGLE[:220], noisy(0)[:220]), text(ANGLE[180:] + 0.01, noisy(1, 5.0)[180:])
+    scan = read(f"_FILEVERSION=2\n_2THETACOUNTS\n{first}; next\n_2THETACOUNTS\n{second}")
+    assert (np.diff(scan.two_theta_deg) > 0).all()
+    assert sum(scan.left_out.values()) == 39
+    assert np.median(scan.counts[300:]) == pytest.approx(150, rel=0.1)  # by what both measured, without their times
+    assert len(scan.ranges) == 2 or scan.ranges[0].stop == len(scan.counts)
+
+
+@given(st.permutations(range(4)))
+def test_the_order_of_ranges_in_a_file_does_not_matter(order: list[int]) -> None:
+    import tempfile
+
+    parts = [slice(100 * i, 100 * i + 80) for i in range(4)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ranges.xy"
+        path.write_text("".join(text(ANGLE[parts[i]], noisy(0)[parts[i]]) for i in order))
+        scan = read_scan(path)
+    np.testing.assert_allclose(scan.two_theta_deg, np.concatenate([ANGLE[part] for part in parts]), atol=1e-9)
+    np.testing.assert_array_equal(scan.counts, np.concatenate([noisy(0)[part] for part in parts]))
+    assert len(scan.ranges) == 4

@@ -386,3 +386,31 @@ def test_every_row_of_the_snapshot_can_be_read_and_each_composition_has_one_grou
     taken = [record.crystal.formula.reduced for record in records if record.ground_state]
     assert len(taken) == len(set(taken)) == 45_279
     assert len({record.material_id for record in records}) == 63_591
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "said"),
+    [
+        ("a", pa.string(), r"'a' of .* holds string; it must hold numbers"),
+        ("gamma", pa.bool_(), r"'gamma' of .* holds bool; it must hold numbers"),
+        ("atomic_numbers", pa.string(), "must hold lists of whole numbers"),
+        ("atomic_numbers", pa.list_(pa.float64()), "must hold lists of whole numbers"),
+        ("frac_coords", pa.list_(pa.string()), "must hold lists of numbers"),
+        ("material_id", pa.list_(pa.string()), "must hold text"),
+    ],
+)
+def test_a_parquet_column_of_another_type_is_refused_by_name(
+    tmp_path: Path, cscl: Crystal, column: str, kind: pa.DataType, said: str
+) -> None:
+    table = pq.read_table(_write_parquet(tmp_path, {"one": cscl}))
+    empty = pa.nulls(1, kind)
+    pq.write_table(table.set_column(table.schema.names.index(column), column, empty), tmp_path / "table.parquet")
+    with pytest.raises(SourceError, match=said):
+        list(FilesSource(tmp_path / "table.parquet"))
+
+
+def test_a_parquet_column_that_is_there_twice_is_refused(tmp_path: Path, cscl: Crystal) -> None:
+    table = pq.read_table(_write_parquet(tmp_path, {"one": cscl}))
+    pq.write_table(table.append_column("a", table.column("a")), tmp_path / "table.parquet")
+    with pytest.raises(SourceError, match="2 columns 'a'"):
+        list(FilesSource(tmp_path / "table.parquet"))

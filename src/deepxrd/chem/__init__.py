@@ -4,6 +4,7 @@ from deepxrd.chem.crystal import Crystal, lattice_from_parameters
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.encoding import PAPER_ELEMENTS, OneHotEncoding
 from deepxrd.chem.formula import Formula, formula_from_amounts, formula_from_atomic_numbers, parse_formula
+from deepxrd.chem.stoichiometry import Stoichiometry, parse_stoichiometry
 
 __all__ = [
     "ATOMIC_NUMBERS",
@@ -13,8 +14,10 @@ __all__ = [
     "Crystal",
     "Formula",
     "OneHotEncoding",
+    "Stoichiometry",
     "formula_from_amounts",
     "formula_from_atomic_numbers",
     "lattice_from_parameters",
     "parse_formula",
+    "parse_stoichiometry",
 ]

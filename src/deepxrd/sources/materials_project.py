@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deepxrd.chem import ATOMIC_NUMBERS, Crystal
+from deepxrd.chem import ATOMIC_NUMBERS, Crystal, parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
@@ -24,7 +23,6 @@ CITATION = "Jain et al., APL Materials 1, 011002 (2013), doi 10.1063/1.4812323"
 GNOME_CITATION = "Merchant et al., Nature 624, 80 (2023), doi 10.1038/s41586-023-06735-9 (GNoME entries, CC BY-NC 4.0)"
 _REQUIRED = ("material_id", "structure")
 _MAX_PAGE = 1000
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SYMBOLS = {**ATOMIC_NUMBERS, "D": 1, "T": 1}
 _log = logging.getLogger(__name__)
 
@@ -36,7 +34,7 @@ class MaterialsProjectSource(DownloadedSource):
     no key and no network, until ``refresh`` asks for the present database.
 
     Args:
-        stoichiometry: letters with ascending amounts, such as ``ABC3``; None for all.
+        stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
         num_elements: how many elements an entry has; None to leave that to the stoichiometry.
         include_gnome: also take the GNoME entries, which are CC BY-NC.
         cache_dir: where downloads are kept; those of this source go to its folder ``materials_project``.
@@ -189,27 +187,10 @@ def _search_arguments(stoichiometry: str | None, num_elements: int | None, *, in
     """Arguments of ``SummaryRester.search``; with no criterion at all the client would download everything from S3."""
     search: dict[str, Any] = {"deprecated": False, "include_gnome": include_gnome}
     if stoichiometry is not None:
-        amounts = stoichiometry_amounts(stoichiometry)
-        search["formula"] = "".join(f"{a}{n if n > 1 else ''}" for a, n in zip(_LETTERS, amounts, strict=False))
-        if num_elements is not None and num_elements != len(amounts):
-            msg = f"stoichiometry {stoichiometry} has {len(amounts)} elements but num_elements={num_elements}"
-            raise SourceError(msg)
-        num_elements = len(amounts)
+        parsed = parse_stoichiometry(stoichiometry)
+        parsed.check_elements(num_elements)
+        search["formula"], num_elements = parsed.name, len(parsed.amounts)
     if num_elements is None or num_elements < 1:
         msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
         raise SourceError(msg)
     return {**search, "num_elements": num_elements}
-
-
-def stoichiometry_amounts(stoichiometry: str) -> list[int]:
-    """Ascending amounts of a stoichiometry, such as 1, 1, 3 for ``ABC3`` (and ``A3BC``).
-
-    Raises:
-        SourceError: it is none.
-    """
-    letters, amounts = re.findall(r"[A-Z]", stoichiometry), re.findall(r"[A-Z](\d*)", stoichiometry)
-    plain = re.fullmatch(r"(?:[A-Z](?:[1-9]\d*)?)+", stoichiometry)
-    if plain is None or "".join(letters) != _LETTERS[: len(letters)]:
-        msg = f"cannot read stoichiometry {stoichiometry!r}: write letters from A on with their amounts, such as ABC3"
-        raise SourceError(msg)
-    return sorted(int(n or 1) for n in amounts)

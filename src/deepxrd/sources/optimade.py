@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import ATOMIC_NUMBERS, Crystal
+from deepxrd.chem import ATOMIC_NUMBERS, Crystal, parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
 from deepxrd.sources.downloaded import DownloadedSource, facts_of, finite
 from deepxrd.sources.materials_project import CITATION as MP_CITATION
-from deepxrd.sources.materials_project import stoichiometry_amounts
 from deepxrd.sources.optimade_client import Description, OptimadeClient
 from deepxrd.sources.page_cache import Document, PageCache
 from deepxrd.sources.retry import Backoff, RefusedError
@@ -91,7 +90,7 @@ class OptimadeSource(DownloadedSource):
 
     Args:
         provider: a name of ``PROVIDERS``, or the base URL of any other database.
-        stoichiometry: letters with their amounts, such as ``ABC3``; None for all.
+        stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
         num_elements: how many elements an entry has; None to leave that to the stoichiometry.
         extra_filter: further conditions in the OPTIMADE filter language.
         energy: where an entry has its formation energy in eV per atom, names joined by slashes; None for the
@@ -244,13 +243,9 @@ class OptimadeSource(DownloadedSource):
 def optimade_filter(stoichiometry: str | None, num_elements: int | None, extra: str | None = None) -> str:
     """The filter for a stoichiometry, which OPTIMADE writes with descending amounts, or a number of elements."""
     if stoichiometry is not None:
-        amounts = sorted(stoichiometry_amounts(stoichiometry), reverse=True)
-        if num_elements is not None and num_elements != len(amounts):
-            msg = f"stoichiometry {stoichiometry} has {len(amounts)} elements but num_elements={num_elements}"
-            raise SourceError(msg)
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        anonymous = "".join(f"{a}{n if n > 1 else ''}" for a, n in zip(letters, amounts, strict=False))
-        text = f'chemical_formula_anonymous="{anonymous}"'
+        parsed = parse_stoichiometry(stoichiometry)
+        parsed.check_elements(num_elements)
+        text = f'chemical_formula_anonymous="{parsed.descending}"'
     elif num_elements is not None and num_elements >= 1:
         text = f"nelements={num_elements}"
     else:

@@ -15,7 +15,7 @@ from fetching import Server, mp_source, records
 from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION
 from pymatgen.core import Structure
 
-from deepxrd.errors import SourceError
+from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, page_cache
 from deepxrd.sources.materials_project import crystal_from_dict
 
@@ -32,7 +32,7 @@ def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
     assert mp.app.requests("_page") == 3  # one request a page, no more
 
 
-@pytest.mark.parametrize("stoichiometry", ["ABC3", "A3BC"])
+@pytest.mark.parametrize("stoichiometry", ["ABC3", "A3BC", "ABX3", "A2B2C6"])
 def test_one_stoichiometry(mp: Server, tmp_path: Path, stoichiometry: str) -> None:
     found = records(mp_source(mp, tmp_path, stoichiometry))
     assert len(found) == N_ABC3
@@ -208,9 +208,9 @@ def test_nothing_matches(mp: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stoichiometry", "changes", "words"),
     [
-        ("SrTiO3", {}, "cannot read stoichiometry 'SrTiO3'"),
-        ("ABO3", {}, "letters from A on"),
-        ("AB", {}, "num_elements=3"),
+        ("SrTiO3", {}, "'SrTiO3' is no stoichiometry"),
+        ("ABA3", {}, "names A more than once"),
+        ("AB", {}, "n_elements=2"),
         (None, {"num_elements": None}, "say how many elements"),
         (None, {"page_size": 1001}, "1 to 1000"),
     ],
@@ -218,7 +218,7 @@ def test_nothing_matches(mp: Server, tmp_path: Path) -> None:
 def test_settings_that_cannot_be_used(
     mp: Server, tmp_path: Path, stoichiometry: str | None, changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(SourceError, match=words):
+    with pytest.raises(DeepXRDError, match=words):
         mp_source(mp, tmp_path, stoichiometry, **changes)
 
 

@@ -8,7 +8,7 @@ many, and each pair is solved by itself (Crouse 2016, as in SciPy).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
@@ -61,10 +61,12 @@ def best_ways(costs: Floats, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     ways = np.tile(np.arange(len(counts)), (len(costs), 1))
     for run in equal_runs(counts):
+        if len(run) == 1:
+            continue
         block = costs[:, run.start : run.stop, run.start : run.stop]
         if len(run) <= _MOST_ENUMERATED:
             each = np.array(list(permutations(range(len(run)))), dtype=np.int64)
-            sums = np.stack([_in_order(block[:, range(len(run)), way]) for way in each], axis=1)
+            sums = np.stack([_in_order(block, way) for way in each], axis=1)
             ways[:, run.start : run.stop] = run.start + each[sums.argmin(axis=1)]
         else:
             for row, square in enumerate(block):
@@ -99,9 +101,9 @@ def _solved_one_by_one(cost: Callable[[int, int], Floats], run: range) -> Floats
     return np.array(solved).reshape(costs.shape[:-2])
 
 
-def _in_order(terms: Sequence[Floats] | Floats) -> Floats:
-    """Sum of ``(n, n_terms)`` from the first to the last: NumPy's own adds in another order."""
-    total = np.zeros(len(terms))
-    for term in np.asarray(terms).T:
-        total = total + term
+def _in_order(costs: Floats, way: NDArray[np.int64]) -> Floats:
+    """Cost of one way for ``(n, n_slots, n_slots)``, added from the first slot to the last."""
+    total = np.zeros(len(costs))
+    for slot, other in enumerate(way):
+        total += costs[:, slot, other]
     return total

@@ -129,17 +129,20 @@ def _search(targets: _Group, templates: _Group, result: Neighbours) -> None:
     same = (_canonical(targets)[:, None] == _canonical(templates)[None]).all(axis=2)
     distance[same] = np.inf
     places, n_slots = np.arange(len(targets.rows)), len(targets.counts)
-    for rank in range(min(result.row.shape[1], len(templates.rows))):
-        best = distance.argmin(axis=1)
-        least = distance[places, best]
-        found = np.isfinite(least)
-        into, new, old = targets.rows[found], targets.elements[found], templates.elements[best[found]]
-        costs = targets.counts[:, None] * element_distances()[new[:, :, None], old[:, None, :]]
-        result.row[into, rank] = templates.rows[best[found]]
-        result.distance[into, rank] = least[found]
-        result.old[into, rank, :n_slots] = np.take_along_axis(old, best_ways(costs, targets.counts), axis=1)
-        result.new[into, rank, :n_slots] = new
+    n_ranks = min(result.row.shape[1], len(templates.rows))
+    chosen, least = np.zeros((len(places), n_ranks), dtype=np.int64), np.empty((len(places), n_ranks))
+    for rank in range(n_ranks):
+        best = chosen[:, rank] = distance.argmin(axis=1)
+        least[:, rank] = distance[places, best]
         distance[places, best] = np.inf
+    place, ranks = np.nonzero(np.isfinite(least))
+    into, template = targets.rows[place], chosen[place, ranks]
+    new, old = targets.elements[place], templates.elements[template]
+    costs = targets.counts[:, None] * element_distances()[new[:, :, None], old[:, None, :]]
+    result.row[into, ranks] = templates.rows[template]
+    result.distance[into, ranks] = least[place, ranks]
+    result.old[into, ranks, :n_slots] = np.take_along_axis(old, best_ways(costs, targets.counts), axis=1)
+    result.new[into, ranks, :n_slots] = new
 
 
 def _distances(targets: _Group, templates: _Group) -> NDArray[np.float64]:

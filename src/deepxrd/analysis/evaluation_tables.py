@@ -26,8 +26,8 @@ _FEW = 0.05  # share of fallbacks that moves means too little to show those with
 _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "jsd": "jsd", "dtw": "dtw"}
 _ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
 _NOTES = (
-    "Distances are means over the test part, with 95 % intervals by bootstrap over its samples. The paper's are of its "
-    "own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW is; the two cannot be compared. "
+    "Distances are means over the test part, with 95 % intervals by bootstrap over its chemical systems. The paper's "
+    "are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW is; the two cannot be compared. "
     "Its JSD of 0.773 and 0.811 is more than its own formula can reach, ln 2 = 0.693; √JSD, at most 0.833, may be what "
     "it is."
 )
@@ -142,7 +142,7 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
     table = Table(
         title=f"b minus a on {comparison['n_test']} samples of {comparison['data']}", caption=_who(comparison)
     )
-    for column, justify in zip(_COMPARISON, ("left", *["right"] * 5, "left"), strict=True):
+    for column, justify in zip(_COMPARISON, ("left", *["right"] * 6, "left"), strict=True):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in _comparison_rows(comparison):
         table.add_row(*row)
@@ -154,7 +154,7 @@ def comparison_markdown(comparison: dict[str, Any]) -> str:
     return f"# {_versus(comparison)}\n\n{_who(comparison)}\n\n{_markdown(_COMPARISON, _comparison_rows(comparison))}\n"
 
 
-_COMPARISON = ["", "a", "b", "difference", "95 % interval", "p", "verdict"]
+_COMPARISON = ["", "a", "b", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
 
 
 def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
@@ -166,6 +166,7 @@ def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
             f"{each['difference']:+.4f}",
             f"{each['low']:+.4f} to {each['high']:+.4f}",
             f"{each['p_value']:.4f}",
+            f"{each['p_corrected']:.4f}",
             each["verdict"],
         ]
         for name, each in comparison["scores"].items()
@@ -195,8 +196,9 @@ def _versus(comparison: dict[str, Any]) -> str:
 def _who(comparison: dict[str, Any]) -> str:
     a, b = (f"{key}: {comparison[key]['model']} in {comparison[key]['folder']}" for key in ("a", "b"))
     return (
-        f"{a}; {b}. Intervals by bootstrap over samples, p by flipping the signs of their differences. Neither knows "
-        "of the seed of a training: other seeds give other numbers."
+        f"{a}; {b}. Intervals by bootstrap over chemical systems, p by flipping the signs of their differences; each "
+        "interval is for one score alone. Significant is what p, corrected for the number of scores (Holm 1979), says. "
+        "None of it knows of the seed of a training: other seeds give other numbers."
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from deepxrd.analysis.tables import higher_is_better
+from deepxrd.chem import chemical_systems
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
@@ -132,7 +133,8 @@ class SweepScores:
             if key in self._cells:
                 row["state"] = self._cells[key].state
             if key in self.done:
-                interval = mean_interval(self.per_sample[key].to_numpy(np.float64))
+                values = self.per_sample[key]
+                interval = mean_interval(values.to_numpy(np.float64), groups=chemical_systems(values.index))
                 row |= {"value": interval.mean, "low": interval.low, "high": interval.high}
             rows.append(row | {"paper": paper.get(key, np.nan)})
         frame = pd.DataFrame(rows)

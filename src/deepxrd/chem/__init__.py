@@ -3,7 +3,13 @@
 from deepxrd.chem.crystal import Crystal, lattice_from_parameters
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.encoding import PAPER_ELEMENTS, OneHotEncoding
-from deepxrd.chem.formula import Formula, formula_from_amounts, formula_from_atomic_numbers, parse_formula
+from deepxrd.chem.formula import (
+    Formula,
+    chemical_systems,
+    formula_from_amounts,
+    formula_from_atomic_numbers,
+    parse_formula,
+)
 from deepxrd.chem.stoichiometry import Stoichiometry, parse_stoichiometry
 
 __all__ = [
@@ -15,6 +21,7 @@ __all__ = [
     "Formula",
     "OneHotEncoding",
     "Stoichiometry",
+    "chemical_systems",
     "formula_from_amounts",
     "formula_from_atomic_numbers",
     "lattice_from_parameters",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -49,6 +49,11 @@ class Formula:
         """Element symbols, in the order of ``counts``."""
         return tuple(symbol for symbol, _ in self.counts)
 
+    @property
+    def chemical_system(self) -> str:
+        """The set of elements, such as ``O-Sr-Ti``: symbols in alphabetical order."""
+        return "-".join(sorted(self.elements))
+
     def __str__(self) -> str:
         return self.reduced
 
@@ -70,6 +75,15 @@ def parse_formula(text: str) -> Formula:
     plain = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).split())
     amounts = _amounts(plain, text)
     return formula_from_amounts(amounts, text)
+
+
+def chemical_systems(formulas: Iterable[str]) -> list[str]:
+    """The chemical system of each formula: what samples are grouped by where they are no independent draws.
+
+    Raises:
+        FormulaError: a text is no formula.
+    """
+    return [parse_formula(text).chemical_system for text in formulas]
 
 
 def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") -> Formula:

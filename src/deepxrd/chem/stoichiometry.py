@@ -61,7 +61,10 @@ def parse_stoichiometry(text: Any) -> Stoichiometry:
         ConfigError: it is none, or names a letter twice, which may mean one element or two.
     """
     if not isinstance(text, str) or not re.fullmatch(rf"({_PART.pattern})+", text):
-        msg = f"{repr(text)[:_SHOWN]} is no stoichiometry; write single capital letters with their amounts, such as ABC3 or AB2C4"
+        msg = (
+            f"{repr(text)[:_SHOWN]} is no stoichiometry; write single capital letters with their amounts, such as ABC3 "
+            "or AB2C4"
+        )
         raise ConfigError(msg)
     parts = _PART.findall(text)
     letters = [letter for letter, _ in parts]

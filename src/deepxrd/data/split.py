@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepxrd.chem import parse_formula
+from deepxrd.chem import chemical_systems
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.io.files import atomic_path, value_hash
@@ -76,7 +76,7 @@ class Split:
         """
         names = compositions
         if self.by == "chemical_system":
-            names = ["-".join(sorted(parse_formula(text).elements)) for text in compositions]
+            names = chemical_systems(compositions)
         drawn = np.array([_draw(self.seed, name) for name in names])
         if self.by != "time":
             return np.array(PARTS)[np.searchsorted([self.train, self.train + self.val], drawn, side="right")]

@@ -73,7 +73,7 @@ def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
     Args:
         name: of its file in ``conf/model``.
         task: what it learns from and predicts.
-        n_resamples: of the test samples, for the intervals.
+        n_resamples: of the test part's chemical systems, for the intervals.
     """
     node = baseline_nodes()[name]
     made_from = {

@@ -60,7 +60,8 @@ def write_table2(
     for key, values in flat.items():
         row, _, name = key.partition("/")
         table.setdefault(row, {})[name] = values
-    intervals = {row: mean_intervals(cells, n_resamples=n_resamples) for row, cells in table.items()}
+    groups = [formula.chemical_system for formula in task.formulas]
+    intervals = {row: mean_intervals(cells, groups=groups, n_resamples=n_resamples) for row, cells in table.items()}
     frame = evaluation_tables.table2_frame(intervals, data=data)
     title = f"{label} on {len(predicted)} test samples of {data}"
     save(evaluation_figures.distance_histograms(table, title=f"{label}, {data}"), out / "figures/distances.png")

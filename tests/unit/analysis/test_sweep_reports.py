@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ from deepxrd.analysis import sweep_scores, sweep_tables
 from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_report import write_report
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.chem import SYMBOLS
 from deepxrd.errors import ConfigError
 from deepxrd.runs.sweep_folder import SweepFolder
 
+SYSTEMS = ["".join(pair) for pair in itertools.combinations(SYMBOLS, 2)]  # each compound a system of its own
 KEYS = ["model.depth", "optimizer.lr", "data.batch_size"]
 Made = Callable[..., Path]
 
@@ -36,9 +39,7 @@ def made(tmp_path: Path) -> Made:
                 (cell.path / "error.txt").write_text(values)
                 continue
             f1 = np.asarray(values, dtype=float)
-            table_of = pd.DataFrame(
-                {"composition": [f"A{i}" for i in range(len(f1))], "peak_f1_2deg": f1, "mse": 1 - f1}
-            )
+            table_of = pd.DataFrame({"composition": SYSTEMS[: len(f1)], "peak_f1_2deg": f1, "mse": 1 - f1})
             table_of.sample(frac=1, random_state=len(cell.path.name)).to_parquet(cell.path / "per_sample.parquet")
             metrics = {
                 "data": "abc3", "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6, "best_epoch": 4,
@@ -128,6 +129,24 @@ def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> No
     assert step.difference.mean == pytest.approx(-0.05)  # only the pair at 0.001 counts, composition by composition
     assert step.n_pairs == 1
     assert "-0.0500" in conclusions.text(SweepScores.read(folder, "peak_f1_2deg"))
+
+
+def test_of_many_steps_one_that_chance_would_give_stays_open(made: Made) -> None:
+    """One of five differences has a p below 0.05: significant alone, and not among five (Holm 1979)."""
+    base, n = around(0.5, 40), 40
+    noise = np.random.default_rng(17).normal(size=(5, n))
+    noise -= noise.mean(axis=1, keepdims=True)
+    others = [(d, 0.001, 64) for d in (10, 15, 25)] + [(20, 0.001, b) for b in (32, 128)]
+    cells = {(20, 0.001, 64): base}
+    for place, cell in enumerate(others):
+        shift = 2.2 / np.sqrt(n) if place == 0 else 0.0  # 2.2 standard errors
+        cells[cell] = base - shift - noise[place] / noise[place].std()
+    found = conclusions.claims(SweepScores.read(made(cells), "peak_f1_2deg"))
+    step = found[0].steps[0]
+    assert step.difference is not None
+    assert step.difference.p_value < 0.05 < (step.p_corrected or 0)
+    assert step.difference.low > 0
+    assert {each.verdict for claim in found for each in claim.steps} == {conclusions.OPEN}
 
 
 def test_a_lower_error_is_better(made: Made) -> None:

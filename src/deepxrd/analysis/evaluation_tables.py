@@ -27,9 +27,9 @@ _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "j
 _ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
 _NOTES = (
     "Distances are means over the test part, with 95 % intervals by bootstrap over its chemical systems. The paper's "
-    "are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW is; the two cannot be compared. "
-    "Its JSD of 0.773 and 0.811 is more than its own formula can reach, ln 2 = 0.693; √JSD, at most 0.833, may be what "
-    "it is."
+    "are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW is; the two cannot be "
+    "compared. Its JSD of 0.773 and 0.811 is more than its own formula can reach, ln 2 = 0.693; √JSD, at most 0.833, "
+    "may be what it is."
 )
 
 

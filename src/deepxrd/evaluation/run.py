@@ -125,7 +125,7 @@ def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
         CheckpointError: it predicts other patterns.
     """
     trained_on, now = finished.metrics["data_hash"], task.store.content_hash
-    if trained_on != now:
+    if not task.store.holds(trained_on):
         msg = (
             f"run={finished.path} was trained and tested on data {trained_on}, but the data are now {now} "
             f"({task.store.path}): give the source that it had, such as source.path=PATH"

@@ -170,7 +170,7 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
         msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
         raise CheckpointError(msg)
     made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.data.store.content_hash
-    if made_with != now:
+    if not datamodule.data.store.holds(made_with):
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
     return checkpoint

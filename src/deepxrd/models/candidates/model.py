@@ -23,7 +23,7 @@ from deepxrd.models.candidates.volumes import TemplateVolumes
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
 
 FORMAT = 2
-"""Raised whenever the same training part would give other predictions."""
+"""Of the folder that a model is kept in; raised whenever an older one can no longer be read."""
 _AT_ONCE = 256
 
 

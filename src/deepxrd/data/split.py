@@ -93,6 +93,36 @@ class Split:
         return values
 
 
+def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
+    """Make sure that a model is asked about the parts that it was made with.
+
+    Args:
+        recorded: the split's plain values as a run has noted them; keys that an older run lacks have their defaults.
+        now: the split that is asked for.
+        where: whose split it was, for the message.
+
+    Raises:
+        ConfigError: it is another, so that what is for the test now may have been learned from; or it cannot be read.
+    """
+    try:
+        before = Split(**recorded).to_dict()
+    except TypeError as error:
+        msg = f"{where} has noted no split that can be read ({error}): {recorded!r}"
+        raise ConfigError(msg) from error
+    after = now.to_dict()
+    differ = [key for key in after | before if after.get(key) != before.get(key)]
+    if differ:
+        told = ", ".join(
+            f"data.split.{key} was {before.get(key, 'not needed')} and is now {after.get(key, 'not needed')}"
+            for key in differ
+        )
+        msg = (
+            f"{where} was made with another split: {told}. Its test part would be another, some of which was learned "
+            "from: leave data.split as it was, or train a new run"
+        )
+        raise ConfigError(msg)
+
+
 def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:
     """Rows of the store in each part; the assignment is written beside the store's other files on first use.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
+from deepxrd.data import refuse_other_split
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
@@ -110,6 +111,7 @@ def evaluate(
         **model.facts,
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,
+        "split": task.split.to_dict(),
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
         **{key: value for key, value in summary.to_dict().items() if key not in {"n_samples", "curves"}},
     }
@@ -121,7 +123,7 @@ def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
     """What a run has trained.
 
     Raises:
-        ConfigError: the data are not those of the run.
+        ConfigError: the data, or the split, are not those of the run.
         CheckpointError: it predicts other patterns.
     """
     trained_on, now = finished.metrics["data_hash"], task.store.content_hash
@@ -131,6 +133,7 @@ def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
             f"({task.store.path}): give the source that it had, such as source.path=PATH"
         )
         raise ConfigError(msg)
+    refuse_other_split(finished.split, task.split, where=f"run={finished.path}")
     kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
     facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
     label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)

@@ -22,7 +22,7 @@ from deepxrd.io.progress import progress_bar
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.prediction.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same inputs would give other files."""
 MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
 ROWS_PER_PART = 1024
@@ -48,8 +48,9 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     """Predict each formula of a CSV or Parquet table into a folder.
 
     The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``formula``, what columns the predictor
-    adds, ``pattern`` and perhaps other patterns in float16), ``skipped.csv`` if some rows could not be predicted, and
-    ``manifest.json``, which says of what table, by what predictor. Parts that a killed screening left there are kept.
+    adds, its patterns in float16: ``pattern``, or ``decoded`` and ``expected``), ``skipped.csv`` if some rows could not
+    be predicted, and ``manifest.json``, which says of what table, by what predictor. Parts that a killed screening left
+    there are kept.
 
     Args:
         load: loads the predictor, here and in each further process.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,14 @@ from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
-from deepxrd.prediction.predictor import load_predictor
+from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import CONFIG, METRICS, Finished
 from deepxrd.training.assemble import make_data
 
 FACTS = "run.json"
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,12 @@ def _trained(path: Path | None, task: Task, *, label: str, facts: dict[str, Any]
     if predictor.xrd != task.xrd:
         msg = f"{path or SHIPPED} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)
+
+    if isinstance(predictor, CandidatePredictor) and (learned := int(predictor.learned(task.formulas).sum())):
+        # weights may be of another split
+        told = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
+        _log.warning(told, learned, len(task.formulas), path or SHIPPED)
+        facts = {**facts, "n_test_learned": learned}
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:
         def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:

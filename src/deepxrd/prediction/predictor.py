@@ -228,6 +228,10 @@ class CandidatePredictor:
         """
         return parse_formula(formula)
 
+    def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Which compositions were learned from, ``(n,)``; scores on them would be too good."""
+        return self._model.library.learned.has(formulas)
+
     def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
         """Drawings of the decoded peaks, ``(len(formulas), n_points)`` float32, from 0 to 100.
 

@@ -1,5 +1,6 @@
 """The candidate model, part by part and as a whole, on made-up structures."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,12 @@ from deepxrd.models.candidates import CandidateModel, CandidateNet
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.models.candidates.features import element_table, exchange_features
-from deepxrd.models.candidates.geometry import Geometries, share_geometry
+from deepxrd.models.candidates.geometry import Geometries, _assignments, share_geometry
+from deepxrd.models.candidates.learned import LearnedFrom
 from deepxrd.models.candidates.protostructure import protostructure, protostructures
 from deepxrd.models.candidates.saved import load, save
 from deepxrd.models.candidates.volumes import TemplateVolumes, folds
+from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.xrd import XrdSettings, find_peaks, simulate
 
 XRD = XrdSettings()
@@ -346,6 +349,65 @@ def test_a_compact_model_shares_positions_and_says_nearly_the_same(model: Candid
     again = load(tmp_path / "small").predict(TARGETS)
     np.testing.assert_array_equal(again.expected, small.predict(TARGETS).expected)
     np.testing.assert_array_equal(again.decoded, small.predict(TARGETS).decoded)
+
+
+def test_what_was_learned_from_is_known_after_compaction_too(tmp_path: Path) -> None:
+    odd = cscl()  # the only one of its kind: compaction leaves it out
+    reference = reference_of([*crystals()[:12], odd])
+    model = untrained(reference)
+    small = model.compact()
+    assert odd.formula in model.library.formulas
+    assert odd.formula not in small.library.formulas
+    save(small, tmp_path / "small")
+    again = load(tmp_path / "small")
+    new = [parse_formula(text) for text in ("EuTiO3", "SrHfO3", *map(str, STRANGE))]
+    asked = [odd.formula, *reference.formulas[:2], *new]
+    for each in (model, small, again):
+        assert each.library.learned.has(asked).tolist() == [True] * 3 + [False] * 4
+        assert len(each.library.learned) == 13
+    assert CandidatePredictor.load(tmp_path / "small").learned(asked).sum() == 3
+
+
+def test_volumes_of_a_composition_that_compaction_left_out_are_of_trees_that_did_not_see_it(
+    model: CandidateModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out, new = (parse_formula(text) for text in ("EuTiO3", "EuZrO3"))
+    gone = replace(model.library, learned_from=LearnedFrom.of([*model.library.formulas, left_out]))
+    asked: list[set[bool]] = []
+
+    def noted(_: TemplateVolumes, __: np.ndarray, fold: np.ndarray, learned: np.ndarray) -> np.ndarray:
+        asked.append(set(learned.tolist()))
+        return np.zeros(len(fold))
+
+    monkeypatch.setattr(TemplateVolumes, "predict", noted)
+    for formula in (left_out, new, model.library.formulas[0]):
+        gone.candidates([formula], model.volumes)
+    assert asked == [{True}, {False}, {True}]
+
+
+def test_weights_of_before_that_do_not_tell_what_they_learned_from_can_be_loaded(
+    model: CandidateModel, tmp_path: Path
+) -> None:
+    save(model, tmp_path / "kept")
+    facts = json.loads((tmp_path / "kept/model.json").read_text())
+    del facts["files"]["learned.safetensors"]
+    (tmp_path / "kept/model.json").write_text(json.dumps(facts))
+    (tmp_path / "kept/learned.safetensors").unlink()
+    again = load(tmp_path / "kept")
+    np.testing.assert_array_equal(again.predict(TARGETS).decoded, model.predict(TARGETS).decoded)
+    assert again.library.learned.has(model.library.formulas[:3]).all()
+
+
+def test_elements_of_equal_count_are_tried_in_every_way_while_these_are_few() -> None:
+    def ways(counts: list[int]) -> list[np.ndarray]:
+        old, new = np.arange(20, 20 + len(counts)), np.arange(40, 40 + len(counts))
+        return _assignments((old, np.array(counts)), (new, np.array(counts)))
+
+    assert [len(ways(counts)) for counts in ([1], [1, 1, 3], [1, 1, 1], [1] * 4, [1] * 8)] == [1, 2, 6, 24, 1]
+    for counts in ([1, 1, 3, 3], [1] * 8):
+        for way in ways(counts):
+            assert sorted(way[20 : 20 + len(counts)]) == list(range(40, 40 + len(counts)))
+    assert _assignments((np.array([1, 2]), np.array([1, 2])), (np.array([3, 4]), np.array([1, 3]))) == []
 
 
 def test_templates_that_differ_little_share_their_positions() -> None:

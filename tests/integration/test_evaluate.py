@@ -63,7 +63,7 @@ def test_a_run_is_scored_in_full_and_compared_with_itself(command: Command, run_
     per_sample = pd.read_parquet(out / "per_sample.parquet")
     assert {"composition", "material_id", *metrics["test"]} <= set(per_sample)
     assert np.load(out / "predictions.npy").shape == (metrics["n_test"], 1024)
-    assert "0.884" in (out / "table2.md").read_text()
+    assert "0.884" not in (out / "table2.md").read_text()  # the paper's, whose data these are not
     figures = {file.relative_to(out / "figures").as_posix() for file in (out / "figures").rglob("*.png")}
     assert {"distances.png", "tolerance_curves.png", "cases/best.png", "cases/worst.png"} <= figures
     assert {"mean", "comb", "nearest", "substitution", "oracle_volume"} < set(pd.read_csv(out / "tolerance_curves.csv"))

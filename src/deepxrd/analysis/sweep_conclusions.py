@@ -72,7 +72,7 @@ class Claim:
 
 def claims(scores: SweepScores) -> list[Claim]:
     """The paper's conclusions from this table, held against the sweep; none for a free sweep."""
-    if scores.layout.paper.empty:
+    if scores.paper.empty:
         return []
     asked = _asked(scores)
     found = [
@@ -98,11 +98,11 @@ def _asked(scores: SweepScores) -> dict[str, list[tuple[str, Any, Any, dict[str,
     if scores.layout.title == "Table 3":
         return {
             f"{data}: {' > '.join(_LOSSES)}": [("loss", *pair, {"data": data}) for pair in itertools.pairwise(_LOSSES)]
-            for data in dict.fromkeys(scores.layout.paper["data"])
+            for data in dict.fromkeys(scores.paper["data"])
         }
     return {
         f"{key_name(key)}: {best} is the best": [
-            (key, best, other, {}) for other in dict.fromkeys(scores.layout.paper[key]) if other != best
+            (key, best, other, {}) for other in dict.fromkeys(scores.paper[key]) if other != best
         ]
         for key, best in _BEST[str(scores.sweep.table)].items()
     }

@@ -4,6 +4,7 @@ from deepxrd.data.build import ensure_store
 from deepxrd.data.polymorphs import other_structures
 from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices, refuse_other_split
+from deepxrd.data.statement import statement
 from deepxrd.data.store import PatternStore
 from deepxrd.data.workers import BuildOptions
 
@@ -16,4 +17,5 @@ __all__ = [
     "indices",
     "other_structures",
     "refuse_other_split",
+    "statement",
 ]

@@ -77,10 +77,15 @@ class PatternStore:
         return str(self.manifest["id"])
 
     @cached_property
+    def values(self) -> dict[str, str]:
+        """Hashes of the values in the store's files, by name of the file."""
+        # a store that was built before this was noted has none
+        return dict(self.manifest.get("values") or content_values(self.path))
+
+    @cached_property
     def content_hash(self) -> str:
         """Hash of the values themselves: equal hashes mean equal samples and patterns, however they are written."""
-        values = self.manifest.get("values")  # a store that was built before this was noted has none
-        return value_hash(values or content_values(self.path))[:16]
+        return value_hash(self.values)[:16]
 
     def holds(self, data_hash: str | None) -> bool:
         """Whether a hash is of these data: `content_hash`, or that of the files' bytes, which older runs noted."""

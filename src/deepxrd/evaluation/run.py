@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
-from deepxrd.data import refuse_other_split
+from deepxrd.data import refuse_other_split, statement
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
@@ -110,6 +110,7 @@ def evaluate(
             output.write_cases(more, model.predict(more)[0], cases, out)
     metrics = {
         "data": data,
+        "data_set": statement(task.store, task.split),
         **model.facts,
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,

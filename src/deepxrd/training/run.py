@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
-from deepxrd.data import refuse_other_split
+from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import atomic_path, write_json, write_text
@@ -127,6 +127,7 @@ def _score(
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
+        "data_set": statement(store, datamodule.split),
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,

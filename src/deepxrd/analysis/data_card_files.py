@@ -42,11 +42,17 @@ def write_card(store: PatternStore, split: Split, *, name: str, options: CardCon
         The folder.
     """
     parts = {part: len(rows) for part, rows in indices(store, split).items()}
+    parts["none"] = len(store) - sum(parts.values())
     folder = store.path / "card"
     symmetry = _crystal_systems(store, folder / "crystal_systems.parquet", n_jobs=n_jobs)
     systems, n_peaks = symmetry["crystal_system"].tolist(), count_peaks(store.patterns, store.xrd.two_theta_deg)
     card = data_card(
-        name, store.manifest, store.samples, systems=systems, n_peaks=n_peaks, split={**parts, "seed": split.seed}
+        name,
+        store.manifest,
+        store.samples,
+        systems=systems,
+        n_peaks=n_peaks,
+        split={**parts, "settings": split.to_dict()},
     )
     if options.figures:
         _write_figures(store, n_peaks, card["elements"], systems, folder=folder / "figures", options=options)

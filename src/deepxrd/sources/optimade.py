@@ -104,6 +104,11 @@ class OptimadeSource(DownloadedSource):
         refresh: ask the server even though a complete download is there.
     """
 
+    no_dates = (
+        "OPTIMADE tells when an entry was last changed (last_modified), not when it was made; source=materials_project "
+        "with source.dates=true knows that"
+    )
+
     def __init__(
         self,
         provider: str = "mp",

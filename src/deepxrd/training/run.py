@@ -127,7 +127,7 @@ def _score(
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
-        "data_set": statement(store, datamodule.split),
+        "data_set": statement(store, datamodule.data.split),
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,

@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emmet.core.types.typing import format_identifier
 from faults import Fault
 from fetching import Server, mp_source, records
-from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION
+from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION, build_documents, created_at
 from pymatgen.core import Structure
 
 from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, page_cache
 from deepxrd.sources.materials_project import crystal_from_dict
+from deepxrd.sources.mp_client import day_of
+from deepxrd.sources.retry import TransientError
 
 
 def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
@@ -37,6 +40,43 @@ def test_one_stoichiometry(mp: Server, tmp_path: Path, stoichiometry: str) -> No
     found = records(mp_source(mp, tmp_path, stoichiometry))
     assert len(found) == N_ABC3
     assert {record.crystal.formula.anonymous for record in found} == {"ABC3"}
+
+
+def test_the_day_of_each_entry_is_fetched_where_it_is_asked_for(mp: Server, tmp_path: Path) -> None:
+    made = mp_source(mp, tmp_path, dates=True)
+    assert made.no_dates is None
+    found = {record.material_id: record.provenance.get("created_at") for record in records(made)}
+    expected = {}
+    for document in build_documents():
+        moment = created_at(document["material_id"])
+        expected[format_identifier(document["material_id"], legacy=True)] = moment and moment.date().isoformat()
+    assert found == {name: expected[name] for name in found}
+    assert 0 < sum(day is None for day in found.values()) < 5
+    assert len(set(found.values())) > 5
+    without = mp_source(mp, tmp_path)
+    assert without.query != made.query  # a download without dates does not do
+    assert "source.dates=true" in str(without.no_dates)
+
+
+def test_dates_that_come_short_once_are_asked_for_again(mp: Server, tmp_path: Path) -> None:
+    whole = records(mp_source(mp, tmp_path / "whole", dates=True))
+    mp.app.faults = [Fault("short", path="/materials/provenance", options={"n": 4})]
+    found = records(mp_source(mp, tmp_path / "short", dates=True))
+    assert [record.provenance for record in found] == [record.provenance for record in whole]
+    assert mp.app.faults[0].times == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"), [("2011-05-13T14:21:50.000Z", "2011-05-13"), ({"$date": "2018-01-01T00:00:00Z"}, "2018-01-01")]
+)
+def test_moments_are_read_as_the_server_writes_them(moment: object, day: str) -> None:
+    assert day_of(moment) == day
+
+
+@pytest.mark.parametrize("moment", ["soon", 17, {"$date": 3}, "2011-13-40"])
+def test_what_is_no_moment_is_asked_for_again(moment: object) -> None:
+    with pytest.raises(TransientError, match="the time at which an entry was made"):
+        day_of(moment)
 
 
 def test_gnome_only_when_asked_for(mp: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,8 @@ def made(tmp_path: Path) -> Made:
             table_of = pd.DataFrame({"composition": SYSTEMS[: len(f1)], "peak_f1_2deg": f1, "mse": 1 - f1})
             table_of.sample(frac=1, random_state=len(cell.path.name)).to_parquet(cell.path / "per_sample.parquet")
             metrics = {
-                "data": "abc3", "data_set": data_set, "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6, "best_epoch": 4,
+                "data": "abc3", "data_set": data_set, "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6,
+                "best_epoch": 4,
                 "train_seconds": 30.0, "precision": "32-true",
                 "test": {"peak_f1_2deg": f1.mean(), "mse": (1 - f1).mean()},
             }  # fmt: skip

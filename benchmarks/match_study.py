@@ -151,7 +151,7 @@ def candidates(row: int, formulas: Sequence[Formula], rng: np.random.Generator) 
 def predictions(checkpoint: Path | None, formulas: list[Formula]) -> dict[str, NDArray[np.float32]]:
     """Of the model that comes with deepxrd, both answers; and of a network."""
     shipped = load_predictor().predict(formulas)
-    made = {"shipped, expected": shipped.further["expected"], "shipped, likely": shipped.patterns}
+    made = {"shipped, expected": shipped.further["expected"], "shipped, decoded": shipped.patterns}
     return made | ({"network": load_predictor(checkpoint).predict(formulas).patterns} if checkpoint else {})
 
 

@@ -126,12 +126,12 @@ def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command
     table = pq.read_table(tmp_path / "screened/patterns")
     assert table["typed"].to_pylist() == formulas
     assert table["known"].to_pylist() == [True, False, True, True]
-    sure, likely, expected = (np.stack(table[name].to_numpy()) for name in ("expected_f1", "pattern", "expected"))
+    sure, decoded, expected = (np.stack(table[name].to_numpy()) for name in ("expected_f1", "decoded", "expected"))
     assert sure[1] == 0
     assert np.all((sure[[0, 2, 3]] > 0.2) & (sure[[0, 2, 3]] < 1))
-    assert likely.shape == expected.shape == (4, 1024)
-    np.testing.assert_array_equal(likely[0], likely[3])  # one composition, written in two ways
-    assert not np.array_equal(likely[0], expected[0])
+    assert decoded.shape == expected.shape == (4, 1024)
+    np.testing.assert_array_equal(decoded[0], decoded[3])  # one composition, written in two ways
+    assert not np.array_equal(decoded[0], expected[0])
     found = CandidatePredictor.load().predict(["SrTiO3"])
     np.testing.assert_allclose(expected[0], found.further["expected"][0], atol=0.035)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepxrd.analysis.references import is_papers, reference_rows, substitution_row
 from deepxrd.chem import parse_formula
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.models.candidates.saved import SHIPPED, load
@@ -39,6 +40,9 @@ def test_the_main_job_runs_on_real_structures(command: Command, snapshot_path: P
     grid = store.xrd.two_theta_deg
     assert find_peaks(np.asarray(store.patterns), grid).count.mean() == pytest.approx(0.177 * 90, rel=0.1)
     assert (grid[store.patterns.argmax(axis=1)] > 170).mean() == pytest.approx(0.045, abs=0.015)
+    assert is_papers(metrics["data_set"], "abc3")
+    assert substitution_row(metrics["data_set"]) == reference_rows()[0]
+    assert "0.631" in next(line for line in done.stdout.splitlines() if "substitution*" in line)
     _splits_hold(store)
 
 

@@ -103,7 +103,7 @@ def data_card(
         samples: one row per pattern, as in the store.
         systems: crystal system of each sample.
         n_peaks: peaks of each sample, ``(n_samples,)``.
-        split: samples in each part, and the settings that drew them.
+        split: samples in each part, ``none`` those in no part; and ``settings``, see `Split.to_dict`.
     """
     counts = manifest["counts"]
     excluded = dict(counts["excluded"])
@@ -147,9 +147,7 @@ def to_markdown(card: dict[str, Any]) -> str:
         _table("Where they come from", "entries", _origin(card)),
         *_failures(card),
         *_remarks(card),
-        _table(
-            "Split (seed {seed}, by composition)".format(**card["split"]), "samples", _parts(card["split"]), share_of=n
-        ),
+        _table(_split_title(card["split"]["settings"]), "samples", _parts(card["split"]), share_of=n),
         _table("Crystal system (spglib)", "samples", card["crystal_systems"].items(), share_of=n),
         _table("Stoichiometry", "samples", [*stoichiometries[:_STOICHIOMETRIES_SHOWN], *rest], share_of=n),
         _table("Per sample", "least | median | mean | most", _summaries(card)),
@@ -199,8 +197,19 @@ def _remarks(card: dict[str, Any]) -> list[str]:
     return ["Entries read with a remark, taken or not:\n\n" + "\n".join(lines)] if lines else []
 
 
+def _split_title(settings: dict[str, Any]) -> str:
+    """How the parts were made, in words."""
+    how = {
+        "composition": "by composition",
+        "chemical_system": "by chemical system",
+        "time": f"by time: entries of {settings.get('before')} or later are for the test, the others by composition",
+    }[settings["by"]]
+    return f"Split {how} (seed {settings['seed']})"
+
+
 def _parts(split: dict[str, Any]) -> list[tuple[str, int]]:
-    return [(part, split[part]) for part in ("train", "val", "test")]
+    parts = [(part, split[part]) for part in ("train", "val", "test")]
+    return [*parts, ("in no part: no date is known", split["none"])] if split.get("none") else parts
 
 
 def _summaries(card: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import spglib
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -18,11 +19,12 @@ from deepxrd.analysis.figures import save
 from deepxrd.config import CardConfig
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.errors import ConfigError
+from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.io.progress import progress_bar
 
-FIGURES_FORMAT = 1
-"""Raised whenever the same data set would give other figures."""
+_FIGURES_CODE = ("analysis/data_figures.py", "analysis/figures.py", "analysis/data_card.py", "xrd/peaks.py")
+_SYMMETRY_CODE = ("analysis/data_card.py", "chem/symmetry.py")
 _SAMPLE_SEED = 0
 
 
@@ -40,11 +42,17 @@ def write_card(store: PatternStore, split: Split, *, name: str, options: CardCon
         The folder.
     """
     parts = {part: len(rows) for part, rows in indices(store, split).items()}
+    parts["none"] = len(store) - sum(parts.values())
     folder = store.path / "card"
     symmetry = _crystal_systems(store, folder / "crystal_systems.parquet", n_jobs=n_jobs)
     systems, n_peaks = symmetry["crystal_system"].tolist(), count_peaks(store.patterns, store.xrd.two_theta_deg)
     card = data_card(
-        name, store.manifest, store.samples, systems=systems, n_peaks=n_peaks, split={**parts, "seed": split.seed}
+        name,
+        store.manifest,
+        store.samples,
+        systems=systems,
+        n_peaks=n_peaks,
+        split={**parts, "settings": split.to_dict()},
     )
     if options.figures:
         _write_figures(store, n_peaks, card["elements"], systems, folder=folder / "figures", options=options)
@@ -69,7 +77,12 @@ def refuse_unusable(options: CardConfig) -> None:
 
 def _crystal_systems(store: PatternStore, path: Path, *, n_jobs: int) -> pd.DataFrame:
     """Space group and crystal system of each sample; found once for a store, then read from ``path``."""
-    made_from: dict[Hashable, Any] = {"store": store.content_hash, "tolerances": [list(pair) for pair in TOLERANCES]}
+    made_from: dict[Hashable, Any] = {
+        "store": store.content_hash,
+        "tolerances": [list(pair) for pair in TOLERANCES],
+        "spglib": spglib.__version__,
+        "code": code_hash(*_SYMMETRY_CODE),
+    }
     if path.is_file():
         known = pd.read_parquet(path)
         if known.attrs == made_from:
@@ -111,7 +124,7 @@ def _write_figures(
         to_draw["tsne.png"] = lambda path: save(_map_of_patterns(store, systems, options.max_tsne), path)
     record = folder / "made_from.json"
     done: dict[str, str] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    base = f"{store.content_hash}, figures {FIGURES_FORMAT}"
+    base = f"{store.content_hash}, code {code_hash(*_FIGURES_CODE)}"
     wanted = {name: f"{base}, {options.max_tsne} patterns" if name == "tsne.png" else base for name in to_draw}
     missing = [name for name in wanted if done.get(name) != wanted[name] or not (folder / name).is_file()]
     if not missing:

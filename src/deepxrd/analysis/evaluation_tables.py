@@ -13,8 +13,6 @@ from rich.table import Table
 from deepxrd.analysis.tables import COLUMNS
 from deepxrd.metrics.bootstrap import Interval
 
-PAPER_DATA = "abc3"
-"""The data set that the paper's Table 2 is about."""
 DISTANCES = {
     "cosine_distance": "cosine",
     "pearson_distance": "Pearson",
@@ -25,11 +23,11 @@ DISTANCES = {
 _FEW = 0.05  # share of fallbacks that moves means too little to show those without
 _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "jsd": "jsd", "dtw": "dtw"}
 _ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
+_OURS = "Distances are means over the test part, with 95 % intervals by bootstrap over its chemical systems."
 _NOTES = (
-    "Distances are means over the test part, with 95 % intervals by bootstrap over its samples. The paper's are of its "
-    "own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW is; the two cannot be compared. "
-    "Its JSD of 0.773 and 0.811 is more than its own formula can reach, ln 2 = 0.693; √JSD, at most 0.833, may be what "
-    "it is."
+    f"{_OURS} The paper's are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW "
+    "is; the two cannot be compared. Its JSD of 0.773 and 0.811 is more than its own formula can reach, ln 2 = 0.693; "
+    "√JSD, at most 0.833, may be what it is."
 )
 
 
@@ -82,17 +80,17 @@ def evaluation_table(models: Mapping[str, Mapping[str, Any]], *, data: str) -> T
     return table
 
 
-def table2_frame(intervals: Mapping[str, Mapping[str, Interval]], *, data: str) -> pd.DataFrame:
-    """Table 2: one row per comparison and distance, with the paper's value where it is of the same data set.
+def table2_frame(intervals: Mapping[str, Mapping[str, Interval]], *, paper: bool) -> pd.DataFrame:
+    """Table 2: one row per comparison and distance, with the paper's value where it belongs to the data.
 
     Args:
         intervals: by row of the table and distance.
-        data: name of the data set.
+        paper: whether the data are the paper's ABC3; see :func:`deepxrd.analysis.references.is_papers`.
 
     Returns:
         Columns ``row``, ``distance``, ``mean``, ``low``, ``high``, ``paper`` (not a number where it has none).
     """
-    paper = paper_table2() if data == PAPER_DATA else {}
+    theirs = paper_table2() if paper else {}
     rows = [
         {
             "row": row,
@@ -100,7 +98,7 @@ def table2_frame(intervals: Mapping[str, Mapping[str, Interval]], *, data: str) 
             "mean": interval.mean,
             "low": interval.low,
             "high": interval.high,
-            "paper": paper.get(row, {}).get(distance, float("nan")),
+            "paper": theirs.get(row, {}).get(distance, float("nan")),
         }
         for row, cells in intervals.items()
         for distance, interval in cells.items()
@@ -121,7 +119,11 @@ def paper_table2() -> dict[str, dict[str, float]]:
 def table2_table(frame: pd.DataFrame) -> Table:
     """Table 2 for the terminal: our means, their intervals, and the paper's values."""
     header, *rows = _table2_lines(frame)
-    table = Table(title="Table 2: mean distances beside the paper's", caption=_NOTES)
+    beside = bool(frame["paper"].notna().any())
+    table = Table(
+        title="Table 2: mean distances beside the paper's" if beside else "Mean distances, as in the paper's Table 2",
+        caption=_NOTES if beside else _OURS,
+    )
     table.add_column("", no_wrap=True)
     for heading in header[1:]:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -134,7 +136,8 @@ def table2_table(frame: pd.DataFrame) -> Table:
 def table2_markdown(frame: pd.DataFrame, *, title: str) -> str:
     """Table 2 as Markdown."""
     header, *rows = _table2_lines(frame)
-    return f"# {title}\n\n{_markdown(header, rows)}\n\n{_NOTES}\n"
+    notes = _NOTES if frame["paper"].notna().any() else _OURS
+    return f"# {title}\n\n{_markdown(header, rows)}\n\n{notes}\n"
 
 
 def comparison_table(comparison: dict[str, Any]) -> Table:
@@ -142,7 +145,7 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
     table = Table(
         title=f"b minus a on {comparison['n_test']} samples of {comparison['data']}", caption=_who(comparison)
     )
-    for column, justify in zip(_COMPARISON, ("left", *["right"] * 5, "left"), strict=True):
+    for column, justify in zip(_COMPARISON, ("left", *["right"] * 6, "left"), strict=True):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in _comparison_rows(comparison):
         table.add_row(*row)
@@ -154,7 +157,7 @@ def comparison_markdown(comparison: dict[str, Any]) -> str:
     return f"# {_versus(comparison)}\n\n{_who(comparison)}\n\n{_markdown(_COMPARISON, _comparison_rows(comparison))}\n"
 
 
-_COMPARISON = ["", "a", "b", "difference", "95 % interval", "p", "verdict"]
+_COMPARISON = ["", "a", "b", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
 
 
 def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
@@ -166,6 +169,7 @@ def _comparison_rows(comparison: dict[str, Any]) -> list[list[str]]:
             f"{each['difference']:+.4f}",
             f"{each['low']:+.4f} to {each['high']:+.4f}",
             f"{each['p_value']:.4f}",
+            f"{each['p_corrected']:.4f}",
             each["verdict"],
         ]
         for name, each in comparison["scores"].items()
@@ -195,8 +199,9 @@ def _versus(comparison: dict[str, Any]) -> str:
 def _who(comparison: dict[str, Any]) -> str:
     a, b = (f"{key}: {comparison[key]['model']} in {comparison[key]['folder']}" for key in ("a", "b"))
     return (
-        f"{a}; {b}. Intervals by bootstrap over samples, p by flipping the signs of their differences. Neither knows "
-        "of the seed of a training: other seeds give other numbers."
+        f"{a}; {b}. Intervals by bootstrap over chemical systems, p by flipping the signs of their differences; each "
+        "interval is for one score alone. Significant is what p, corrected for the number of scores (Holm 1979), says. "
+        "None of it knows of the seed of a training: other seeds give other numbers."
     )
 
 

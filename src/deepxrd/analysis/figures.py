@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepxrd.io.files import atomic_path
-from deepxrd.xrd import XrdSettings, find_peaks
+from deepxrd.xrd import XrdSettings
 
 TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"
+_ROOM_BELOW = -12.0  # of 100, for marks under a pattern
 
 
 def pattern_grid(
@@ -60,7 +61,12 @@ def pattern_grid(
 
 
 def predicted_pattern(
-    title: str, pattern: NDArray[np.float32], xrd: XrdSettings, *, expected: NDArray[np.float32] | None = None
+    title: str,
+    pattern: NDArray[np.float32],
+    xrd: XrdSettings,
+    *,
+    peaks: tuple[NDArray[np.float64], NDArray[np.float64]],
+    peaks_called: str | None = None,
 ) -> Figure:
     """One predicted pattern ``(n_points,)``, its strongest peaks marked with their angle.
 
@@ -68,24 +74,27 @@ def predicted_pattern(
         title: of the figure.
         pattern: to be drawn as a line.
         xrd: settings of the patterns.
-        expected: the mean over what could be, drawn behind it.
+        peaks: angles (degrees) and intensities of the peaks, each ``(n_peaks,)``.
+        peaks_called: what peaks are that say more than the pattern; they are drawn below it. None for its own.
     """
     figure = Figure(figsize=(9, 4), layout="constrained")
     axis = figure.subplots()
-    two_theta = xrd.two_theta_deg
-    if expected is not None:
-        axis.fill_between(two_theta, expected, color=PREDICTED_COLOUR, alpha=0.25, linewidth=0, label="expected")
-    axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1, label="most likely")
-    if expected is not None:
+    two_theta, (position, height) = xrd.two_theta_deg, peaks
+    lowest = 0.0
+    if peaks_called is None:
+        axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1)
+    else:
+        lowest = _ROOM_BELOW
+        axis.plot(two_theta, pattern, color=PREDICTED_COLOUR, linewidth=1, label="expected pattern")
+        axis.vlines(position, lowest, 0.4 * lowest, colors=TRUE_COLOUR, linewidth=1.4, label=peaks_called)
         axis.legend(frameon=False)
-    position, height = find_peaks(pattern[None], two_theta).of(0)
     for i in np.argsort(-height, kind="stable")[:10]:
         axis.annotate(
             f"{position[i]:.1f}°", (position[i], height[i]), (0, 3), textcoords="offset points", ha="center", fontsize=8
         )
     axis.set(
         xlim=(two_theta[0], two_theta[-1]),
-        ylim=(0, 112),
+        ylim=(lowest, 112),
         xlabel=f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)",
         ylabel="intensity (largest = 100)",
         title=title,

@@ -37,7 +37,7 @@ def write_report(scores: SweepScores, out: Path) -> Path:
 
 def _page(scores: SweepScores, effort: str, stem: str) -> str:
     parts = [f"# {tables.heading(scores)}", tables.markdown(scores)]
-    if not scores.layout.paper.empty:
+    if not scores.paper.empty:
         parts.append(
             'Beside ours the paper\'s "peak position match percentage", which it does not define further; '
             "`peak_recall_any` is the reading nearest to it, and worthless alone: a comb of peaks every 2° scores 1. "

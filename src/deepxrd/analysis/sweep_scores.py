@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepxrd.analysis.references import PAPER_DATA, is_papers
 from deepxrd.analysis.tables import higher_is_better
+from deepxrd.chem import chemical_systems
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
@@ -23,6 +26,7 @@ _PAPER_TABLES = {
     "table4": ("Table 4", "paper_table4.csv", ("model.depth", "optimizer.lr"), "data.batch_size"),
     "table5": ("Table 5", "paper_table5.csv", ("model.depth", "optimizer.lr"), "data.batch_size"),
 }
+_PAPER_DATA = {"Table 4": "abc3", "Table 5": "ternary"}
 _PAPER_COLUMNS = {
     "dataset": "data",
     "depth": "model.depth",
@@ -122,17 +126,32 @@ class SweepScores:
         return {key: cell for key, cell in self._cells.items() if cell.state == DONE}
 
     @cached_property
+    def paper(self) -> pd.DataFrame:
+        """The paper's cells, as far as they are of the data that the finished cells were tested on."""
+        table = self.layout.paper
+        if table.empty:
+            return table
+        belongs = dict.fromkeys(PAPER_DATA, True)
+        for key, cell in self.done.items():
+            which = _paper_data(self.layout, dict(zip(self.layout.keys, key, strict=True)))
+            if which in belongs:
+                belongs[which] &= is_papers(cell.metrics.get("data_set"), which)
+        kept = [belongs[_paper_data(self.layout, row)] for row in table.to_dict("records")]
+        return table[np.array(kept)]
+
+    @cached_property
     def frame(self) -> pd.DataFrame:
         """A row per cell, the paper's first: the keys, ``state``, ``value``, ``low``, ``high``, ``paper``, ``best``."""
         keys = self.layout.keys
-        paper = {tuple(row[key] for key in keys): row["paper"] for row in self.layout.paper.to_dict("records")}
+        paper = {tuple(row[key] for key in keys): row["paper"] for row in self.paper.to_dict("records")}
         rows = []
         for key in [*paper, *(key for key in self._cells if key not in paper)]:
             row = dict(zip(keys, key, strict=True)) | {"state": NOT_RUN, "value": np.nan, "low": np.nan, "high": np.nan}
             if key in self._cells:
                 row["state"] = self._cells[key].state
             if key in self.done:
-                interval = mean_interval(self.per_sample[key].to_numpy(np.float64))
+                values = self.per_sample[key]
+                interval = mean_interval(values.to_numpy(np.float64), groups=chemical_systems(values.index))
                 row |= {"value": interval.mean, "low": interval.low, "high": interval.high}
             rows.append(row | {"paper": paper.get(key, np.nan)})
         frame = pd.DataFrame(rows)
@@ -149,6 +168,11 @@ class SweepScores:
     @cached_property
     def _cells(self) -> dict[tuple[Any, ...], Cell]:
         return {tuple(cell.settings[key] for key in self.layout.keys): cell for cell in self.sweep.cells}
+
+
+def _paper_data(layout: Layout, cell: Mapping[Any, Any]) -> str:
+    """Which of the paper's data sets a cell of one of its tables is of: Table 3 tells them apart, 4 and 5 have one."""
+    return str(cell["data"]) if "data" in cell else _PAPER_DATA[layout.title]
 
 
 def is_best(values: pd.Series, *, up: bool) -> pd.Series:

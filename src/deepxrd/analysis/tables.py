@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from deepxrd.analysis.references import substitution_row
 
 COLUMNS = {
     "peak_precision_2deg": "P 2°",
@@ -27,15 +27,8 @@ def higher_is_better(score: str) -> bool:
     return score.startswith("peak_")
 
 
-def reference_rows() -> dict[str, Any]:
-    """Scores of chemical substitution per data set, with where they were measured; packaged with the code."""
-    text = files("deepxrd.analysis").joinpath("reference_scores.json").read_text(encoding="utf-8")
-    rows: dict[str, Any] = json.loads(text)
-    return rows
-
-
 def score_table(metrics: dict[str, Any]) -> Table:
-    """Test scores of a run, with the baseline of chemical substitution below.
+    """Test scores of a run, with those of chemical substitution below where they are known for the same test part.
 
     Args:
         metrics: as in a run's ``metrics.json``.
@@ -45,13 +38,15 @@ def score_table(metrics: dict[str, Any]) -> Table:
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
     table.add_row(f"{metrics['model']}, {metrics['loss']}", *_cells(metrics["test"]))
-    reference = reference_rows()
-    name = metrics["data"] if metrics["data"] in reference else "abc3"
-    table.add_row("substitution*", *_cells(reference[name]["substitution"]), style="dim")
-    note = f"* put the elements into the nearest known structure, rescale, simulate; {reference[name]['measured_on']}."
-    if name != metrics["data"]:
-        note += " Other data than this run's: for scale only."
-    table.caption = note
+    reference = substitution_row(metrics.get("data_set"))
+    if reference is None:
+        table.caption = "What needs no training scores on the same test part: python -m deepxrd.evaluate run=FOLDER"
+        return table
+    table.add_row("substitution*", *_cells(reference["substitution"]), style="dim")
+    table.caption = (
+        "* put the elements into the nearest known structure, rescale, simulate; learned from the same training part, "
+        f"scored on the same test part ({reference['measured_on']})."
+    )
     return table
 
 

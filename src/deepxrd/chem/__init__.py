@@ -3,8 +3,15 @@
 from deepxrd.chem.crystal import Crystal, lattice_from_parameters
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.encoding import PAPER_ELEMENTS, OneHotEncoding
-from deepxrd.chem.formula import Formula, formula_from_amounts, formula_from_atomic_numbers, parse_formula
+from deepxrd.chem.formula import (
+    Formula,
+    chemical_systems,
+    formula_from_amounts,
+    formula_from_atomic_numbers,
+    parse_formula,
+)
 from deepxrd.chem.limits import StructureLimits
+from deepxrd.chem.stoichiometry import Stoichiometry, parse_stoichiometry
 from deepxrd.chem.typed_formula import parse_typed_formula
 
 __all__ = [
@@ -15,10 +22,13 @@ __all__ = [
     "Crystal",
     "Formula",
     "OneHotEncoding",
+    "Stoichiometry",
     "StructureLimits",
+    "chemical_systems",
     "formula_from_amounts",
     "formula_from_atomic_numbers",
     "lattice_from_parameters",
     "parse_formula",
+    "parse_stoichiometry",
     "parse_typed_formula",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -53,6 +53,11 @@ class Formula:
     def elements(self) -> tuple[str, ...]:
         """Element symbols, in the order of ``counts``."""
         return tuple(symbol for symbol, _ in self.counts)
+
+    @property
+    def chemical_system(self) -> str:
+        """The set of elements, such as ``O-Sr-Ti``: symbols in alphabetical order."""
+        return "-".join(sorted(self.elements))
 
     def __str__(self) -> str:
         return self.reduced
@@ -104,6 +109,15 @@ def parse_amounts(text: str) -> dict[str, Fraction | int]:
         for symbol, amount in _amounts(term.body, text).items():
             total[symbol] = total.get(symbol, 0) + amount * term.coefficient
     return total
+
+
+def chemical_systems(formulas: Iterable[str]) -> list[str]:
+    """The chemical system of each formula: what samples are grouped by where they are no independent draws.
+
+    Raises:
+        FormulaError: a text is no formula.
+    """
+    return [parse_formula(text).chemical_system for text in formulas]
 
 
 def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") -> Formula:

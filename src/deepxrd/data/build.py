@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.data.selection import Selected, Selection, select
-from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, store_id
+from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, content_values, store_id
 from deepxrd.data.workers import BuildOptions, workers
 from deepxrd.errors import SelectionError
 from deepxrd.io.files import atomic_path, file_hash, locked, write_json
@@ -110,6 +110,7 @@ def _build(
             "counts": counts,
             "citation": source.citation,
             "versions": versions(("deepxrd", "pymatgen", "numpy", "pyarrow")),
+            "values": content_values(partial),
             "files": {name: file_hash(partial / name) for name in (PATTERNS, SAMPLES)},
         },
     )

@@ -15,7 +15,9 @@ from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices
 from deepxrd.data.store import PatternStore
 from deepxrd.data.workers import BuildOptions
+from deepxrd.errors import ConfigError
 from deepxrd.sources import Source
+from deepxrd.sources.base import why_no_dates
 from deepxrd.xrd import XrdSettings
 
 
@@ -43,7 +45,18 @@ class DataParts:
 
     @cached_property
     def store(self) -> PatternStore:
-        """The open store; built on first use."""
+        """The open store; built on first use.
+
+        Raises:
+            ConfigError: the split is by time, and the source cannot say when its entries were made.
+        """
+        reason = why_no_dates(self.source) if self.split.by == "time" else None
+        if reason is not None:  # found out before a long download or build, and not at its end
+            msg = (
+                f"data.split.by=time needs the day that each entry was made, and source {self.source.name} has none: "
+                f"{reason}; or choose data.split.by=composition or chemical_system"
+            )
+            raise ConfigError(msg)
         return ensure_store(
             self.source, self.selection, self.encoding, self.xrd, root=self.stores_dir, options=self.build
         )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from math import gcd
 from typing import Any
 
-from deepxrd.chem import Formula, OneHotEncoding, StructureLimits
-from deepxrd.errors import ConfigError, SelectionError, SourceError
+from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, parse_stoichiometry
+from deepxrd.errors import SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 
-_LETTERED_AMOUNT = re.compile(r"[A-Z][a-z]?([1-9]\d*)?")
 _MAX_FAILURES_LISTED = 100
 _MAX_REMARKS_LISTED = 50  # a library's warnings may name what they are about
 
@@ -24,7 +21,7 @@ class Selection:
 
     Attributes:
         n_elements: how many elements a composition must have; None for any number.
-        stoichiometry: such as ``ABC3``, letters in any order; None for all.
+        stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
     """
 
     n_elements: int | None = 3
@@ -32,7 +29,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.stoichiometry is not None:
-            object.__setattr__(self, "stoichiometry", canonical_stoichiometry(self.stoichiometry))
+            parsed = parse_stoichiometry(self.stoichiometry)
+            parsed.check_elements(self.n_elements)
+            object.__setattr__(self, "stoichiometry", parsed.name)
 
     def why_not(self, formula: Formula) -> str | None:
         """Why a composition is left out, in words that do not depend on it; None if it is taken."""
@@ -75,21 +74,6 @@ class Selected:
             "unreadable_first": {f.name: f.reason for f in self.failures[:_MAX_FAILURES_LISTED]},
             "remarks": dict(self.remarks.most_common(_MAX_REMARKS_LISTED)),
         }
-
-
-def canonical_stoichiometry(text: str) -> str:
-    """A stoichiometry with letters by ascending amount: ``A3BC`` and ``ABX3`` both give ``ABC3``.
-
-    Raises:
-        ConfigError: the text is no stoichiometry.
-    """
-    if not re.fullmatch(rf"({_LETTERED_AMOUNT.pattern})+", text):
-        msg = f"{text!r} is no stoichiometry; write one such as ABC3 or AB2C4"
-        raise ConfigError(msg)
-    amounts = sorted(int(amount or 1) for amount in _LETTERED_AMOUNT.findall(text))
-    amounts = [amount // gcd(*amounts) for amount in amounts]
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(letters, amounts, strict=False))
 
 
 def select(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepxrd.chem import parse_formula
+from deepxrd.chem import chemical_systems
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.io.files import atomic_path, value_hash
@@ -76,7 +76,7 @@ class Split:
         """
         names = compositions
         if self.by == "chemical_system":
-            names = ["-".join(sorted(parse_formula(text).elements)) for text in compositions]
+            names = chemical_systems(compositions)
         drawn = np.array([_draw(self.seed, name) for name in names])
         if self.by != "time":
             return np.array(PARTS)[np.searchsorted([self.train, self.train + self.val], drawn, side="right")]
@@ -91,6 +91,36 @@ class Split:
         if self.by != "time":
             del values["before"]
         return values
+
+
+def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
+    """Make sure that a model is asked about the parts that it was made with.
+
+    Args:
+        recorded: the split's plain values as a run has noted them; keys that an older run lacks have their defaults.
+        now: the split that is asked for.
+        where: whose split it was, for the message.
+
+    Raises:
+        ConfigError: it is another, so that what is for the test now may have been learned from; or it cannot be read.
+    """
+    try:
+        before = Split(**recorded).to_dict()
+    except TypeError as error:
+        msg = f"{where} has noted no split that can be read ({error}): {recorded!r}"
+        raise ConfigError(msg) from error
+    after = now.to_dict()
+    differ = [key for key in after | before if after.get(key) != before.get(key)]
+    if differ:
+        told = ", ".join(
+            f"data.split.{key} was {before.get(key, 'not needed')} and is now {after.get(key, 'not needed')}"
+            for key in differ
+        )
+        msg = (
+            f"{where} was made with another split: {told}. Its test part would be another, some of which was learned "
+            "from: leave data.split as it was, or train a new run"
+        )
+        raise ConfigError(msg)
 
 
 def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, Formula, OneHotEncoding, parse_formula
+from deepxrd.data.content import pattern_values, table_values
 from deepxrd.errors import StoreError
 from deepxrd.io.files import file_hash, value_hash
 from deepxrd.xrd import XrdSettings
@@ -21,6 +22,12 @@ FORMAT = 1
 """Raised whenever the same inputs would give other files."""
 PATTERNS, SAMPLES, MANIFEST = "patterns.npy", "samples.parquet", "manifest.json"
 STRUCTURE_COLUMNS = ("lattice", "atomic_numbers", "frac_coords", "occupancies")
+
+
+def content_values(path: Path) -> dict[str, str]:
+    """Hashes of the values in a store's two files, by name of the file."""
+    patterns: NDArray[np.float32] = np.load(path / PATTERNS, mmap_mode="r")
+    return {PATTERNS: pattern_values(patterns), SAMPLES: table_values(path / SAMPLES)}
 
 
 def store_id(inputs: dict[str, Any]) -> str:
@@ -69,10 +76,20 @@ class PatternStore:
         """The hash that names the store."""
         return str(self.manifest["id"])
 
-    @property
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """Hashes of the values in the store's files, by name of the file."""
+        # a store that was built before this was noted has none
+        return dict(self.manifest.get("values") or content_values(self.path))
+
+    @cached_property
     def content_hash(self) -> str:
-        """Hash of the data itself: equal hashes mean equal samples and patterns."""
-        return value_hash(self.manifest["files"])[:16]
+        """Hash of the values themselves: equal hashes mean equal samples and patterns, however they are written."""
+        return value_hash(self.values)[:16]
+
+    def holds(self, data_hash: str | None) -> bool:
+        """Whether a hash is of these data: `content_hash`, or that of the files' bytes, which older runs noted."""
+        return data_hash in (self.content_hash, value_hash(self.manifest["files"])[:16])
 
     @cached_property
     def patterns(self) -> NDArray[np.float32]:

@@ -12,12 +12,16 @@ from deepxrd.config.instantiate import build, class_of
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task
+from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import value_hash, write_json
 from deepxrd.metrics import CURVE_TOLERANCES_DEG
 from deepxrd.models.baselines import Model
 
-FORMAT = 1
-"""Raised whenever a baseline, or a score, would give other numbers for the same data."""
+_CODE = (
+    "chem/*.py", "data/polymorphs.py", "data/split.py", "evaluation/scores.py", "evaluation/task.py", "metrics/*.py",
+    "models/base.py", "models/baselines/*.py", "sources/*.py", "xrd/*.py",
+)  # fmt: skip
+"""Modules that the scores of a baseline come from; the sources give an oracle other structures of a composition."""
 
 
 def baseline_nodes() -> dict[str, dict[str, Any]]:
@@ -68,16 +72,16 @@ def make_baseline(node: dict[str, Any]) -> Model:
 
 
 def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
-    """Scores of a baseline on a task; computed once for one store, split and settings of the baseline.
+    """Scores of a baseline on a task; computed once for the same data, split, settings and code.
 
     Args:
         name: of its file in ``conf/model``.
         task: what it learns from and predicts.
-        n_resamples: of the test samples, for the intervals.
+        n_resamples: of the test part's chemical systems, for the intervals.
     """
     node = baseline_nodes()[name]
     made_from = {
-        "format": FORMAT,
+        "code": code_hash(*_CODE),
         "data_hash": task.store.content_hash,
         "split": task.split.to_dict(),
         "node": node,

@@ -9,9 +9,10 @@ import numpy as np
 
 from deepxrd.analysis import evaluation_tables as tables
 from deepxrd.analysis.tables import COLUMNS, higher_is_better
+from deepxrd.chem import chemical_systems
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import write_json, write_text
-from deepxrd.metrics.bootstrap import paired_difference
+from deepxrd.metrics.bootstrap import SIGNIFICANT_AT, holm, paired_difference
 from deepxrd.runs.finished import Finished
 
 _SHOWN = 5  # compositions named in a message
@@ -24,7 +25,7 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
         a: one of them.
         b: the other; differences are b minus a.
         out: the folder to write into.
-        n_resamples: of the samples.
+        n_resamples: of the chemical systems that the samples are of.
 
     Returns:
         What ``comparison.json`` holds.
@@ -34,20 +35,24 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
     """
     _refuse_unequal(a, b)
     one, other = a.per_sample, b.per_sample.loc[a.per_sample.index]
-    scores = {}
-    for name in COLUMNS:
-        if name in one and name in other:
-            x, y = one[name].to_numpy(np.float64), other[name].to_numpy(np.float64)
-            difference = paired_difference(x, y, n_resamples=n_resamples)
-            scores[name] = {
-                "a": float(x.mean()),
-                "b": float(y.mean()),
-                "difference": difference.mean,
-                "low": difference.low,
-                "high": difference.high,
-                "p_value": difference.p_value,
-                "verdict": _verdict(name, difference.mean, is_real=difference.is_real),
-            }
+    names = [name for name in COLUMNS if name in one and name in other]
+    groups = chemical_systems(one.index)
+    pairs = {name: (one[name].to_numpy(np.float64), other[name].to_numpy(np.float64)) for name in names}
+    differences = [paired_difference(*pairs[name], groups=groups, n_resamples=n_resamples) for name in names]
+    corrected = holm([difference.p_value for difference in differences])
+    scores = {
+        name: {
+            "a": float(pairs[name][0].mean()),
+            "b": float(pairs[name][1].mean()),
+            "difference": difference.mean,
+            "low": difference.low,
+            "high": difference.high,
+            "p_value": difference.p_value,
+            "p_corrected": p,
+            "verdict": _verdict(name, difference.mean, significant=p <= SIGNIFICANT_AT),
+        }
+        for name, difference, p in zip(names, differences, corrected, strict=True)
+    }
     comparison = {
         "a": {"folder": str(a.path), "model": a.metrics["model"], "seed": a.metrics.get("seed")},
         "b": {"folder": str(b.path), "model": b.metrics["model"], "seed": b.metrics.get("seed")},
@@ -61,11 +66,12 @@ def compare(a: Finished, b: Finished, out: Path, *, n_resamples: int) -> dict[st
     return comparison
 
 
-def _verdict(score: str, difference: float, *, is_real: bool) -> str:
-    if not is_real:
-        return "no real difference"
+def _verdict(score: str, difference: float, *, significant: bool) -> str:
+    if not significant:
+        return "not significant at 5 %"
     better = "b" if (difference > 0) == higher_is_better(score) else "a"
-    return f"{better} is better: {abs(difference):.3f} {'higher' if higher_is_better(score) else 'lower'}"
+    direction = "higher" if higher_is_better(score) else "lower"
+    return f"{better} is better, significant at 5 %: {abs(difference):.3f} {direction}"
 
 
 def _refuse_unequal(a: Finished, b: Finished) -> None:

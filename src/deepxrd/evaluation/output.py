@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from deepxrd.analysis import evaluation_figures, evaluation_tables
 from deepxrd.analysis.case_studies import case_study
 from deepxrd.analysis.figures import save
+from deepxrd.analysis.references import is_papers
+from deepxrd.data import statement
 from deepxrd.evaluation.scores import Summary
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import atomic_path, write_text
@@ -60,8 +62,9 @@ def write_table2(
     for key, values in flat.items():
         row, _, name = key.partition("/")
         table.setdefault(row, {})[name] = values
-    intervals = {row: mean_intervals(cells, n_resamples=n_resamples) for row, cells in table.items()}
-    frame = evaluation_tables.table2_frame(intervals, data=data)
+    groups = [formula.chemical_system for formula in task.formulas]
+    intervals = {row: mean_intervals(cells, groups=groups, n_resamples=n_resamples) for row, cells in table.items()}
+    frame = evaluation_tables.table2_frame(intervals, paper=is_papers(statement(task.store, task.split), "abc3"))
     title = f"{label} on {len(predicted)} test samples of {data}"
     save(evaluation_figures.distance_histograms(table, title=f"{label}, {data}"), out / "figures/distances.png")
     write_text(out / "table2.csv", frame.to_csv(index=False))

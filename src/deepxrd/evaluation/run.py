@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.config import EvaluateOptions
+from deepxrd.data import refuse_other_split, statement
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
@@ -21,13 +23,14 @@ from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
-from deepxrd.prediction.predictor import load_predictor
+from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import CONFIG, METRICS, Finished
 from deepxrd.training.assemble import make_data
 
 FACTS = "run.json"
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +110,11 @@ def evaluate(
             output.write_cases(more, model.predict(more)[0], cases, out)
     metrics = {
         "data": data,
+        "data_set": statement(task.store, task.split),
         **model.facts,
         "data_hash": task.store.content_hash,
         "store_id": task.store.id,
+        "split": task.split.to_dict(),
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
         **{key: value for key, value in summary.to_dict().items() if key not in {"n_samples", "curves"}},
     }
@@ -121,16 +126,17 @@ def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
     """What a run has trained.
 
     Raises:
-        ConfigError: the data are not those of the run.
+        ConfigError: the data, or the split, are not those of the run.
         CheckpointError: it predicts other patterns.
     """
     trained_on, now = finished.metrics["data_hash"], task.store.content_hash
-    if trained_on != now:
+    if not task.store.holds(trained_on):
         msg = (
             f"run={finished.path} was trained and tested on data {trained_on}, but the data are now {now} "
             f"({task.store.path}): give the source that it had, such as source.path=PATH"
         )
         raise ConfigError(msg)
+    refuse_other_split(finished.split, task.split, where=f"run={finished.path}")
     kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
     facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
     label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
@@ -148,6 +154,12 @@ def _trained(path: Path | None, task: Task, *, label: str, facts: dict[str, Any]
     if predictor.xrd != task.xrd:
         msg = f"{path or SHIPPED} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)
+
+    if isinstance(predictor, CandidatePredictor) and (learned := int(predictor.learned(task.formulas).sum())):
+        # weights may be of another split
+        told = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
+        _log.warning(told, learned, len(task.formulas), path or SHIPPED)
+        facts = {**facts, "n_test_learned": learned}
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:
         def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:

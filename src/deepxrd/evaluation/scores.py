@@ -25,7 +25,7 @@ class Summary:
     Attributes:
         n_samples: of the test part.
         test: mean of each score.
-        intervals: lower and upper end of the 95 % interval of each mean.
+        intervals: lower and upper end of the 95 % interval of each mean, by bootstrap over chemical systems.
         curves: precision, recall and F1 at each of ``CURVE_TOLERANCES_DEG``, means over samples.
         fallbacks: samples for which a baseline had nothing to go by and gave the mean training pattern.
         test_without_fallbacks: means over the other samples; None where all or none are such.
@@ -57,7 +57,7 @@ def score(
         task: what was to be predicted.
         predicted: ``(n_test, n_points)``, largest = 100.
         label: what the progress bar says.
-        n_resamples: of the test samples, for the intervals.
+        n_resamples: of the test part's chemical systems, for the intervals.
         fallbacks: for which samples a baseline had nothing to go by, ``(n_test,)``; None for none.
 
     Returns:
@@ -71,7 +71,8 @@ def score(
 
     scores = in_parts(scores_of, predicted, task.true, label=f"Scoring {label}")
     curves = {name: scores.pop(_CURVE + name) for name in CURVE_SCORES}
-    intervals = mean_intervals(scores, n_resamples=n_resamples)
+    samples = task.store.identity(task.targets)
+    intervals = mean_intervals(scores, groups=[each.chemical_system for each in task.formulas], n_resamples=n_resamples)
     n_test = len(predicted)
     found = np.ones(n_test, dtype=np.bool_) if fallbacks is None else ~fallbacks
     partial = (
@@ -85,4 +86,4 @@ def score(
         fallbacks=n_test - int(found.sum()),
         test_without_fallbacks=partial,
     )
-    return summary, pd.concat([task.store.identity(task.targets), pd.DataFrame(scores)], axis=1)
+    return summary, pd.concat([samples, pd.DataFrame(scores)], axis=1)

@@ -1,6 +1,13 @@
 """Scores of predicted patterns: pure functions per pattern; `deepxrd.metrics.running` has torchmetrics classes."""
 
-from deepxrd.metrics.bootstrap import Interval, PairedDifference, mean_interval, mean_intervals, paired_difference
+from deepxrd.metrics.bootstrap import (
+    Interval,
+    PairedDifference,
+    holm,
+    mean_interval,
+    mean_intervals,
+    paired_difference,
+)
 from deepxrd.metrics.distances import (
     all_distances,
     cosine_distance,
@@ -41,6 +48,7 @@ __all__ = [
     "cosine_distance",
     "curve_area",
     "dtw_distance",
+    "holm",
     "jensen_shannon_distance",
     "jensen_shannon_divergence",
     "match_count",

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.io.files import atomic_path
+from deepxrd.prediction.file_names import file_name
 from deepxrd.prediction.predictor import PatternPredictor, Predictions
-from deepxrd.xrd import XrdSettings, find_peaks
+from deepxrd.xrd import XrdSettings
 
 
 def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[np.float64]:
-    """Peaks of one pattern by angle: 2θ (degrees), intensity and, where the predictor knows it, probability."""
-    position, height = find_peaks(predictions.patterns[row : row + 1], xrd.two_theta_deg).of(0)
+    """Peaks of one formula by angle: 2θ (degrees), intensity and, where the predictor knows it, probability."""
+    position, height = predictions.peaks_of(row, xrd)
     columns = [position, height]
     if predictions.peak_probability is not None:
         columns.append(predictions.peak_probability[row, : len(position)])
@@ -61,16 +62,23 @@ def predict_to_folder(
 
     predictions, xrd = predictor.predict(formulas), predictor.xrd
     typed = typed or [str(formula) for formula in formulas]
-    header = ",".join(["two_theta_deg", "intensity", *predictions.further])
+    name = "intensity" if predictions.peaks is None else predictions.name
+    header = ",".join(["two_theta_deg", name, *predictions.further])
     for row, formula in enumerate(formulas):
         curves = [predictions.patterns[row], *(each[row] for each in predictions.further.values())]
-        with atomic_path(folder / f"{formula}.csv") as temporary:
+        file = file_name(formula)
+        with atomic_path(folder / f"{file}.csv") as temporary:
             table = np.column_stack([xrd.two_theta_deg, *curves])
             np.savetxt(temporary, table, "%.4f", delimiter=",", header=header, comments="")
-        expected = predictions.further["expected"][row] if "expected" in predictions.further else None
-        title = _title(predictions, row, called(typed[row], formula))
-        figure = figures.predicted_pattern(title, curves[0], xrd, expected=expected)
-        figures.save(figure, folder / f"{formula}.png")
+        curve = predictions.further.get("expected", predictions.patterns)[row]
+        figure = figures.predicted_pattern(
+            _title(predictions, row, called(typed[row], formula)),
+            curve,
+            xrd,
+            peaks=predictions.peaks_of(row, xrd),
+            peaks_called=None if predictions.peaks is None else f"{predictions.name} peaks",
+        )
+        figures.save(figure, folder / f"{file}.png")
     with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         known = predictions.peak_probability is not None

@@ -18,7 +18,7 @@ from deepxrd.chem import Formula, parse_typed_formula
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import file_hash
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
-from deepxrd.xrd import XrdSettings
+from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
@@ -32,14 +32,24 @@ class Predictions:
         patterns: ``(n, n_points)`` float32, from 0 to 100.
         columns: what else it knows of each formula, arrays ``(n,)`` by name.
         further: other patterns by name, such as the expected one, of the same shape as ``patterns``.
-        peak_probability: of each peak that :func:`deepxrd.xrd.find_peaks` finds in ``patterns``, that a true one is
-            within 1°, ``(n, width)``; None where the predictor does not know.
+        peaks: the peaks with their predicted intensities, where the predictor tells them itself; None where they are
+            those of ``patterns``.
+        peak_probability: of each of ``peaks``, that a true one is within 1°, ``(n, width)``; None where there are none.
+        name: what ``patterns`` are called in files.
     """
 
     patterns: NDArray[np.float32]
     columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     further: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    peaks: Peaks | None = None
     peak_probability: NDArray[np.float64] | None = None
+    name: str = "pattern"
+
+    def peaks_of(self, row: int, xrd: XrdSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Angles (degrees 2θ) and predicted intensities of one formula's peaks, each ``(n_peaks,)``."""
+        if self.peaks is not None:
+            return self.peaks.of(row)
+        return find_peaks(self.patterns[row : row + 1], xrd.two_theta_deg).of(0)
 
 
 class PatternPredictor(Protocol):
@@ -176,7 +186,7 @@ class Predictor:
 
 
 class CandidatePredictor:
-    """A candidate model behind one call: likely and expected patterns, and how sure they are.
+    """A candidate model behind one call: decoded peaks, expected patterns, and how sure they are.
 
     Args:
         model: fitted.
@@ -219,8 +229,12 @@ class CandidatePredictor:
         """
         return parse_typed_formula(formula)
 
+    def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Which compositions were learned from, ``(n,)``; scores on them would be too good."""
+        return self._model.library.learned.has(formulas)
+
     def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
-        """Likely patterns, ``(len(formulas), n_points)`` float32, from 0 to 100.
+        """Drawings of the decoded peaks, ``(len(formulas), n_points)`` float32, from 0 to 100.
 
         Raises:
             FormulaError: one of them cannot be parsed; the message names it.
@@ -228,7 +242,7 @@ class CandidatePredictor:
         return self.predict(formulas).patterns
 
     def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
-        """Likely patterns; and ``expected`` patterns, ``expected_f1``, ``known``, probabilities of peaks.
+        """Decoded peaks, with intensities and probabilities, and ``expected`` patterns, ``expected_f1``, ``known``.
 
         Raises:
             FormulaError: one of them cannot be parsed; the message names it.
@@ -236,4 +250,6 @@ class CandidatePredictor:
         parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
         found = self._model.predict(parsed)
         columns: dict[str, NDArray[np.generic]] = {"expected_f1": found.expected_f1, "known": found.known}
-        return Predictions(found.likely, columns, {"expected": found.expected}, found.peak_probability)
+        return Predictions(
+            found.decoded, columns, {"expected": found.expected}, found.peaks, found.peak_probability, name="decoded"
+        )

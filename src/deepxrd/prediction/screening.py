@@ -49,9 +49,9 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     """Predict each formula of a CSV or Parquet table into a folder.
 
     The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``typed`` as in the table, ``formula`` as
-    it was understood, what columns the predictor adds, ``pattern`` and perhaps other patterns in float16),
-    ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which says of what table, by what
-    predictor. Parts that a killed screening left there are kept.
+    it was understood, what columns the predictor adds, its patterns in float16: ``pattern``, or ``decoded`` and
+    ``expected``), ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which says of what table,
+    by what predictor. Parts that a killed screening left there are kept.
 
     Args:
         load: loads the predictor, here and in each further process.

@@ -33,7 +33,7 @@ def part_schema(predictor: PatternPredictor) -> pa.Schema:
     none = predictor.predict([])
     extra = [(name, pa.array(values).type) for name, values in none.columns.items()]
     # float16 is within 0.03 of 100, a hundredth of what predictions are off by, and half of float32
-    patterns = [(name, pa.list_(pa.float16(), xrd.n_points)) for name in ("pattern", *none.further)]
+    patterns = [(name, pa.list_(pa.float16(), xrd.n_points)) for name in (none.name, *none.further)]
     fields = [("line", pa.int64()), ("typed", pa.string()), ("formula", pa.string()), *extra, *patterns]
     grid = f"{xrd.two_theta_min_deg},{xrd.two_theta_max_deg},{xrd.n_points}"
     return pa.schema(fields, metadata={"two_theta_deg": grid})
@@ -72,7 +72,7 @@ def write_part(predictor: PatternPredictor, rows: Rows, part: Path, schema: pa.S
             temporary,
             compression="zstd",
             use_dictionary=False,
-            use_byte_stream_split=[f"{name}.list.element" for name in ("pattern", *predictions.further)],
+            use_byte_stream_split=[f"{name}.list.element" for name in (predictions.name, *predictions.further)],
         )
     return len(rows)
 

@@ -101,6 +101,15 @@ class Finished:
             msg = f"{file} is no configuration of a run ({type(error).__name__}: {error})"
             raise ConfigError(msg) from error
 
+    @property
+    def split(self) -> Any:
+        """The settings of the split that it was made with; a run that has not noted them has them in its settings.
+
+        Raises:
+            ConfigError: the configuration is missing or damaged.
+        """
+        return self.metrics.get("split") or (self.data_settings["data"] or {}).get("split")
+
     @cached_property
     def per_sample(self) -> pd.DataFrame:
         """Scores of each test sample, indexed by composition.

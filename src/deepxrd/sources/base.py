@@ -52,6 +52,12 @@ class ReadFailure:
     reason: str
 
 
+def why_no_dates(source: object) -> str | None:
+    """Why a source cannot say when its entries were made, in words; None if it can, or does not know beforehand."""
+    reason: str | None = getattr(source, "no_dates", None)
+    return reason
+
+
 @runtime_checkable
 class Source(Protocol):
     """Where structures come from."""

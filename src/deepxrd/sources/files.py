@@ -93,6 +93,15 @@ class FilesSource:
             metadata: dict[bytes, bytes] = table.schema_arrow.metadata or {}
             return metadata.get(b"source", b"").decode(errors="replace")
 
+    @property
+    def no_dates(self) -> str | None:
+        """Why its entries have no date, if they have none; see :func:`deepxrd.sources.base.why_no_dates`."""
+        told = "a Parquet table tells it in a column created_at, other files do not"
+        if self._format != "parquet":
+            return told
+        with parquet.open_table(self.path) as table:
+            return None if "created_at" in table.schema_arrow.names else told
+
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""
         digest = hashlib.sha256()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepxrd.chem import parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
 from deepxrd.sources.downloaded import DownloadedSource, facts_of, finite, kept_page
-from deepxrd.sources.mp_client import ENDPOINT, FIELDS, WAY_ON, MaterialsProjectClient, key_from_environment
+from deepxrd.sources.mp_client import CREATED_AT, ENDPOINT, FIELDS, WAY_ON, MaterialsProjectClient, key_from_environment
 from deepxrd.sources.page_cache import Document, Page, PageCache
 from deepxrd.sources.plain_structures import crystal_from_pymatgen_dict
 from deepxrd.sources.retry import Backoff
@@ -22,7 +22,6 @@ CITATION = "Jain et al., APL Materials 1, 011002 (2013), doi 10.1063/1.4812323"
 GNOME_CITATION = "Merchant et al., Nature 624, 80 (2023), doi 10.1038/s41586-023-06735-9 (GNoME entries, CC BY-NC 4.0)"
 _REQUIRED = ("material_id", "structure")
 _MAX_PAGE = 1000
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +32,7 @@ class MaterialsProjectSource(DownloadedSource):
     no key and no network, until ``refresh`` asks for the present database.
 
     Args:
-        stoichiometry: letters with ascending amounts, such as ``ABC3``; None for all.
+        stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
         num_elements: how many elements an entry has; None to leave that to the stoichiometry.
         include_gnome: also take the GNoME entries, which are CC BY-NC.
         cache_dir: where downloads are kept; those of this source go to its folder ``materials_project``.
@@ -44,6 +43,8 @@ class MaterialsProjectSource(DownloadedSource):
         backoff_s: the wait after the first failure; it doubles from there.
         backoff_cap_s: the longest wait.
         refresh: look for a newer database even though a complete download is there.
+        dates: also fetch the day that each entry was made, which ``data.split.by=time`` needs, in a second request for
+            each page.
     """
 
     name = "materials_project"
@@ -62,6 +63,7 @@ class MaterialsProjectSource(DownloadedSource):
         backoff_s: float = 1.0,
         backoff_cap_s: float = 60.0,
         refresh: bool = False,
+        dates: bool = False,
     ) -> None:
         if not 1 <= page_size <= _MAX_PAGE:
             msg = f"page_size={page_size} is not within 1 to {_MAX_PAGE}, which is what the server allows"
@@ -73,11 +75,18 @@ class MaterialsProjectSource(DownloadedSource):
         self._endpoint = f"{(endpoint or ENDPOINT).rstrip('/')}/"
         self._page_size = page_size
         self._timeout_s = timeout_s
+        self._dates = dates
+
+    @property
+    def no_dates(self) -> str | None:
+        """Why its entries have no date, if they have none; see :func:`deepxrd.sources.base.why_no_dates`."""
+        return None if self._dates else "they are fetched only with source.dates=true, a second request for each page"
 
     @property
     def query(self) -> dict[str, Any]:
         """The search, the server and the fields."""
-        return {"source": self.name, "endpoint": self._endpoint, "search": self._search, "fields": list(FIELDS)}
+        fields = [*FIELDS, *([CREATED_AT] if self._dates else [])]
+        return {"source": self.name, "endpoint": self._endpoint, "search": self._search, "fields": fields}
 
     def _papers(self) -> str:
         return CITATION if not self._search["include_gnome"] else f"{CITATION}; {GNOME_CITATION}"
@@ -93,6 +102,7 @@ class MaterialsProjectSource(DownloadedSource):
             search=self._search,
             timeout_s=self._timeout_s,
             backoff=self._backoff,
+            dates=self._dates,
         )
         version, total = client.version(), client.count()
         if total == 0:
@@ -141,6 +151,7 @@ class MaterialsProjectSource(DownloadedSource):
             provenance={
                 "database": f"Materials Project {self._manifest['database_version']}",
                 "license": _license(document),
+                **({CREATED_AT: document[CREATED_AT]} if document.get(CREATED_AT) else {}),
             },
         )
 
@@ -171,27 +182,10 @@ def _search_arguments(stoichiometry: str | None, num_elements: int | None, *, in
     """Arguments of ``SummaryRester.search``; with no criterion at all the client would download everything from S3."""
     search: dict[str, Any] = {"deprecated": False, "include_gnome": include_gnome}
     if stoichiometry is not None:
-        amounts = stoichiometry_amounts(stoichiometry)
-        search["formula"] = "".join(f"{a}{n if n > 1 else ''}" for a, n in zip(_LETTERS, amounts, strict=False))
-        if num_elements is not None and num_elements != len(amounts):
-            msg = f"stoichiometry {stoichiometry} has {len(amounts)} elements but num_elements={num_elements}"
-            raise SourceError(msg)
-        num_elements = len(amounts)
+        parsed = parse_stoichiometry(stoichiometry)
+        parsed.check_elements(num_elements)
+        search["formula"], num_elements = parsed.name, len(parsed.amounts)
     if num_elements is None or num_elements < 1:
         msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
         raise SourceError(msg)
     return {**search, "num_elements": num_elements}
-
-
-def stoichiometry_amounts(stoichiometry: str) -> list[int]:
-    """Ascending amounts of a stoichiometry, such as 1, 1, 3 for ``ABC3`` (and ``A3BC``).
-
-    Raises:
-        SourceError: it is none.
-    """
-    letters, amounts = re.findall(r"[A-Z]", stoichiometry), re.findall(r"[A-Z](\d*)", stoichiometry)
-    plain = re.fullmatch(r"(?:[A-Z](?:[1-9]\d*)?)+", stoichiometry)
-    if plain is None or "".join(letters) != _LETTERS[: len(letters)]:
-        msg = f"cannot read stoichiometry {stoichiometry!r}: write letters from A on with their amounts, such as ABC3"
-        raise SourceError(msg)
-    return sorted(int(n or 1) for n in amounts)

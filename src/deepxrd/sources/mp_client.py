@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from datetime import date
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ FIELDS = (
     "theoretical",
     "builder_meta",
 )
+CREATED_AT = "created_at"
 WAY_ON = (
     "To go on without the Materials Project: source=optimade needs no key, source=files reads your own structures,"
     " and the default, source=prototypes, needs no network"
@@ -52,10 +54,20 @@ class MaterialsProjectClient:
         search: arguments of ``SummaryRester.search``.
         timeout_s: how long to wait for an answer.
         backoff: how to try again.
+        dates: whether to ask for the day that each entry was made, too, in a second request per page.
     """
 
-    def __init__(self, endpoint: str, key: str, *, search: dict[str, Any], timeout_s: float, backoff: Backoff) -> None:
-        rester, self._format_id, self.api_version = _import_client()
+    def __init__(
+        self,
+        endpoint: str,
+        key: str,
+        *,
+        search: dict[str, Any],
+        timeout_s: float,
+        backoff: Backoff,
+        dates: bool = False,
+    ) -> None:
+        rester, provenance, self._format_id, self.api_version = _import_client()
         import requests
 
         self._endpoint, self._key, self._search = endpoint, key, search
@@ -66,17 +78,19 @@ class MaterialsProjectClient:
         session = requests.Session()
         session.headers.update({"x-api-key": key, "user-agent": f"deepxrd (mp-api/{self.api_version})"})
         session.hooks["response"].append(self._note_wait)
-        self._rester = self._call(
-            "the start of the client",
-            lambda: rester(
+
+        def started(kind: Any) -> Any:
+            return kind(
                 api_key=key,
                 endpoint=endpoint,
                 session=session,
                 timeout=timeout_s,
                 use_document_model=False,
                 mute_progress_bars=True,
-            ),
-        )
+            )
+
+        self._rester = self._call("the start of the client", lambda: started(rester))
+        self._provenance = self._call("the start of the client", lambda: started(provenance)) if dates else None
 
     def version(self) -> str:
         """The version of the database; empty where the server will not say (403)."""
@@ -116,9 +130,34 @@ class MaterialsProjectClient:
             for document in documents:
                 document["material_id"] = self._format_id(document["material_id"], legacy=True)
             checked(documents)
+            if self._provenance is not None:
+                days = self._days([document["material_id"] for document in documents])
+                for document in documents:
+                    document[CREATED_AT] = days.get(document["material_id"])
             return documents
 
         return self._call(f"page {number}", ask)
+
+    def _days(self, ids: list[str]) -> dict[str, str]:
+        """The day that each entry was made, such as ``2011-05-13``; of one that has none twice over, nothing.
+
+        Summaries do not hold it, only when they were built; the documents of provenance do.
+        """
+        days: dict[str, str] = {}
+        for _ in range(2):  # an answer may be short without a word
+            missing = [each for each in ids if each not in days]
+            if not missing or self._provenance is None:
+                break
+            for document in self._provenance.search(
+                material_ids=missing, fields=["material_id", CREATED_AT], chunk_size=len(missing)
+            ):
+                name = self._format_id(document["material_id"], legacy=True)
+                if name not in missing:
+                    msg = f"the server was asked for the dates of {len(missing)} entries and gave that of {name}"
+                    raise TransientError(msg)
+                if document.get(CREATED_AT):
+                    days[name] = day_of(document[CREATED_AT])
+        return days
 
     def _call(self, what: str, call: Callable[[], _T]) -> _T:
         def translated() -> _T:
@@ -167,10 +206,28 @@ def key_from_environment() -> str:
     return key
 
 
-def _import_client() -> tuple[Any, Any, str]:
-    """``SummaryRester``, ``format_identifier`` and the version of mp-api; takes seconds, hence only when fetching."""
+def day_of(moment: Any) -> str:
+    """The day of a moment as the server writes it, such as ``2011-05-13T14:21:50`` or, in extended JSON, an object.
+
+    Raises:
+        TransientError: it is none.
+    """
+    text = str(moment.get("$date", "") if isinstance(moment, dict) else moment)[:10]
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        msg = f"the server gives {moment!r} for the time at which an entry was made"
+        raise TransientError(msg) from None
+
+
+def _import_client() -> tuple[Any, Any, Any, str]:
+    """``SummaryRester``, ``ProvenanceRester``, ``format_identifier``, and the version of mp-api.
+
+    Takes seconds, hence only when fetching.
+    """
     try:
         rester = import_module("mp_api.client.routes.materials.summary").SummaryRester
+        provenance = import_module("mp_api.client.routes.materials.provenance").ProvenanceRester
         format_identifier = import_module("emmet.core.types.typing").format_identifier
         version = str(import_module("mp_api.client.core.client").__version__)
     except ImportError as error:
@@ -183,4 +240,6 @@ def _import_client() -> tuple[Any, Any, str]:
         # It would derive this list anew from its document model for each field of each page: 0.3 s a page.
         "available_fields": list(FIELDS),
     }
-    return type("SummaryRester", (rester,), quicker), format_identifier, version
+    of_dates = {**quicker, "available_fields": ["material_id", CREATED_AT]}
+    summary = type("SummaryRester", (rester,), quicker)
+    return summary, type("ProvenanceRester", (provenance,), of_dates), format_identifier, version

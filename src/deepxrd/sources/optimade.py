@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepxrd.chem import parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
 from deepxrd.sources.downloaded import DownloadedSource, facts_of, finite
 from deepxrd.sources.materials_project import CITATION as MP_CITATION
-from deepxrd.sources.materials_project import stoichiometry_amounts
 from deepxrd.sources.optimade_client import Description, OptimadeClient
 from deepxrd.sources.page_cache import Document, PageCache
 from deepxrd.sources.plain_structures import crystal_from_optimade
@@ -81,7 +81,7 @@ class OptimadeSource(DownloadedSource):
 
     Args:
         provider: a name of ``PROVIDERS``, or the base URL of any other database.
-        stoichiometry: letters with their amounts, such as ``ABC3``; None for all.
+        stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
         num_elements: how many elements an entry has; None to leave that to the stoichiometry.
         extra_filter: further conditions in the OPTIMADE filter language.
         energy: where an entry has its formation energy in eV per atom, names joined by slashes; None for the
@@ -94,6 +94,11 @@ class OptimadeSource(DownloadedSource):
         backoff_cap_s: the longest wait.
         refresh: ask the server even though a complete download is there.
     """
+
+    no_dates = (
+        "OPTIMADE tells when an entry was last changed (last_modified), not when it was made; source=materials_project "
+        "with source.dates=true knows that"
+    )
 
     def __init__(
         self,
@@ -234,13 +239,9 @@ class OptimadeSource(DownloadedSource):
 def optimade_filter(stoichiometry: str | None, num_elements: int | None, extra: str | None = None) -> str:
     """The filter for a stoichiometry, which OPTIMADE writes with descending amounts, or a number of elements."""
     if stoichiometry is not None:
-        amounts = sorted(stoichiometry_amounts(stoichiometry), reverse=True)
-        if num_elements is not None and num_elements != len(amounts):
-            msg = f"stoichiometry {stoichiometry} has {len(amounts)} elements but num_elements={num_elements}"
-            raise SourceError(msg)
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        anonymous = "".join(f"{a}{n if n > 1 else ''}" for a, n in zip(letters, amounts, strict=False))
-        text = f'chemical_formula_anonymous="{anonymous}"'
+        parsed = parse_stoichiometry(stoichiometry)
+        parsed.check_elements(num_elements)
+        text = f'chemical_formula_anonymous="{parsed.descending}"'
     elif num_elements is not None and num_elements >= 1:
         text = f"nelements={num_elements}"
     else:

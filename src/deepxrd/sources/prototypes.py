@@ -37,6 +37,8 @@ class PrototypeSource:
         " with cells from effective ionic radii (R. D. Shannon, Acta Cryst. A32, 751 (1976))."
     )
 
+    no_dates = "model structures were never found at any time"
+
     def __init__(
         self,
         *,

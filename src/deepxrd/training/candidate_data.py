@@ -13,10 +13,16 @@ from torch.utils.data import Dataset
 
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.split import PARTS
+from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import locked, value_hash
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.examples import Examples, build_examples
+
+_CODE = (
+    "chem/*.py", "metrics/peaks.py", "models/base.py", "models/baselines/*.py", "models/candidates/*.py", "xrd/*.py",
+)  # fmt: skip
+"""Modules that candidates come from."""
 
 
 class CandidateBatch(NamedTuple):
@@ -100,6 +106,7 @@ class CandidateDataModule(PatternDataModule):
     @cached_property
     def _candidates(self) -> dict[str, CandidateDataset]:
         made_from = {
+            "code": code_hash(*_CODE),
             "data_hash": self.data.store.content_hash,
             "split": self.data.split.to_dict(),
             "seed": self.seed,

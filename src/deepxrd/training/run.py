@@ -19,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
+from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
 from deepxrd.io.files import atomic_path, write_json, write_text
@@ -80,11 +81,16 @@ def fit_and_test(
 def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], announce: bool) -> RunResult:
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
+    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
+    resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
     datamodule.setup()
     module = assemble.make_module(cfg, datamodule)
-    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
-    facts = {"data_hash": datamodule.data.store.content_hash, "store_id": datamodule.data.store.id, "seed": cfg["seed"]}
-    resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
+    facts = {
+        "data_hash": datamodule.data.store.content_hash,
+        "store_id": datamodule.data.store.id,
+        "split": datamodule.data.split.to_dict(),
+        "seed": cfg["seed"],
+    }
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
         _write_description(cfg, run_dir, facts, overrides)
@@ -147,6 +153,7 @@ def _score(
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
+        "data_set": statement(store, datamodule.data.split),
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
@@ -188,6 +195,8 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
         raise ConfigError(msg)
+    if (run_dir / CONFIG).exists():
+        refuse_other_split(_noted_split(run_dir), datamodule.data.split, where=f"the run in {run_dir}")
     if not last.exists():
         return None
     checkpoint = load_checkpoint(last)
@@ -195,11 +204,30 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
     if checkpoint["hyper_parameters"].get("encoding", encoding) != encoding:
         msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
         raise CheckpointError(msg)
-    made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.data.store.content_hash
-    if made_with != now:
+    noted = checkpoint.get("deepxrd", {})
+    if "split" in noted:
+        refuse_other_split(noted["split"], datamodule.data.split, where=f"{last}")
+    made_with, now = noted.get("data_hash"), datamodule.data.store.content_hash
+    if not datamodule.data.store.holds(made_with):
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
     return checkpoint
+
+
+def _noted_split(run_dir: Path) -> Any:
+    """The split of a run that began: as its facts have it, or, before there was that, as its settings do.
+
+    Raises:
+        ConfigError: the files are damaged.
+    """
+    try:
+        facts = json.loads((run_dir / FACTS).read_text(encoding="utf-8")) if (run_dir / FACTS).exists() else {}
+        if "split" in facts:
+            return facts["split"]
+        return yaml.safe_load((run_dir / CONFIG).read_text(encoding="utf-8"))["data"]["split"]
+    except (ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        msg = f"{run_dir} does not tell its split ({type(error).__name__}: {error}): start a new run"
+        raise ConfigError(msg) from error
 
 
 def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any], overrides: list[str]) -> None:

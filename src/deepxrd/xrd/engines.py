@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
+from deepxrd.xrd.form_factors import table_version
 from deepxrd.xrd.reference import simulate_pattern
 from deepxrd.xrd.settings import XrdSettings
 
@@ -19,10 +20,15 @@ BATCHED_REVISION = 1
 
 
 def engine_identity(settings: XrdSettings) -> dict[str, str | int]:
-    """What made a pattern, as hashed into a data set's name; both engines read pymatgen's form factors."""
+    """What made a pattern, as hashed into a data set's name: both engines read pymatgen's form factors, or another's.
+
+    Raises:
+        ConfigError: the package that holds the form factors is not installed.
+    """
     from importlib.metadata import version
 
     identity: dict[str, str | int] = {"engine": settings.engine, "pymatgen": version("pymatgen-core")}
+    identity |= table_version(settings.form_factors)
     return {**identity, "revision": BATCHED_REVISION} if settings.engine == "batched" else identity
 
 

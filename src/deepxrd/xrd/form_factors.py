@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.errors import ConfigError
 
+_NOT_INSTALLED = "the form factors 'waasmaier_kirfel' come with the package periodictable: pip install periodictable"
 _MOTT_BETHE = 41.78214  # 8π² m e² / h² in Å^-2: from electron to X-ray scattering factors
 
 
@@ -40,6 +42,20 @@ def form_factors(
     return factors * np.exp(-debye_waller_b_angstrom2 * s_squared)
 
 
+def table_version(table: str) -> dict[str, str]:
+    """The package that a table comes from and its version; nothing for pymatgen's, which every pattern depends on.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
+    if table != "waasmaier_kirfel":
+        return {}
+    try:
+        return {"periodictable": version("periodictable")}
+    except PackageNotFoundError as error:
+        raise ConfigError(_NOT_INSTALLED) from error
+
+
 def _fill_pymatgen(factors: NDArray[np.float64], s_squared: NDArray[np.float64]) -> None:
     """``f = Z - 41.78214 s^2 sum_i a_i exp(-b_i s^2)``: De Graef & McHenry, Structure of Materials, chapter 12."""
     from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS
@@ -55,8 +71,7 @@ def _fill_waasmaier_kirfel(factors: NDArray[np.float64], s_squared: NDArray[np.f
     try:
         from periodictable.cromermann import getCMformula
     except ImportError as error:
-        msg = "the form factors 'waasmaier_kirfel' come with the package periodictable: pip install periodictable"
-        raise ConfigError(msg) from error
+        raise ConfigError(_NOT_INSTALLED) from error
 
     for row, symbol in enumerate(SYMBOLS):
         try:

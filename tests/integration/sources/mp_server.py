@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+from datetime import datetime, timedelta
 from typing import Any
 
 from faults import App, FaultyApp, Message, Receive, Send, answer
@@ -79,13 +80,31 @@ def build_app(documents: list[dict[str, Any]]) -> FaultyApp:
     import mongomock
     from emmet.api.core.api import MAPI
     from emmet.api.resource.utils import CollectionWithKey
+    from emmet.api.routes.materials.provenance.resources import provenance_resource
     from emmet.api.routes.materials.summary.resources import summary_resource
 
     collection = mongomock.MongoClient()["mp_core"]["summary"]
     collection.insert_many(copy.deepcopy(documents))
     store = CollectionWithKey(_AsyncCollection(collection), "material_id")
-    app = MAPI(resources={"materials": [summary_resource(store)]}).app
+    days = mongomock.MongoClient()["mp_core"]["provenance"]
+    days.insert_many([provenance for document in documents if (provenance := _provenance(document)) is not None])
+    dates = CollectionWithKey(_AsyncCollection(days), "material_id")
+    app = MAPI(resources={"materials": [summary_resource(store), provenance_resource(dates)]}).app
     return FaultyApp(_Gateway(app), edits())
+
+
+def created_at(material_id: str) -> datetime | None:
+    """The made-up moment at which an entry was made; of one, whose id ends in h, nobody knows."""
+    if material_id.endswith("h"):
+        return None
+    return datetime(2011, 5, 13, 14, 21, 50) + timedelta(days=400 * (ord(material_id[-1]) % 12))  # noqa: DTZ001
+
+
+def _provenance(document: dict[str, Any]) -> dict[str, Any] | None:
+    moment = created_at(document["material_id"])
+    if moment is None:
+        return None
+    return {"material_id": document["material_id"], "created_at": moment, "deprecated": document["deprecated"]}
 
 
 class _Cursor:

@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emmet.core.types.typing import format_identifier
 from faults import Fault
 from fetching import Server, mp_source, records
-from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION
+from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION, build_documents, created_at
 from pymatgen.core import Structure
 
-from deepxrd.errors import SourceError
+from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, page_cache
+from deepxrd.sources.mp_client import day_of
 from deepxrd.sources.plain_structures import crystal_from_pymatgen_dict
+from deepxrd.sources.retry import TransientError
 
 
 def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
@@ -32,11 +35,48 @@ def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
     assert mp.app.requests("_page") == 3  # one request a page, no more
 
 
-@pytest.mark.parametrize("stoichiometry", ["ABC3", "A3BC"])
+@pytest.mark.parametrize("stoichiometry", ["ABC3", "A3BC", "ABX3", "A2B2C6"])
 def test_one_stoichiometry(mp: Server, tmp_path: Path, stoichiometry: str) -> None:
     found = records(mp_source(mp, tmp_path, stoichiometry))
     assert len(found) == N_ABC3
     assert {record.crystal.formula.anonymous for record in found} == {"ABC3"}
+
+
+def test_the_day_of_each_entry_is_fetched_where_it_is_asked_for(mp: Server, tmp_path: Path) -> None:
+    made = mp_source(mp, tmp_path, dates=True)
+    assert made.no_dates is None
+    found = {record.material_id: record.provenance.get("created_at") for record in records(made)}
+    expected = {}
+    for document in build_documents():
+        moment = created_at(document["material_id"])
+        expected[format_identifier(document["material_id"], legacy=True)] = moment and moment.date().isoformat()
+    assert found == {name: expected[name] for name in found}
+    assert 0 < sum(day is None for day in found.values()) < 5
+    assert len(set(found.values())) > 5
+    without = mp_source(mp, tmp_path)
+    assert without.query != made.query  # a download without dates does not do
+    assert "source.dates=true" in str(without.no_dates)
+
+
+def test_dates_that_come_short_once_are_asked_for_again(mp: Server, tmp_path: Path) -> None:
+    whole = records(mp_source(mp, tmp_path / "whole", dates=True))
+    mp.app.faults = [Fault("short", path="/materials/provenance", options={"n": 4})]
+    found = records(mp_source(mp, tmp_path / "short", dates=True))
+    assert [record.provenance for record in found] == [record.provenance for record in whole]
+    assert mp.app.faults[0].times == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"), [("2011-05-13T14:21:50.000Z", "2011-05-13"), ({"$date": "2018-01-01T00:00:00Z"}, "2018-01-01")]
+)
+def test_moments_are_read_as_the_server_writes_them(moment: object, day: str) -> None:
+    assert day_of(moment) == day
+
+
+@pytest.mark.parametrize("moment", ["soon", 17, {"$date": 3}, "2011-13-40"])
+def test_what_is_no_moment_is_asked_for_again(moment: object) -> None:
+    with pytest.raises(TransientError, match="the time at which an entry was made"):
+        day_of(moment)
 
 
 def test_gnome_only_when_asked_for(mp: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,9 +248,9 @@ def test_nothing_matches(mp: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stoichiometry", "changes", "words"),
     [
-        ("SrTiO3", {}, "cannot read stoichiometry 'SrTiO3'"),
-        ("ABO3", {}, "letters from A on"),
-        ("AB", {}, "num_elements=3"),
+        ("SrTiO3", {}, "'SrTiO3' is no stoichiometry"),
+        ("ABA3", {}, "names A more than once"),
+        ("AB", {}, "n_elements=2"),
         (None, {"num_elements": None}, "say how many elements"),
         (None, {"page_size": 1001}, "1 to 1000"),
     ],
@@ -218,7 +258,7 @@ def test_nothing_matches(mp: Server, tmp_path: Path) -> None:
 def test_settings_that_cannot_be_used(
     mp: Server, tmp_path: Path, stoichiometry: str | None, changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(SourceError, match=words):
+    with pytest.raises(DeepXRDError, match=words):
         mp_source(mp, tmp_path, stoichiometry, **changes)
 
 

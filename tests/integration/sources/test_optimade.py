@@ -13,7 +13,7 @@ from faults import Fault
 from fetching import Server, optimade_source
 from optimade_server import N_ABC3, N_TERNARY, SHARED, UNUSABLE, VACANT
 
-from deepxrd.errors import SourceError
+from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord, page_cache
 from deepxrd.sources.optimade import PROVIDERS, OptimadeSource, optimade_filter
 
@@ -213,8 +213,9 @@ def test_nothing_matches(optimade: Server, tmp_path: Path) -> None:
 def test_filter() -> None:
     assert optimade_filter("ABC3", 3) == 'chemical_formula_anonymous="A3BC"'
     assert optimade_filter(None, 3, "nsites<20") == "nelements=3 AND (nsites<20)"
-    for stoichiometry, number in (("AB", 3), (None, None), ("X2", 1)):
-        with pytest.raises(SourceError):
+    assert optimade_filter("ABX3", 3) == optimade_filter("A3BC", 3) == optimade_filter("X6A2B2", None)
+    for stoichiometry, number in (("AB", 3), (None, None), ("ABA3", 3)):
+        with pytest.raises(DeepXRDError):
             optimade_filter(stoichiometry, number)
 
 

@@ -10,6 +10,7 @@ from pymatgen.core import Lattice, Structure
 from deepxrd.analysis import data_card as card
 from deepxrd.analysis import data_figures as draw
 from deepxrd.chem import Crystal
+from deepxrd.data import Split
 from deepxrd.errors import ConfigError
 from deepxrd.xrd import XrdSettings
 
@@ -175,7 +176,7 @@ def counted() -> dict[str, object]:
         samples,
         systems=["tetragonal", "cubic", "orthorhombic", "cubic"],
         n_peaks=np.array([8, 7, 19, 11]),
-        split={"train": 2, "val": 1, "test": 1, "seed": 7},
+        split={"train": 2, "val": 1, "test": 1, "none": 0, "settings": Split(seed=7).to_dict()},
     )
 
 
@@ -203,12 +204,27 @@ def test_the_text_of_a_card_names_what_failed_what_was_dropped_and_whom_to_cite(
         "| cubic | 2 | 50.0% |",
         "| ABC3 | 3 | 75.0% |",
         "known of 3",
-        "seed 7",
+        "## Split by composition (seed 7)",
         "## Elements: 7",
         "O 4, Ti 3",
         "**Cite:** those who measured",
     ):
         assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        (Split(by="chemical_system"), "## Split by chemical system (seed 42)"),
+        (Split(by="time", before="2016-05-04", seed=1), "## Split by time: entries of 2016-05-04 or later"),
+    ],
+)
+def test_a_card_says_how_the_parts_were_really_made(counted: dict[str, object], split: Split, told: str) -> None:
+    parts = {"train": 2, "val": 1, "test": 1, "none": 3, "settings": split.to_dict()}
+    text = card.to_markdown({**counted, "split": parts})
+    assert told in text
+    assert "Split by composition" not in text
+    assert "| in no part: no date is known | 3 |" in text
 
 
 def test_rare_stoichiometries_are_put_together(counted: dict[str, object]) -> None:

@@ -51,22 +51,23 @@ def intervals() -> dict[str, dict[str, Interval]]:
 
 
 def test_table_2_has_the_papers_numbers_for_the_papers_data_only() -> None:
-    frame = tables.table2_frame(intervals(), data="abc3").set_index(["row", "distance"])["paper"]
+    frame = tables.table2_frame(intervals(), paper=True).set_index(["row", "distance"])["paper"]
     assert frame["prediction", "cosine_distance"] == 0.884
     assert frame["peak", "jsd"] == 0.811
     assert frame["peak_alignment", "dtw"] == 3.57
     assert frame.isna().sum() == 3 * 2
-    assert tables.table2_frame(intervals(), data="ternary")["paper"].isna().all()
+    assert tables.table2_frame(intervals(), paper=False)["paper"].isna().all()
 
 
 def test_table_2_is_written_with_and_without_the_paper() -> None:
-    ours = tables.table2_frame(intervals(), data="abc3")
+    ours = tables.table2_frame(intervals(), paper=True)
     text = tables.table2_markdown(ours, title="Table 2")
     assert "| whole pattern | 0.300 | 0.300 | 0.300 | 0.300 | 0.300 |" in text
     assert "| the paper | 0.884 | 0.885 | 0.773 | – | 4.540 |" in text
     assert "0.884" in shown(tables.table2_table(ours))
-    other = tables.table2_markdown(tables.table2_frame(intervals(), data="ternary"), title="Table 2")
-    assert "| the paper |" not in other
+    other = tables.table2_markdown(tables.table2_frame(intervals(), paper=False), title="Table 2")
+    assert "paper" not in other
+    assert "0.773" not in shown(tables.table2_table(tables.table2_frame(intervals(), paper=False)))
     without_dtw = {row: {k: v for k, v in cells.items() if k != "dtw"} for row, cells in intervals().items()}
-    header = tables.table2_markdown(tables.table2_frame(without_dtw, data="abc3"), title="T").splitlines()[2]
+    header = tables.table2_markdown(tables.table2_frame(without_dtw, paper=True), title="T").splitlines()[2]
     assert "DTW" not in header

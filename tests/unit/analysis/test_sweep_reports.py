@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,18 @@ from deepxrd.analysis import sweep_scores, sweep_tables
 from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_report import write_report
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.chem import SYMBOLS
+from deepxrd.data import Split
 from deepxrd.errors import ConfigError
 from deepxrd.runs.sweep_folder import SweepFolder
+from deepxrd.xrd import XrdSettings
 
+SYSTEMS = ["".join(pair) for pair in itertools.combinations(SYMBOLS, 2)]  # each compound a system of its own
 KEYS = ["model.depth", "optimizer.lr", "data.batch_size"]
+PAPERS = {
+    "database": "Materials Project", "selection": {"n_elements": 3, "stoichiometry": "ABC3"}, "paper_encoding": True,
+    "xrd": XrdSettings().to_dict(), "split": Split().to_dict(), "n_samples": 2545, "samples": "5a",
+}  # fmt: skip
 Made = Callable[..., Path]
 
 
@@ -23,7 +32,13 @@ Made = Callable[..., Path]
 def made(tmp_path: Path) -> Made:
     """Writes the folder of a sweep: for each cell an array of F1 per test sample, an error, or None for not run."""
 
-    def make(cells: dict[tuple[Any, ...], Any], *, table: str | None = "table4", keys: list[str] = KEYS) -> Path:
+    def make(
+        cells: dict[tuple[Any, ...], Any],
+        *,
+        table: str | None = "table4",
+        keys: list[str] = KEYS,
+        data_set: dict[str, Any] | None = PAPERS,
+    ) -> Path:
         settings = [dict(zip(keys, cell, strict=True)) for cell in cells]
         sweep = SweepFolder.plan(tmp_path / "sweep", settings, {"table": table, "keys": keys, "session": "s"})
         for cell, values in zip(sweep.planned, cells.values(), strict=True):
@@ -36,12 +51,11 @@ def made(tmp_path: Path) -> Made:
                 (cell.path / "error.txt").write_text(values)
                 continue
             f1 = np.asarray(values, dtype=float)
-            table_of = pd.DataFrame(
-                {"composition": [f"A{i}" for i in range(len(f1))], "peak_f1_2deg": f1, "mse": 1 - f1}
-            )
+            table_of = pd.DataFrame({"composition": SYSTEMS[: len(f1)], "peak_f1_2deg": f1, "mse": 1 - f1})
             table_of.sample(frac=1, random_state=len(cell.path.name)).to_parquet(cell.path / "per_sample.parquet")
             metrics = {
-                "data": "abc3", "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6, "best_epoch": 4,
+                "data": "abc3", "data_set": data_set, "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6,
+                "best_epoch": 4,
                 "train_seconds": 30.0, "precision": "32-true",
                 "test": {"peak_f1_2deg": f1.mean(), "mse": (1 - f1).mean()},
             }  # fmt: skip
@@ -128,6 +142,46 @@ def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> No
     assert step.difference.mean == pytest.approx(-0.05)  # only the pair at 0.001 counts, composition by composition
     assert step.n_pairs == 1
     assert "-0.0500" in conclusions.text(SweepScores.read(folder, "peak_f1_2deg"))
+
+
+@pytest.mark.parametrize(
+    "data_set",
+    [None, {**PAPERS, "selection": {"n_elements": 3, "stoichiometry": "AB2C4"}}, {**PAPERS, "database": None}],
+)
+def test_the_papers_numbers_and_conclusions_stand_beside_no_other_data(
+    made: Made, tmp_path: Path, data_set: dict[str, Any] | None
+) -> None:
+    cells = {(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 64): None}
+    scores = SweepScores.read(made(cells, data_set=data_set), "peak_f1_2deg")
+    assert sweep_tables.markdown(scores).splitlines()[0] == "| layers | learning rate | 64 | 128 |"
+    assert conclusions.claims(scores) == []
+    page = write_report(scores, tmp_path / "out").read_text()
+    assert "paper" not in page
+    assert "0.68" not in page
+
+
+def test_table_3_has_the_papers_numbers_for_the_data_set_that_is_its_own(made: Made) -> None:
+    cells = {(data, loss): around(0.5) for data in ("abc3", "ternary") for loss in ("mse", "pearson")}
+    scores = SweepScores.read(made(cells, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
+    assert set(scores.paper["data"]) == {"abc3"}  # what is called ternary here is ABC3 too
+
+
+def test_of_many_steps_one_that_chance_would_give_stays_open(made: Made) -> None:
+    """One of five differences has a p below 0.05: significant alone, and not among five (Holm 1979)."""
+    base, n = around(0.5, 40), 40
+    noise = np.random.default_rng(17).normal(size=(5, n))
+    noise -= noise.mean(axis=1, keepdims=True)
+    others = [(d, 0.001, 64) for d in (10, 15, 25)] + [(20, 0.001, b) for b in (32, 128)]
+    cells = {(20, 0.001, 64): base}
+    for place, cell in enumerate(others):
+        shift = 2.2 / np.sqrt(n) if place == 0 else 0.0  # 2.2 standard errors
+        cells[cell] = base - shift - noise[place] / noise[place].std()
+    found = conclusions.claims(SweepScores.read(made(cells), "peak_f1_2deg"))
+    step = found[0].steps[0]
+    assert step.difference is not None
+    assert step.difference.p_value < 0.05 < (step.p_corrected or 0)
+    assert step.difference.low > 0
+    assert {each.verdict for claim in found for each in claim.steps} == {conclusions.OPEN}
 
 
 def test_a_lower_error_is_better(made: Made) -> None:

@@ -1,34 +1,42 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from deepxrd.analysis import figures, tables
+from deepxrd.analysis.references import reference_rows
+from deepxrd.data import Split
 from deepxrd.xrd import XrdSettings
 
 
-def shown(data: str) -> str:
+def shown(data_set: dict[str, Any] | None, *, data: str = "abc3") -> str:
     test = dict.fromkeys(tables.COLUMNS, 0.1234)
-    metrics = {"data": data, "n_test": 7, "model": "DeepXRDNet", "loss": "PearsonLoss", "test": test}
+    metrics = {"data": data, "data_set": data_set, "n_test": 7, "model": "DeepXRDNet", "loss": "Pearson", "test": test}
     console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     console.print(tables.score_table(metrics))
     return console.export_text()
 
 
-def test_the_table_has_the_run_above_the_baseline_of_its_data_set() -> None:
-    text = shown("ternary")
-    assert "7 samples of ternary" in text
-    assert text.index("0.123") < text.index("0.661") < text.index("2,056 ternary")
-    assert "for scale only" not in text
+def test_substitution_stands_below_a_run_on_the_very_same_test_part_whatever_the_data_are_called() -> None:
+    for row, f1 in zip(reference_rows(), ("0.631", "0.664"), strict=True):
+        text = shown({"samples": row["samples"], "split": row["split"], "xrd": XrdSettings().to_dict()}, data="mine")
+        assert "7 samples of mine" in text
+        assert text.index("0.123") < text.index("substitution*") < text.index(f1) < text.index("MP 2025.02.12")
 
 
-def test_the_table_says_when_the_baseline_is_of_other_data() -> None:
-    assert "Other data than this run's" in shown("prototypes")
-
-
-def test_the_reference_scores_are_those_of_the_shared_baselines() -> None:
-    rows = tables.reference_rows()
-    assert rows["abc3"]["substitution"]["peak_f1_2deg"] == 0.638
-    assert rows["ternary"]["substitution"]["peak_f1_2deg"] == 0.661
+@pytest.mark.parametrize(
+    "change",
+    [{"samples": "0" * 16}, {"split": {**Split().to_dict(), "seed": 7}}, {"xrd": XrdSettings(sigma_deg=0.1).to_dict()}],
+)
+def test_a_reference_that_was_measured_on_other_data_is_not_shown(change: dict[str, Any]) -> None:
+    row = reference_rows()[0]
+    text = shown({"samples": row["samples"], "split": row["split"], "xrd": XrdSettings().to_dict(), **change})
+    assert "0.631" not in text
+    assert "substitution*" not in text
+    assert "deepxrd.evaluate run=FOLDER" in text
+    assert "substitution*" not in shown(None)
 
 
 def test_the_grid_shows_worst_to_best_red_over_blue() -> None:

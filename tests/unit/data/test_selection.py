@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal, OneHotEncoding, parse_formula
-from deepxrd.data.selection import Selection, canonical_stoichiometry, select
+from deepxrd.data.selection import Selection, select
 from deepxrd.errors import ConfigError, SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 
@@ -165,35 +165,10 @@ def test_a_small_encoding_can_leave_nothing() -> None:
         select([_record("SrTiO3")], Selection(), OneHotEncoding(elements=("O", "Ti")))
 
 
-@pytest.mark.parametrize(
-    ("text", "canonical"),
-    [
-        ("ABC3", "ABC3"),
-        ("A3BC", "ABC3"),
-        ("ABX3", "ABC3"),
-        ("AB2C4", "AB2C4"),
-        ("X4A2B", "AB2C4"),
-        ("A10BC2", "AB2C10"),
-        ("A", "A"),
-    ],
-)
-def test_letters_may_come_in_any_order(text: str, canonical: str) -> None:
-    assert canonical_stoichiometry(text) == canonical
-    assert Selection(stoichiometry=text) == Selection(stoichiometry=canonical)
-
-
-@given(st.dictionaries(st.sampled_from("FeOTiSrBaNaClSK"), st.integers(1, 9), min_size=1))
-def test_the_name_of_a_formulas_stoichiometry_is_canonical(amounts: dict[str, int]) -> None:
-    known = {symbol: n for symbol, n in amounts.items() if symbol in ATOMIC_NUMBERS} or {"Fe": 1}
-    anonymous = parse_formula("".join(f"{symbol}{n}" for symbol, n in known.items())).anonymous
-    assert canonical_stoichiometry(anonymous) == anonymous
-
-
-@pytest.mark.parametrize("text", ["", "abc3", "AB-C", "3AB", "A(BC)3", "AB C3", "ABC0"])
-def test_what_is_no_stoichiometry_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ConfigError, match="no stoichiometry") as caught:
-        Selection(stoichiometry=text)
-    assert repr(text) in str(caught.value)
+def test_a_stoichiometry_is_taken_by_its_canonical_name_and_must_fit_the_number_of_elements() -> None:
+    assert Selection(stoichiometry="ABX3") == Selection(stoichiometry="A3BC") == Selection(stoichiometry="ABC3")
+    with pytest.raises(ConfigError, match="n_elements=2"):
+        Selection(n_elements=3, stoichiometry="AB2")
 
 
 def test_partly_filled_structures_are_counted_by_their_real_composition() -> None:

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from deepxrd.chem import OneHotEncoding
 from deepxrd.data import BuildOptions, PatternStore, Selection, ensure_store
+from deepxrd.data.content import pattern_values
+from deepxrd.data.store import content_values
 from deepxrd.errors import StoreError
+from deepxrd.io.files import file_hash, value_hash
 from deepxrd.sources import FilesSource, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate_pattern
 
@@ -82,6 +87,52 @@ def test_an_open_store_equals_the_built_one(built: PatternStore, copy: Path) -> 
     again = PatternStore.open(copy)
     assert (again.id, again.content_hash) == (built.id, built.content_hash)
     np.testing.assert_array_equal(again.patterns, built.patterns)
+
+
+def _rewritten(path: Path, **how: object) -> None:
+    """Write the samples anew as another library, or another version, would, and the hashes of their bytes."""
+    file = path / "samples.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.select(table.column_names[::-1]), file, **how)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"]["samples.parquet"] = file_hash(file)
+    manifest.pop("values", None)
+    (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_the_data_hash_is_of_values_and_not_of_how_parquet_writes_them(built: PatternStore, copy: Path) -> None:
+    _rewritten(copy, compression="zstd", row_group_size=7, use_dictionary=False)
+    again = PatternStore.open(copy)
+    assert again.manifest["files"] != built.manifest["files"]
+    assert again.content_hash == built.content_hash
+    older = value_hash(built.manifest["files"])[:16]  # what runs noted before
+    assert built.holds(older)
+    assert not again.holds(older)
+    assert built.holds(built.content_hash)
+    assert not built.holds(None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("composition", "SrTiO4"), ("created_at", "2018-01-01"), ("n_sites", 6), ("formation_energy_per_atom", None),
+     ("occupancies", [0.5, 1.0, 1.0, 1.0, 1.0]), ("lattice", [4.0] * 9), ("frac_coords", None)],
+)  # fmt: skip
+def test_another_value_is_another_data_hash(built: PatternStore, copy: Path, column: str, value: object) -> None:
+    file = copy / "samples.parquet"
+    table = pq.read_table(file)
+    values = table.column(column).to_pylist()
+    values[3] = value
+    changed = pa.array(values, table.schema.field(column).type)
+    pq.write_table(table.set_column(table.column_names.index(column), column, changed), file)
+    assert content_values(copy)["samples.parquet"] != content_values(built.path)["samples.parquet"]
+    assert content_values(copy)["patterns.npy"] == built.manifest["values"]["patterns.npy"]
+
+
+def test_another_pattern_is_another_data_hash(built: PatternStore) -> None:
+    patterns = np.array(built.patterns)
+    patterns[5, 7] = np.nextafter(patterns[5, 7], np.float32(101))
+    assert pattern_values(patterns) != pattern_values(built.patterns)
+    assert pattern_values(patterns.reshape(72, 64)) != pattern_values(patterns)
 
 
 def _flip(file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from deepxrd.errors import ConfigError
+from deepxrd.io.code_hash import code_hash
 from deepxrd.runs.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, NOT_RUN, STOPPED, Cell, SweepFolder, cell_name
 from deepxrd.sweeps import fingerprint as prints
 from deepxrd.sweeps import share
@@ -87,23 +88,8 @@ def test_places_and_logging_leave_the_fingerprint_and_all_else_changes_it() -> N
     assert prints.fingerprint(CONFIG, "data2") != base
 
 
-def test_comments_and_docstrings_leave_the_code_hash_and_code_changes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "__init__.py").touch()
-    monkeypatch.setattr(prints.deepxrd, "__file__", str(tmp_path / "__init__.py"))
-
-    def hash_of(text: str) -> str:
-        (tmp_path / "losses.py").write_text(text)
-        prints.code_hash.cache_clear()
-        return prints.code_hash()
-
-    try:
-        base = hash_of('"""Losses."""\ndef f(x):\n    """One."""\n    return x + 1\n')
-        assert hash_of('"""All losses."""\n\n\ndef f(x):  # why\n    """Two."""\n    return (x + 1)\n') == base
-        assert hash_of("def f(x):\n    return x + 2\n") != base
-    finally:
-        prints.code_hash.cache_clear()
+def test_the_fingerprint_holds_the_code_of_all_that_computes() -> None:
+    assert prints.fingerprint(CONFIG, "data1")["code"] == code_hash(*prints._CODE)
 
 
 def test_the_line_of_a_sweep_tells_done_failed_and_time_left() -> None:

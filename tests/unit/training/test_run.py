@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+import yaml
 from torch import Tensor, nn
 
 from deepxrd.data import PatternStore
@@ -132,6 +133,40 @@ def test_a_resume_with_other_data_or_encoding_is_refused(
             fit_and_test(composed(), tmp_path / "run")
     with pytest.raises(CheckpointError, match=message):
         fit_and_test(composed(f"resume={tmp_path / 'run'}", change), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("data.split.seed=7", "data.split.seed was 3 and is now 7"),
+        ("data.split.by=chemical_system", "data.split.by was composition and is now chemical_system"),
+        ("data.split.train=0.6", "data.split.train was 0.7 and is now 0.6"),
+    ],
+)
+def test_a_resume_with_another_split_is_refused(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, message: str
+) -> None:
+    run_dir = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        stop_after(patched, epoch=1, batch=0)
+        with pytest.raises(KilledError):
+            fit_and_test(composed(), run_dir)
+    settings = composed(f"resume={run_dir}", change)
+    with pytest.raises(ConfigError, match=message):
+        fit_and_test(settings, run_dir)
+    facts = json.loads((run_dir / "run.json").read_text())
+    assert facts["split"] == {"seed": 3, "train": 0.7, "val": 0.1, "by": "composition"}
+    without = {key: value for key, value in facts.items() if key != "split"}
+    (run_dir / "run.json").write_text(json.dumps(without))  # as a run of before, whose settings still tell
+    with pytest.raises(ConfigError, match=message):
+        fit_and_test(settings, run_dir)
+    config = (run_dir / "config.yaml").read_text()
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(settings))  # the checkpoint has noted it too
+    with pytest.raises(ConfigError, match=message):
+        fit_and_test(settings, run_dir)
+    (run_dir / "config.yaml").write_text(config.replace("split:", "splat:"))
+    with pytest.raises(ConfigError, match="does not tell its split"):
+        fit_and_test(composed(f"resume={run_dir}"), run_dir)
 
 
 def test_scores_do_not_depend_on_the_size_of_evaluation_batches(composed: Compose, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
+import periodictable
 import pytest
 from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS, SYMBOLS
 from deepxrd.errors import ConfigError
+from deepxrd.xrd import engine_identity
+from deepxrd.xrd import form_factors as form_factors_module
 from deepxrd.xrd.form_factors import form_factors
 from deepxrd.xrd.settings import FORM_FACTOR_TABLES, XrdSettings
 
@@ -62,6 +66,22 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "periodictable.cromermann", None)
     with pytest.raises(ConfigError, match="pip install periodictable"):
         form_factors("waasmaier_kirfel", _S)
+
+
+def test_the_version_of_a_table_is_part_of_what_made_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = XrdSettings(form_factors="waasmaier_kirfel")
+    plain, now = engine_identity(XrdSettings()), engine_identity(settings)
+    assert now == {**plain, "periodictable": periodictable.__version__}
+    monkeypatch.setattr(form_factors_module, "version", lambda package: f"{package} 99")
+    assert engine_identity(settings) != now
+    assert engine_identity(XrdSettings()) == plain
+
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(form_factors_module, "version", missing)
+    with pytest.raises(ConfigError, match="pip install periodictable"):
+        engine_identity(settings)
 
 
 @pytest.mark.parametrize(

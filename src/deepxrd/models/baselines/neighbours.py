@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
+from deepxrd.models.baselines.assignment import best_ways, least_costs, sums_at_once
 from deepxrd.models.baselines.element_distance import element_distances
 
 _PAIRS_AT_ONCE = 1_000_000  # 8 MB per matrix of distances
@@ -96,7 +96,7 @@ class NeighbourSearch:
         for name, group in targets.items():
             templates = self._groups.get(name)
             if templates is not None:
-                at_once = max(1, _PAIRS_AT_ONCE // len(templates.rows))
+                at_once = max(1, _PAIRS_AT_ONCE // (len(templates.rows) * sums_at_once(group.counts)))
                 for start in range(0, len(group.rows), at_once):
                     part = slice(start, start + at_once)
                     _search(_Group(group.counts, group.elements[part], group.rows[part]), templates, result)
@@ -123,47 +123,33 @@ def _canonical(group: _Group) -> NDArray[np.int64]:
     return np.take_along_axis(group.elements, np.argsort(key, axis=1), axis=1)
 
 
-def _permutations(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All ways to put slots into slots of the same count, ``(n_ways, n_slots)``; the first changes nothing."""
-    every = np.array(list(permutations(range(len(counts)))), dtype=np.int64)
-    return np.asarray(every[(counts[every] == counts[None]).all(axis=1)])
-
-
 def _search(targets: _Group, templates: _Group, result: Neighbours) -> None:
     """Write the nearest templates of one stoichiometry into the rows of their targets."""
-    distance, way = _distances(targets, templates)
+    distance = _distances(targets, templates)
     same = (_canonical(targets)[:, None] == _canonical(templates)[None]).all(axis=2)
     distance[same] = np.inf
-    ways = _permutations(targets.counts)
     places, n_slots = np.arange(len(targets.rows)), len(targets.counts)
-    for rank in range(min(result.row.shape[1], len(templates.rows))):
-        best = distance.argmin(axis=1)
-        least = distance[places, best]
-        found = np.isfinite(least)
-        into, chosen = targets.rows[found], best[found]
-        slots = ways[way[places[found], chosen]]
-        result.row[into, rank] = templates.rows[chosen]
-        result.distance[into, rank] = least[found]
-        result.old[into, rank, :n_slots] = np.take_along_axis(templates.elements[chosen], slots, axis=1)
-        result.new[into, rank, :n_slots] = targets.elements[found]
+    n_ranks = min(result.row.shape[1], len(templates.rows))
+    chosen, least = np.zeros((len(places), n_ranks), dtype=np.int64), np.empty((len(places), n_ranks))
+    for rank in range(n_ranks):
+        best = chosen[:, rank] = distance.argmin(axis=1)
+        least[:, rank] = distance[places, best]
         distance[places, best] = np.inf
+    place, ranks = np.nonzero(np.isfinite(least))
+    into, template = targets.rows[place], chosen[place, ranks]
+    new, old = targets.elements[place], templates.elements[template]
+    costs = targets.counts[:, None] * element_distances()[new[:, :, None], old[:, None, :]]
+    result.row[into, ranks] = templates.rows[template]
+    result.distance[into, ranks] = least[place, ranks]
+    result.old[into, ranks, :n_slots] = np.take_along_axis(old, best_ways(costs, targets.counts), axis=1)
+    result.new[into, ranks, :n_slots] = new
 
 
-def _distances(targets: _Group, templates: _Group) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
-    """Distance of each target to each template and which permutation gives it, each ``(n_targets, n_templates)``."""
+def _distances(targets: _Group, templates: _Group) -> NDArray[np.float64]:
+    """Distance of each target to each template, ``(n_targets, n_templates)``."""
     table, counts = element_distances(), targets.counts
-    ways = _permutations(counts)
-    used = {(slot, int(other)) for way in ways for slot, other in enumerate(way)}
-    part = {
-        (slot, other): counts[slot] * table[targets.elements[:, slot]][:, templates.elements[:, other]]
-        for slot, other in used
-    }
-    shape = len(targets.rows), len(templates.rows)
-    least, best = np.full(shape, np.inf), np.zeros(shape, dtype=np.int16)
-    for index, way in enumerate(ways):
-        total = np.zeros(shape)
-        for slot, other in enumerate(way):
-            total += part[slot, int(other)]
-        closer = total < least
-        least[closer], best[closer] = total[closer], index
-    return least, best
+
+    def cost(slot: int, other: int) -> NDArray[np.float64]:
+        return np.asarray(counts[slot] * table[targets.elements[:, slot]][:, templates.elements[:, other]])
+
+    return least_costs(cost, counts)

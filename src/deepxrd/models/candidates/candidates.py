@@ -14,6 +14,7 @@ from deepxrd.models.baselines.neighbours import Neighbours, NeighbourSearch
 from deepxrd.models.baselines.templates import substitute
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.candidates.features import exchange_features, slot_counts, vote_features
+from deepxrd.models.candidates.learned import LearnedFrom
 from deepxrd.models.candidates.protostructure import Protostructure
 from deepxrd.models.candidates.volumes import TemplateVolumes, folds
 from deepxrd.xrd import XrdSettings, simulate
@@ -59,12 +60,19 @@ class TemplateLibrary:
         crystals: the structures.
         kinds: their protostructures.
         additive: volumes of the elements.
+        learned_from: all compositions that volumes and networks were learned from, if more than are left here.
     """
 
     formulas: Sequence[Formula]
     crystals: Sequence[Crystal]
     kinds: Sequence[Protostructure]
     additive: AdditiveVolumes
+    learned_from: LearnedFrom | None = None
+
+    @cached_property
+    def learned(self) -> LearnedFrom:
+        """All compositions that volumes and networks were learned from."""
+        return self.learned_from or LearnedFrom.of(self.formulas)
 
     @cached_property
     def width(self) -> int:
@@ -142,9 +150,7 @@ class TemplateLibrary:
         ranks = order[places, columns]
         template = neighbours.row[places, ranks]
         features = self._features(formulas, neighbours, places, ranks)
-        fold, distinct = folds(formulas), self._compositions[0]
-        learned = np.array([formula in distinct for formula in formulas], dtype=bool)
-        correction = volumes.predict(features, fold[places], learned[places])
+        correction = volumes.predict(features, folds(formulas)[places], self.learned.has(formulas)[places])
         ratio = self._additive_of(formulas)[places] / self._additive_per_atom[template]
         features = np.concatenate(
             [features, vote_features(neighbours, kinds, places, ranks), self._columns[template, 1:]], axis=1

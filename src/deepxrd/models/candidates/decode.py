@@ -12,7 +12,7 @@ _APART_DEG = MERGE_WITHIN_DEG + 0.05
 _MOST_PEAKS = 60
 _INNER = 0.8  # of the tolerance: what lies at its very edge is often missed (chosen on a validation part)
 _SURE_WITHIN_DEG = 1.0
-_LEAST_HEIGHT = 12.0  # of 100: over the threshold of `find_peaks`
+_LEAST_DRAWN = 12.0  # of 100: over the threshold of `find_peaks`, so that all chosen peaks are found in the drawing
 _WIDEST_DEG = 0.8  # a peak of 12 a little over 2° beside one of 100 still stands out
 
 
@@ -28,12 +28,12 @@ def decode(
 
     Args:
         density: expected number of peaks at each point, ``(n, n_points)``.
-        heights: pattern that gives the heights, ``(n, n_points)``, largest = 100.
+        heights: pattern that gives the intensities, ``(n, n_points)``, largest = 100.
         xrd: the grid.
 
     Returns:
-        The peaks, at least 2° apart; the probability of each that a true one is within 1°, ``(n, width)``, 0 where
-        there is padding; and the expected F1, ``(n,)``.
+        The peaks, at least 2° apart, each with the intensity of the pattern there, however low; the probability of each
+        that a true one is within 1°, ``(n, width)``, 0 where there is padding; and the expected F1, ``(n,)``.
     """
     n, n_points = density.shape
     most, each = min(_MOST_PEAKS, n_points), np.arange(n)
@@ -57,19 +57,21 @@ def decode(
     keep = np.arange(most)[None] <= f1.argmax(axis=1)[:, None]
     rows, points = np.nonzero(keep)[0], chosen[keep]
     angle = xrd.two_theta_deg[points]
-    peaks = Peaks.from_flat(rows, angle, np.maximum(heights[rows, points], _LEAST_HEIGHT).astype(np.float64), n)
+    peaks = Peaks.from_flat(rows, angle, heights[rows, points].astype(np.float64), n)
     return peaks, Peaks.from_flat(rows, angle, sure[keep], n).intensity, f1.max(axis=1, initial=0.0)
 
 
 def draw(peaks: Peaks, xrd: XrdSettings) -> NDArray[np.float32]:
-    """A pattern with these peaks and no others, ``(n, n_points)``, largest = 100.
+    """A drawing of these peaks and no others, ``(n, n_points)``, largest = 100.
 
-    At each point it is the highest of the Gaussians and not their sum, so that no peak moves another.
+    It says where peaks are, not how high: each is drawn at least 12 high, so that whoever looks for peaks of 10 or more
+    finds them all. At each point it is the highest of the Gaussians and not their sum, so that no peak moves another.
     """
     sigma, out = min(xrd.sigma_deg, _WIDEST_DEG), np.zeros((len(peaks.count), xrd.n_points))
-    for column in range(peaks.intensity.shape[1]):
+    drawn = np.where(peaks.valid, np.maximum(peaks.intensity, _LEAST_DRAWN), 0.0)
+    for column in range(drawn.shape[1]):
         away = (xrd.two_theta_deg[None] - peaks.two_theta_deg[:, column, None]) / sigma
-        np.maximum(out, peaks.intensity[:, column, None] * np.exp(-0.5 * away**2), out=out)
+        np.maximum(out, drawn[:, column, None] * np.exp(-0.5 * away**2), out=out)
     largest = out.max(axis=1, keepdims=True)
     return (out * (100 / np.where(largest > 0, largest, 1.0))).astype(np.float32)
 

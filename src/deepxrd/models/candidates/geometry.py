@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from deepxrd.chem import SYMBOLS, Crystal
 from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.io.progress import progress_bar
+from deepxrd.models.baselines.assignment import best_ways, equal_runs
+from deepxrd.models.baselines.element_distance import element_distances
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.protostructure import SYMPREC_ANGSTROM
 from deepxrd.xrd import XrdSettings, simulate
 
+_MOST_WAYS = 24  # to exchange elements: each is simulated, and of eight elements there would be 40,320
 _ALIKE = 0.995
 _AT_ONCE = 2000
 
@@ -42,7 +46,7 @@ def share_geometry(library: TemplateLibrary, xrd: XrdSettings) -> TemplateLibrar
     cells = _standard_cells([library.crystals[row] for row in rows])
     kinds = [library.kinds[row] for row in rows]
     crystals = _shared(cells, [kind.label for kind in kinds], xrd)
-    return TemplateLibrary([library.formulas[row] for row in rows], crystals, kinds, library.additive)
+    return TemplateLibrary([library.formulas[row] for row in rows], crystals, kinds, library.additive, library.learned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,16 +193,22 @@ def _by_count(cell: Crystal) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _assignments(
     old: tuple[NDArray[np.int64], NDArray[np.int64]], new: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> list[NDArray[np.int64]]:
-    """All ways to put elements into the places of others of as many atoms: new atomic numbers by old, ``(119,)``."""
+    """Ways to put elements into the places of others of as many atoms: new atomic numbers by old, ``(119,)`` each.
+
+    All of them, unless they are more than `_MOST_WAYS`: then the one that changes the elements least.
+    """
     if not np.array_equal(old[1], new[1]):
         return []
-    ways = []
-    for order in itertools.permutations(range(len(new[0]))):
-        if np.array_equal(new[1][list(order)], old[1]):
-            exchange = np.arange(1 + len(SYMBOLS))
-            exchange[old[0]] = new[0][list(order)]
-            ways.append(exchange)
-    return ways
+    runs = equal_runs(new[1])
+    if math.prod(math.factorial(len(run)) for run in runs) > _MOST_WAYS:
+        costs = new[1][:, None] * element_distances()[old[0][:, None], new[0][None]]
+        orders = best_ways(costs[None], new[1])
+    else:
+        each = itertools.product(*(itertools.permutations(run) for run in runs))
+        orders = np.array([list(itertools.chain(*parts)) for parts in each], dtype=np.int64)
+    ways = np.tile(np.arange(1 + len(SYMBOLS)), (len(orders), 1))
+    ways[:, old[0]] = new[0][orders]
+    return list(ways)
 
 
 def _with_positions_of(prototype: Crystal, exchange: NDArray[np.int64], lattice: NDArray[np.float64]) -> Crystal:

@@ -23,7 +23,7 @@ from deepxrd.models.candidates.volumes import TemplateVolumes
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
 
 FORMAT = 2
-"""Raised whenever the same training part would give other predictions."""
+"""Of the folder that a model is kept in; raised whenever an older one can no longer be read."""
 _AT_ONCE = 256
 
 
@@ -33,18 +33,20 @@ class Prediction:
 
     Attributes:
         expected: the expected patterns, ``(n, n_points)`` in 0 to 100.
-        likely: patterns of the peaks that promise the highest F1, likewise.
-        peaks: these peaks: what `find_peaks` finds in ``likely``.
+        peaks: the set of peaks that promises the highest F1, each with the intensity that ``expected`` has there, which
+            may be low where a peak is likely but not its place.
         peak_probability: of each, that a true one is within 1°, ``(n, width)``; 0 where there is padding.
+        decoded: a drawing of ``peaks``, like a pattern: `find_peaks` finds these very positions in it. Its heights are
+            made to be found and are no prediction (see :func:`deepxrd.models.candidates.decode.draw`).
         expected_f1: mean over tolerances of 2, 1 and 0.5°, ``(n,)``; 0 where nothing is known.
         known: whether other compositions of the stoichiometry, and others with each of the elements, were learned
             from, ``(n,)``; where not, both patterns are the mean training pattern.
     """
 
     expected: NDArray[np.float32]
-    likely: NDArray[np.float32]
     peaks: Peaks
     peak_probability: NDArray[np.float64]
+    decoded: NDArray[np.float32]
     expected_f1: NDArray[np.float64]
     known: NDArray[np.bool_]
 
@@ -112,15 +114,13 @@ class CandidateModel:
                 expected[row] = self.mean
             known[part[~sound]] = False
         peaks, probability, f1 = decode(density, expected, self.xrd)
-        likely = draw(peaks, self.xrd)
-        likely[~known] = expected[~known]
-        if not known.all():  # all peaks anew, since those of mean patterns may be more than were decoded
-            peaks = find_peaks(likely, self.xrd.two_theta_deg)
-            padded = np.zeros_like(peaks.intensity)
-            width = min(probability.shape[1], padded.shape[1])
-            padded[known, :width] = probability[known, :width]
-            probability, f1 = padded, np.where(known, f1, 0.0)
-        return Prediction(expected, likely, peaks, probability, f1, known)
+        decoded = draw(peaks, self.xrd)
+        decoded[~known] = expected[~known]
+        if not known.all():  # of the mean pattern, its own peaks
+            own = find_peaks(expected, self.xrd.two_theta_deg)
+            peaks, probability = _either(known, peaks, own, probability)
+            f1 = np.where(known, f1, 0.0)
+        return Prediction(expected, peaks, probability, decoded, f1, known)
 
     @torch.no_grad()
     def _ask(self, formulas: Sequence[Formula]) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float64]]:
@@ -148,6 +148,29 @@ class CandidateModel:
             rounded = {key: each.half().to(each.dtype) for key, each in net.state_dict().items()}
             nets.append(CandidateNet.with_weights(rounded, self.library.width, self.xrd.two_theta_deg))
         return replace(self, library=share_geometry(self.library, self.xrd), nets=tuple(nets))
+
+
+def _either(
+    first: NDArray[np.bool_], one: Peaks, other: Peaks, probability: NDArray[np.float64]
+) -> tuple[Peaks, NDArray[np.float64]]:
+    """The rows of one where ``first``, with their probabilities, and else those of the other, with none."""
+    n, parts = len(first), ((one, first), (other, ~first))
+    rows, angle, intensity = (
+        np.concatenate(each) for each in zip(*(_flat(peaks, wanted) for peaks, wanted in parts), strict=True)
+    )
+    sure = np.concatenate([probability[one.valid & first[:, None]], np.zeros(int(other.count[~first].sum()))])
+    return (
+        Peaks.from_flat(rows, angle, intensity, n),
+        Peaks.from_flat(rows, angle, sure, n).intensity,
+    )
+
+
+def _flat(
+    peaks: Peaks, wanted: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Row, angle and intensity of each peak of some rows."""
+    inside = peaks.valid & wanted[:, None]
+    return np.nonzero(inside)[0], peaks.two_theta_deg[inside], peaks.intensity[inside]
 
 
 def check_grid(xrd: XrdSettings) -> None:

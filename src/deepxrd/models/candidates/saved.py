@@ -20,6 +20,7 @@ from deepxrd.io.files import file_hash, write_json
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.geometry import Geometries, narrowed
+from deepxrd.models.candidates.learned import LearnedFrom
 from deepxrd.models.candidates.model import FORMAT, CandidateModel
 from deepxrd.models.candidates.network import CandidateNet
 from deepxrd.models.candidates.protostructure import Protostructure
@@ -30,7 +31,7 @@ from deepxrd.xrd import XrdSettings
 FACTS = "model.json"
 SHIPPED = Path(__file__).parents[2] / "weights" / "ternary"
 """The weights that come with the package; see the model card there."""
-_LIBRARY, _NETWORKS = "library.safetensors", "networks.safetensors"
+_LIBRARY, _NETWORKS, _LEARNED = "library.safetensors", "networks.safetensors", "learned.safetensors"
 
 
 def save(model: CandidateModel, folder: Path) -> None:
@@ -61,7 +62,9 @@ def load(folder: Path) -> CandidateModel:
                 msg = f"{folder / name} does not match the hash in {FACTS}: get the folder anew"
                 raise CheckpointError(msg)
         arrays = load_file(folder / _LIBRARY)
-        library = _library(facts, arrays)
+        # a folder that was made before this was noted has no such file
+        learned = LearnedFrom(load_file(folder / _LEARNED)["hashes"]) if _LEARNED in facts["files"] else None
+        library = _library(facts, arrays, learned)
         xrd = XrdSettings(**facts["xrd"])
         nets = _networks(load_file(folder / _NETWORKS), facts, library.width, xrd)
         for net in nets:
@@ -87,6 +90,7 @@ def _write(model: CandidateModel, folder: Path) -> None:
         "lonely": np.stack([model.mean, *model.lonely.values()]),
     }
     save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / _LIBRARY)
+    save_file({"hashes": library.learned.hashes}, folder / _LEARNED)
     weights = {
         f"{place}.{key}": np.ascontiguousarray(narrowed(each.numpy(), np.float16))
         for place, net in enumerate(model.nets)
@@ -108,7 +112,9 @@ def _write(model: CandidateModel, folder: Path) -> None:
     write_json(folder / FACTS, facts)
 
 
-def _library(facts: dict[str, str], arrays: dict[str, NDArray[np.float64]]) -> TemplateLibrary:
+def _library(
+    facts: dict[str, str], arrays: dict[str, NDArray[np.float64]], learned: LearnedFrom | None
+) -> TemplateLibrary:
     sites = Geometries(**{field.name: arrays[field.name] for field in fields(Geometries)})  # type: ignore[arg-type]
     labels = facts["kinds"].split(" ")
     kinds = [
@@ -118,7 +124,8 @@ def _library(facts: dict[str, str], arrays: dict[str, NDArray[np.float64]]) -> T
     texts = facts["formulas"].split(" ")
     parsed = {text: parse_formula(text) for text in set(texts)}
     additive = AdditiveVolumes.from_table(arrays["volume_angstrom3"])
-    return TemplateLibrary([parsed[text] for text in texts], sites.crystals(), kinds, additive)
+    formulas = [parsed[text] for text in texts]
+    return TemplateLibrary(formulas, sites.crystals(), kinds, additive, learned)
 
 
 def _networks(

@@ -1,5 +1,6 @@
 """The candidate model, part by part and as a whole, on made-up structures."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,12 @@ from deepxrd.models.candidates import CandidateModel, CandidateNet
 from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.models.candidates.features import element_table, exchange_features
-from deepxrd.models.candidates.geometry import Geometries, share_geometry
+from deepxrd.models.candidates.geometry import Geometries, _assignments, share_geometry
+from deepxrd.models.candidates.learned import LearnedFrom
 from deepxrd.models.candidates.protostructure import protostructure, protostructures
 from deepxrd.models.candidates.saved import load, save
 from deepxrd.models.candidates.volumes import TemplateVolumes, folds
+from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.xrd import XrdSettings, find_peaks, simulate
 
 XRD = XrdSettings()
@@ -207,7 +210,9 @@ def test_the_network_minds_neither_the_company_nor_padding() -> None:
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), total=st.floats(0.0, 80.0), sharp=st.floats(1.0, 20.0), sigma=st.floats(0.05, 2.0))
-def test_decoded_peaks_stand_apart_and_are_found_again(seed: int, total: float, sharp: float, sigma: float) -> None:
+def test_decoded_peaks_stand_apart_and_are_found_again_as_high_as_given(
+    seed: int, total: float, sharp: float, sigma: float
+) -> None:
     xrd, rng = XrdSettings(sigma_deg=sigma), np.random.default_rng(seed)
     density = rng.random((3, 1024)) ** sharp
     density *= total / density.sum(axis=1, keepdims=True)
@@ -217,6 +222,8 @@ def test_decoded_peaks_stand_apart_and_are_found_again(seed: int, total: float, 
     np.testing.assert_array_equal(found.two_theta_deg, peaks.two_theta_deg)
     assert (peaks.count >= 1).all()
     for row in range(3):
+        points = np.searchsorted(xrd.two_theta_deg, peaks.of(row)[0] - 1e-9)
+        np.testing.assert_array_equal(peaks.of(row)[1], heights[row, points])
         assert (np.diff(peaks.of(row)[0]) >= 2.0).all()
     for values in (probability, f1):
         assert values.min() >= 0
@@ -252,14 +259,30 @@ def test_one_peak_of_uncertain_place_is_won_no_more_than_once(width: int) -> Non
 def test_predictions_are_patterns_with_their_peaks(model: CandidateModel) -> None:
     said = model.predict([*TARGETS, *STRANGE])
     assert said.known.tolist() == [True] * 4 + [False] * 2
-    for patterns in (said.expected, said.likely):
+    for patterns in (said.expected, said.decoded):
         assert patterns.dtype == np.float32
         assert patterns.min() >= 0
         np.testing.assert_allclose(patterns.max(axis=1), 100.0, rtol=1e-5)
-    found = find_peaks(said.likely, XRD.two_theta_deg)
+    found = find_peaks(said.decoded, XRD.two_theta_deg)
     np.testing.assert_array_equal(found.two_theta_deg, said.peaks.two_theta_deg)
     assert said.peak_probability.shape == found.intensity.shape
     assert said.expected_f1[4:].tolist() == [0, 0]
+    assert not said.peak_probability[4:].any()
+    assert (said.peak_probability[:4][said.peaks.valid[:4]] > 0).all()
+
+
+def test_intensities_of_peaks_are_those_of_the_expected_pattern_however_low(model: CandidateModel) -> None:
+    said = model.predict([*STRANGE, *TARGETS])
+    grid = XRD.two_theta_deg
+    for row in range(2, 6):
+        angle, intensity = said.peaks.of(row)
+        np.testing.assert_array_equal(intensity, said.expected[row, np.searchsorted(grid, angle - 1e-9)])
+    lowest = np.where(said.peaks.valid, said.peaks.intensity, np.inf)[2:].min()
+    assert lowest < 10  # else nothing was shown: these would have been lifted to 12
+    own = find_peaks(said.expected[:2], grid)
+    for row in range(2):
+        for ours, theirs in zip(said.peaks.of(row), own.of(row), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_compositions_that_are_like_no_other_teach_nothing_and_break_nothing() -> None:
@@ -300,7 +323,7 @@ def test_the_same_seed_gives_the_same_numbers_and_files_give_them_back(
     for other in (untrained(reference), load(tmp_path / "kept")):
         after = other.predict(TARGETS)
         np.testing.assert_array_equal(after.expected, before.expected)
-        np.testing.assert_array_equal(after.likely, before.likely)
+        np.testing.assert_array_equal(after.decoded, before.decoded)
         np.testing.assert_array_equal(after.peak_probability, before.peak_probability)
     with pytest.raises(CheckpointError, match="holds no candidate model"):
         load(tmp_path / "absent")
@@ -325,7 +348,66 @@ def test_a_compact_model_shares_positions_and_says_nearly_the_same(model: Candid
     save(small, tmp_path / "small")
     again = load(tmp_path / "small").predict(TARGETS)
     np.testing.assert_array_equal(again.expected, small.predict(TARGETS).expected)
-    np.testing.assert_array_equal(again.likely, small.predict(TARGETS).likely)
+    np.testing.assert_array_equal(again.decoded, small.predict(TARGETS).decoded)
+
+
+def test_what_was_learned_from_is_known_after_compaction_too(tmp_path: Path) -> None:
+    odd = cscl()  # the only one of its kind: compaction leaves it out
+    reference = reference_of([*crystals()[:12], odd])
+    model = untrained(reference)
+    small = model.compact()
+    assert odd.formula in model.library.formulas
+    assert odd.formula not in small.library.formulas
+    save(small, tmp_path / "small")
+    again = load(tmp_path / "small")
+    new = [parse_formula(text) for text in ("EuTiO3", "SrHfO3", *map(str, STRANGE))]
+    asked = [odd.formula, *reference.formulas[:2], *new]
+    for each in (model, small, again):
+        assert each.library.learned.has(asked).tolist() == [True] * 3 + [False] * 4
+        assert len(each.library.learned) == 13
+    assert CandidatePredictor.load(tmp_path / "small").learned(asked).sum() == 3
+
+
+def test_volumes_of_a_composition_that_compaction_left_out_are_of_trees_that_did_not_see_it(
+    model: CandidateModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out, new = (parse_formula(text) for text in ("EuTiO3", "EuZrO3"))
+    gone = replace(model.library, learned_from=LearnedFrom.of([*model.library.formulas, left_out]))
+    asked: list[set[bool]] = []
+
+    def noted(_: TemplateVolumes, __: np.ndarray, fold: np.ndarray, learned: np.ndarray) -> np.ndarray:
+        asked.append(set(learned.tolist()))
+        return np.zeros(len(fold))
+
+    monkeypatch.setattr(TemplateVolumes, "predict", noted)
+    for formula in (left_out, new, model.library.formulas[0]):
+        gone.candidates([formula], model.volumes)
+    assert asked == [{True}, {False}, {True}]
+
+
+def test_weights_of_before_that_do_not_tell_what_they_learned_from_can_be_loaded(
+    model: CandidateModel, tmp_path: Path
+) -> None:
+    save(model, tmp_path / "kept")
+    facts = json.loads((tmp_path / "kept/model.json").read_text())
+    del facts["files"]["learned.safetensors"]
+    (tmp_path / "kept/model.json").write_text(json.dumps(facts))
+    (tmp_path / "kept/learned.safetensors").unlink()
+    again = load(tmp_path / "kept")
+    np.testing.assert_array_equal(again.predict(TARGETS).decoded, model.predict(TARGETS).decoded)
+    assert again.library.learned.has(model.library.formulas[:3]).all()
+
+
+def test_elements_of_equal_count_are_tried_in_every_way_while_these_are_few() -> None:
+    def ways(counts: list[int]) -> list[np.ndarray]:
+        old, new = np.arange(20, 20 + len(counts)), np.arange(40, 40 + len(counts))
+        return _assignments((old, np.array(counts)), (new, np.array(counts)))
+
+    assert [len(ways(counts)) for counts in ([1], [1, 1, 3], [1, 1, 1], [1] * 4, [1] * 8)] == [1, 2, 6, 24, 1]
+    for counts in ([1, 1, 3, 3], [1] * 8):
+        for way in ways(counts):
+            assert sorted(way[20 : 20 + len(counts)]) == list(range(40, 40 + len(counts)))
+    assert _assignments((np.array([1, 2]), np.array([1, 2])), (np.array([3, 4]), np.array([1, 3]))) == []
 
 
 def test_templates_that_differ_little_share_their_positions() -> None:

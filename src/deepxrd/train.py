@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from deepxrd.cli.exit_codes import run_hydra
-from deepxrd.config import conf_dir
+from deepxrd.config import conf_dir, trust
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
@@ -34,9 +33,10 @@ def train(cfg: DictConfig) -> float:
     from deepxrd.training.run import fit_and_test, is_main_process
 
     if cfg.resume:
-        overrides = _resumed_overrides(Path(cfg.resume), overrides)
-        cfg = hydra.compose("train", overrides)
-    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
+        plain = _resumed(hydra.compose("train", overrides), typed=cfg)
+    else:
+        plain = _plain(cfg)
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
@@ -47,6 +47,19 @@ def train(cfg: DictConfig) -> float:
     return float(result.metrics["test"]["peak_f1_2deg"])
 
 
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    return plain  # type: ignore[no-any-return]
+
+
+def _resumed(cfg: DictConfig, *, typed: DictConfig) -> dict[str, Any]:
+    """The settings of a run to go on with: what they say more than what is typed now may be a stranger's."""
+    now = _plain(typed)
+    plain = trust.check_stored(_plain(cfg), typed=now, where=Path(typed.resume) / "overrides.yaml")
+    plain["build"] = {**plain["build"], **{key: now["build"][key] for key in trust.HOW_TO_BUILD}}
+    return plain
+
+
 def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
     n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
@@ -54,8 +67,7 @@ def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
         from deepxrd.sweeps.cell import run_cell  # heavy, so only when it is this cell's turn
 
         share.take_share(n_runs, cfg.threads)
-        plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-        return run_cell(plain, run_dir, overrides=overrides)
+        return run_cell(_plain(cfg), run_dir, overrides=overrides)
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:
@@ -67,14 +79,13 @@ def _refuse_baseline(model: dict[str, Any]) -> None:
         raise ConfigError(msg)
 
 
-def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:
-    """The settings of the run to go on with, then those given now."""
+def _resumed_overrides(run_dir: Path) -> list[str]:
+    """The settings of the run to go on with."""
     saved = run_dir / "overrides.yaml"
     if not saved.is_file():
         msg = f"resume={run_dir}: no run there that could go on; it needs a file {saved.name}"
         raise ConfigError(msg)
-    kept = [text for text in yaml.safe_load(saved.read_text(encoding="utf-8")) if not text.startswith("resume=")]
-    return [*kept, *new]
+    return trust.read_overrides(saved)
 
 
 def _train() -> None:

@@ -11,6 +11,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import gaussian_filter1d
 
 from deepxrd.errors import SourceError
+from deepxrd.io.bounded import read_bounded
 from deepxrd.matching.background import snip
 from deepxrd.xrd import WAVELENGTHS_ANGSTROM, XrdSettings
 
@@ -18,6 +19,7 @@ PEAK_HALF_WIDTH_DEG = 1.0
 """From the middle of the widest peak to its foot; what varies more slowly is background."""
 _CALM_SIGMA_DEG, _COARSE_STEP_DEG = 0.15, 0.1
 _LEAST_SIGNAL = 1e-9  # of the highest count: rounding
+_MOST_BYTES = 1 << 26
 _FEWEST_POINTS = 50
 _FEWEST_GRID_POINTS = 50
 _FINE = 8  # points within a standard deviation of the width, where the pattern is smeared
@@ -61,8 +63,13 @@ def read_measured(path: Path) -> Measured:
     if not path.is_file():
         msg = f"no such file: {path}; give a text file of two columns, 2θ in degrees and intensity"
         raise SourceError(msg)
+    try:
+        text = read_bounded(path, most_bytes=_MOST_BYTES).decode("utf-8-sig", errors="replace")
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read as a pattern: {error}"
+        raise SourceError(msg) from error
     rows = []
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+    for line in text.splitlines():
         cells = line.replace(",", " ").replace(";", " ").split()
         try:
             rows.append((float(cells[0]), float(cells[1])))

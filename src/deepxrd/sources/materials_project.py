@@ -44,6 +44,7 @@ class MaterialsProjectSource(DownloadedSource):
         backoff_s: the wait after the first failure; it doubles from there.
         backoff_cap_s: the longest wait.
         refresh: look for a newer database even though a complete download is there.
+        offline: never ask a server.
     """
 
     name = "materials_project"
@@ -62,12 +63,16 @@ class MaterialsProjectSource(DownloadedSource):
         backoff_s: float = 1.0,
         backoff_cap_s: float = 60.0,
         refresh: bool = False,
+        offline: bool = False,
     ) -> None:
         if not 1 <= page_size <= _MAX_PAGE:
             msg = f"page_size={page_size} is not within 1 to {_MAX_PAGE}, which is what the server allows"
             raise SourceError(msg)
         super().__init__(
-            Path(cache_dir) / self.name, backoff=Backoff(attempts, backoff_s, backoff_cap_s), refresh=refresh
+            Path(cache_dir) / self.name,
+            backoff=Backoff(attempts, backoff_s, backoff_cap_s),
+            refresh=refresh,
+            offline=offline,
         )
         self._search = _search_arguments(stoichiometry, num_elements, include_gnome=include_gnome)
         self._endpoint = f"{(endpoint or ENDPOINT).rstrip('/')}/"

@@ -19,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
+from deepxrd.config.allowed import check_names, names_in
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import atomic_path, write_json, write_text
@@ -28,6 +29,7 @@ from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.finished import MODEL
 from deepxrd.training import assemble
+from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
 from deepxrd.training.wandb_report import report
@@ -76,7 +78,7 @@ def fit_and_test(
     module = assemble.make_module(cfg, datamodule)
     last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
     facts = {"data_hash": datamodule.data.store.content_hash, "store_id": datamodule.data.store.id, "seed": cfg["seed"]}
-    resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
+    resumed = _check_resume(last, run_dir, datamodule, module) if cfg.get("resume") else None
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
         _write_description(cfg, run_dir, facts, overrides or [])
@@ -110,6 +112,8 @@ def _score(
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
     best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
+    content = load_checkpoint(best)
+    check_names(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
@@ -125,7 +129,7 @@ def _score(
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
         **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.data.rows.items()},
-        "best_epoch": load_checkpoint(best)["epoch"],
+        "best_epoch": content["epoch"],
         "epochs": trainer.current_epoch,
         "train_seconds": round(assemble.train_seconds(trainer), 1),
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -157,7 +161,9 @@ def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
         raise ConfigError(msg)
 
 
-def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> dict[str, Any] | None:
+def _check_resume(
+    last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule
+) -> dict[str, Any] | None:
     """The last checkpoint of the run to go on with; None if it had none yet."""
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
@@ -169,10 +175,12 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
     if checkpoint["hyper_parameters"].get("encoding", encoding) != encoding:
         msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
         raise CheckpointError(msg)
-    made_with, now = checkpoint.get("deepxrd", {}).get("data_hash"), datamodule.data.store.content_hash
+    facts, now = checkpoint.get("deepxrd"), datamodule.data.store.content_hash
+    made_with = facts.get("data_hash") if isinstance(facts, dict) else None
     if made_with != now:
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
+    check_resumable(checkpoint, module, where=last)
     return checkpoint
 
 

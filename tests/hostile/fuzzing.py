@@ -200,13 +200,13 @@ def _checkpoint(path: Path) -> object:
 
 
 def _weights(path: Path) -> object:
-    from deepxrd.prediction.predictor import RetrievalPredictor
+    from deepxrd.prediction.predictor import CandidatePredictor
 
-    return RetrievalPredictor.load(path).predict(["SrTiO3"])
+    return CandidatePredictor.load(path).predict(["SrTiO3"])
 
 
 def _run_folder(path: Path) -> object:
-    from deepxrd.config.stored import check_stored, read_overrides
+    from deepxrd.config.trust import check_stored, read_overrides
     from deepxrd.runs.finished import Finished
 
     done = Finished.open(path, setting="run")

@@ -8,7 +8,7 @@ CHECKPOINT ?= outputs/method/seed1/checkpoints/best.ckpt
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study match-study weights model-table wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -109,6 +109,9 @@ weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half 
 
 model-table: $(VENV)/.installed ## all models and baselines on three splits, into results/model: SNAPSHOT=PATH ARGS=--run …
 	$(BIN)/python benchmarks/model_table.py --parquet $(SNAPSHOT) --data-dir data --out results/model $(ARGS)
+
+reliability: $(VENV)/.installed-dev ## try hostile, damaged and random files, into results/reliability.md (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/reliability.py $(ARGS)
 
 wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

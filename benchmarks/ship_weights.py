@@ -23,9 +23,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--as-is", action="store_true", help="weights that are compact already: only write them anew")
     arguments = parser.parse_args()
     model = load(arguments.weights)
-    small = model.compact()
+    small = model if arguments.as_is else model.compact()
     card = arguments.out / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else None
     save(small, arguments.out)

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import run_hydra, told_once
-from deepxrd.config import EVALUATION, conf_dir, plain_values, register
+from deepxrd.config import EVALUATION, conf_dir, plain_values, register, trust
 from deepxrd.errors import ConfigError
 
 register()
@@ -77,13 +77,15 @@ def _evaluate() -> None:
 def _evaluate_run(folder: str, typed: list[str]) -> None:
     """With ``run=FOLDER`` the data settings are those of that run, and what is typed is set in them."""
     from deepxrd.config.stored import compose_over
-    from deepxrd.runs.finished import Finished
+    from deepxrd.runs.finished import CONFIG, Finished
 
     finished = Finished.open(folder, setting="run")
     _ = finished.weights
+    stored = trust.check_stored(finished.data_settings, typed=trust.typed_values(typed), where=finished.path / CONFIG)
+    del stored["build"]  # how this machine computes is its own matter
     out = next((text.partition("=")[2] for text in typed if text.startswith("hydra.run.dir=")), None)
     settings = [text for text in typed if not text.startswith("hydra.")]
-    cfg = compose_over("evaluate", finished.data_settings, settings)
+    cfg = compose_over("evaluate", stored, settings)
     _run(cfg, Path(out) if out else finished.path / EVALUATION, choice=None)
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from deepxrd.cli.exit_codes import run_hydra, told_once
-from deepxrd.config import conf_dir, plain_values
+from deepxrd.config import conf_dir, plain_values, trust
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
@@ -36,9 +35,10 @@ def train(cfg: DictConfig) -> float:
     from deepxrd.training.run import fit_and_test, is_main_process
 
     if cfg.resume:
-        overrides = _resumed_overrides(Path(cfg.resume), overrides)
-        cfg = hydra.compose("train", overrides)
-    plain = plain_values(cfg, "train")
+        overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
+        plain = _resumed(hydra.compose("train", overrides), typed=cfg)
+    else:
+        plain = plain_values(cfg, "train")
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
@@ -47,6 +47,14 @@ def train(cfg: DictConfig) -> float:
         tables.show(tables.score_table(result.metrics))
         print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
     return float(result.metrics["test"]["peak_f1_2deg"])
+
+
+def _resumed(cfg: DictConfig, *, typed: DictConfig) -> dict[str, Any]:
+    """The settings of a run to go on with: what they say more than what is typed now may be a stranger's."""
+    now = plain_values(typed, "train")
+    plain = trust.check_stored(plain_values(cfg, "train"), typed=now, where=Path(typed.resume) / "overrides.yaml")
+    plain["build"] = {**plain["build"], **{key: now["build"][key] for key in trust.HOW_TO_BUILD}}
+    return plain
 
 
 def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
@@ -73,14 +81,13 @@ def _refuse_baseline(model: dict[str, Any]) -> None:
         raise ConfigError(msg)
 
 
-def _resumed_overrides(run_dir: Path, new: list[str]) -> list[str]:
-    """The settings of the run to go on with, then those given now."""
+def _resumed_overrides(run_dir: Path) -> list[str]:
+    """The settings of the run to go on with."""
     saved = run_dir / "overrides.yaml"
     if not saved.is_file():
         msg = f"resume={run_dir}: no run there that could go on; it needs a file {saved.name}"
         raise ConfigError(msg)
-    kept = [text for text in yaml.safe_load(saved.read_text(encoding="utf-8")) if not text.startswith("resume=")]
-    return [*kept, *new]
+    return trust.read_overrides(saved)
 
 
 def _train() -> None:

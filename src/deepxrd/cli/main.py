@@ -136,6 +136,13 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=candidates "
         "(default: the model that comes with deepxrd, for compounds of three elements)",
     )
+    command.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a network's class that is not deepxrd's own and that the checkpoint may name, such as mypackage.MyNet",
+    )
     command.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     command.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
 
@@ -151,7 +158,9 @@ def _predict(options: argparse.Namespace) -> None:
     from deepxrd.prediction.predictor import load_predictor
 
     keep_freed_memory()
-    load = functools.partial(load_predictor, options.checkpoint, device=options.device, bf16=options.bf16)
+    load = functools.partial(
+        load_predictor, options.checkpoint, device=options.device, bf16=options.bf16, trust=options.trust
+    )
     out = options.out or Path("patterns")
     if options.file:
         default_jobs = -1 if options.device == "cpu" else 1
@@ -179,7 +188,7 @@ def _match(options: argparse.Namespace) -> None:
     from deepxrd.prediction.predictor import load_predictor
 
     keep_freed_memory()
-    predictor = load_predictor(options.checkpoint, device=options.device, bf16=options.bf16)
+    predictor = load_predictor(options.checkpoint, device=options.device, bf16=options.bf16, trust=options.trust)
     out = options.out or Path("match")
     max_strain = MAX_STRAIN if options.max_strain is None else options.max_strain / 100
     candidates = options.file or options.formulas

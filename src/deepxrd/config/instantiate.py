@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from deepxrd.config.allowed import current_name
 from deepxrd.errors import ConfigError, DeepXRDError
 
 T = TypeVar("T")
-
-_MOVED = {
-    "deepxrd.models.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
-    "deepxrd.models.resnet.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
-}
-"""Names that classes had when older checkpoints and runs were made, and the names they have now."""
+_FULL_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
     """Make the object that a ``_target_`` node describes.
 
-    The class is checked before it is called, so that a node from a foreign checkpoint can only make what the place
-    asks for.
+    The class is checked before it is called. It is imported before that: a node that was not typed by the user, but
+    comes out of a file, must have passed :func:`deepxrd.config.allowed.check_names`.
 
     Args:
         node: ``_target_``, the class's full name, and its arguments.
@@ -60,6 +57,9 @@ def class_of(node: Mapping[str, Any], expected: type[T]) -> type[T]:
     Raises:
         ConfigError: there is no such class, or it is of another kind.
     """
+    if not isinstance(node, Mapping):
+        msg = f"needed is the description of a {expected.__name__}, with a _target_, not {str(node)[:80]!r}"
+        raise ConfigError(msg)
     target = current_name(str(node.get("_target_")))
     found = _locate(target)
     if not (isinstance(found, type) and issubclass(found, expected)):
@@ -68,12 +68,10 @@ def class_of(node: Mapping[str, Any], expected: type[T]) -> type[T]:
     return found
 
 
-def current_name(target: str) -> str:
-    """The name that a class has now, from the one that it had when a checkpoint was made."""
-    return _MOVED.get(target, target)
-
-
 def _locate(target: str) -> object:
+    if not _FULL_NAME.fullmatch(target):
+        msg = f"{target[:80]!r} is no full name of a class, such as deepxrd.losses.MSELoss"
+        raise ConfigError(msg)
     module_name, _, name = target.rpartition(".")
     try:
         return getattr(importlib.import_module(module_name), name)

@@ -54,6 +54,7 @@ class TrainConfig(DataConfig):
 
     seed: int = 42
     resume: str | None = None
+    trust: list[str] = field(default_factory=list)
     runs_at_once: int | None = None
     threads: int | None = None
     model: Any = None
@@ -103,6 +104,7 @@ class EvaluateConfig(DataConfig):
     weights: str | None = None
     a: str | None = None
     b: str | None = None
+    trust: list[str] = field(default_factory=list)
     model: Any = None
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
 

@@ -79,10 +79,11 @@ def evaluate(
         baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
     finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
     task = Task(make_data(cfg))
+    trust = cfg.get("trust") or []
     if finished:
-        model = _finished(finished, task, device=options.device)
+        model = _finished(finished, task, device=options.device, trust=trust)
     elif cfg["weights"]:
-        model = _weights(cfg["weights"], task)
+        model = _weights(cfg["weights"], task, trust=trust)
     else:
         model = _baseline(cfg, task, choice=str(choice))
     predicted, fallbacks = model.predict(task)
@@ -122,7 +123,7 @@ def evaluate(
     return Evaluation(metrics, models, table2)
 
 
-def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
+def _finished(finished: Finished, task: Task, *, device: str, trust: list[str]) -> _Model:
     """What a run has trained.
 
     Raises:
@@ -140,17 +141,21 @@ def _finished(finished: Finished, task: Task, *, device: str) -> _Model:
     kept = ("model", "loss", "seed", "best_epoch", "epochs", "parameters")
     facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
     label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
-    return _trained(finished.weights, task, label=label, facts={**facts, "run": str(finished.path)}, device=device)
+    facts["run"] = str(finished.path)
+    return _trained(finished.weights, task, label=label, facts=facts, device=device, trust=trust)
 
 
-def _weights(given: str, task: Task) -> _Model:
+def _weights(given: str, task: Task, *, trust: list[str]) -> _Model:
     """Weights in a file or folder; `SHIPPED` stands for those that come with the package."""
     path = None if given == SHIPPED else Path(given)
-    return _trained(path, task, label=given, facts={"model": given, "loss": None, "weights": given}, device="cpu")
+    facts = {"model": given, "loss": None, "weights": given}
+    return _trained(path, task, label=given, facts=facts, device="cpu", trust=trust)
 
 
-def _trained(path: Path | None, task: Task, *, label: str, facts: dict[str, Any], device: str) -> _Model:
-    predictor = load_predictor(path, device=device)
+def _trained(
+    path: Path | None, task: Task, *, label: str, facts: dict[str, Any], device: str, trust: list[str]
+) -> _Model:
+    predictor = load_predictor(path, device=device, trust=trust)
     if predictor.xrd != task.xrd:
         msg = f"{path or SHIPPED} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)

@@ -47,7 +47,7 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
         raise SourceError(msg)
     try:
         yield from _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
-    except (csv.Error, pa.ArrowException, OSError) as error:
+    except (csv.Error, pa.ArrowException, OSError, ValueError, MemoryError) as error:
         msg = f"{path} cannot be read as a table: {error}"
         raise SourceError(msg) from error
 

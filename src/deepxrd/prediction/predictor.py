@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,7 +70,9 @@ class PatternPredictor(Protocol):
         """Predict one row per formula; of none, too, so that the columns are known beforehand."""
 
 
-def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool = False) -> PatternPredictor:
+def load_predictor(
+    path: Path | None = None, *, device: str = "cpu", bf16: bool = False, trust: Collection[str] = ()
+) -> PatternPredictor:
     """Load what predicts.
 
     Args:
@@ -78,6 +80,7 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool 
             the package.
         device: where a network computes; a candidate model does so on the CPU.
         bf16: whether a network computes in bfloat16; a candidate model does so in float32.
+        trust: full names of classes of networks that are not ours and that a checkpoint may name.
 
     Raises:
         CheckpointError: there is nothing at the path that can be loaded.
@@ -91,7 +94,7 @@ def load_predictor(path: Path | None = None, *, device: str = "cpu", bf16: bool 
             )
             raise ConfigError(msg)
         return CandidatePredictor.load(path)
-    return Predictor.load(path, device=device, bf16=bf16)
+    return Predictor.load(path, device=device, bf16=bf16, trust=trust)
 
 
 class Predictor:
@@ -119,13 +122,15 @@ class Predictor:
             raise ConfigError(msg) from error
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "cpu", bf16: bool = False) -> Predictor:
-        """Load a checkpoint, such as ``outputs/…/checkpoints/best.ckpt``.
+    def load(
+        cls, path: str | Path, *, device: str = "cpu", bf16: bool = False, trust: Collection[str] = ()
+    ) -> Predictor:
+        """Load a checkpoint, such as ``outputs/…/checkpoints/best.ckpt``; see :func:`load_predictor`.
 
         Raises:
             CheckpointError: there is none at the path, or it is none of ours.
         """
-        return cls(load_network(Path(path)), device=device, bf16=bf16)
+        return cls(load_network(Path(path), trust=trust), device=device, bf16=bf16)
 
     @property
     def xrd(self) -> XrdSettings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -16,12 +15,21 @@ from joblib import cpu_count, delayed
 
 from deepxrd import __version__
 from deepxrd.errors import ConfigError, ScreeningError
+from deepxrd.io.bounded import read_json
 from deepxrd.io.files import atomic_path, file_hash, write_json
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import if_stopped, worker_pool
 from deepxrd.prediction.predictor import PatternPredictor
-from deepxrd.prediction.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
+from deepxrd.prediction.screening_part import (
+    Load,
+    Rows,
+    is_finished,
+    load_and_write_part,
+    part_schema,
+    skipped_rows,
+    write_part,
+)
 
 FORMAT = 2
 """Raised whenever the same inputs would give other files."""
@@ -51,7 +59,8 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``typed`` as in the table, ``formula`` as
     it was understood, what columns the predictor adds, its patterns in float16: ``pattern``, or ``decoded`` and
     ``expected``), ``skipped.csv`` if some rows could not be predicted, and ``manifest.json``, which says of what table,
-    by what predictor. Parts that a killed screening left there are kept.
+    by what predictor. Parts that a killed screening left there are kept, if they still have the hash that is in
+    ``hashes``.
 
     Args:
         load: loads the predictor, here and in each further process.
@@ -63,6 +72,7 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     Raises:
         SourceError: there is no such table.
         ConfigError: the folder holds another screening, or there is no such number of processes.
+        StoreError: a part that was finished before was changed since.
         ScreeningError: a process was killed.
     """
     if n_jobs == 0 or n_jobs < -1:
@@ -73,7 +83,7 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     manifest = _manifest(predictor, table, n_rows=n_rows, rows_per_part=rows_per_part)
     _claim(out, manifest)
     parts = [out / PATTERNS / f"part-{i:05d}.parquet" for i in range(-(-n_rows // rows_per_part))]
-    to_do = [not part.exists() for part in parts]
+    to_do = [not is_finished(part) for part in parts]
     jobs = itertools.compress(zip(_chunks(table, rows_per_part), parts, strict=True), to_do)
     n_jobs = min(cpu_count() if n_jobs == -1 else n_jobs, sum(to_do))
     way_on = "the same command goes on with it; the parts that are written are kept"
@@ -130,9 +140,9 @@ def _claim(out: Path, manifest: dict[str, Any]) -> None:
         write_json(path, manifest)
         return
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))
+        there = read_json(path)
         differ = [key for key, value in manifest.items() if there.get(key) != value]
-    except (ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError):
         differ = [MANIFEST]
     if differ:
         msg = (

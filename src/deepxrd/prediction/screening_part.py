@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deepxrd.chem import Formula, parse_formula
-from deepxrd.errors import CheckpointError, FormulaError
-from deepxrd.io.files import atomic_path
+from deepxrd.errors import CheckpointError, FormulaError, StoreError
+from deepxrd.io.bounded import check_regular, read_bounded
+from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.prediction.predictor import PatternPredictor
 
@@ -23,6 +24,8 @@ Rows = Sequence[tuple[int, str]]
 Skipped = tuple[int, str, str, str]
 """A row without a prediction: line, formula as it was written, what was understood of it (or nothing), and why."""
 _LONGEST_SHOWN = 200  # characters of a cell that is no formula
+HASHES = "hashes"
+"""Folder beside that of the parts, with the SHA-256 of each."""
 _SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
 _loaded: dict[str, PatternPredictor] = {}  # by fingerprint: a process loads once, not once a part
 
@@ -74,7 +77,35 @@ def write_part(predictor: PatternPredictor, rows: Rows, part: Path, schema: pa.S
             use_dictionary=False,
             use_byte_stream_split=[f"{name}.list.element" for name in (predictions.name, *predictions.further)],
         )
+        write_text(_hash_file(part), f"{file_hash(temporary)}\n")  # first the hash: a part that is there has one
     return len(rows)
+
+
+def is_finished(part: Path) -> bool:
+    """Whether a part is there, as it was written.
+
+    Raises:
+        StoreError: it is there, but was changed or cut off since.
+    """
+    if not part.exists():
+        return False
+    try:
+        check_regular(part)
+        file = _hash_file(part)
+        if file.exists():
+            sound = read_bounded(file, most_bytes=1024).decode().strip() == file_hash(part)
+        else:  # of an earlier version, which kept no hashes: then it must at least be readable from end to end
+            sound = pq.read_table(part).schema.metadata[_SKIPPED_KEY] is not None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        sound = False
+    if not sound:
+        msg = f"{part} was changed or cut off after it was written: delete it, and run the same command to make it anew"
+        raise StoreError(msg)
+    return True
+
+
+def _hash_file(part: Path) -> Path:
+    return part.parent.parent / HASHES / f"{part.stem}.sha256"
 
 
 def load_and_write_part(load: Load, fingerprint: str, rows: Rows, part: Path, schema: pa.Schema) -> int:

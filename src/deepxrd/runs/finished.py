@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from deepxrd.errors import ConfigError
+from deepxrd.io.bounded import check_regular, read_json, read_yaml
 
 CONFIG, METRICS, PER_SAMPLE, CHECKPOINT = "config.yaml", "metrics.json", "per_sample.parquet", "checkpoints/best.ckpt"
 MODEL = "model"
@@ -56,9 +55,9 @@ class Finished:
             msg = f"{setting}={path}: the run there is not finished, it has no {METRICS}; {way_out}"
             raise ConfigError(msg)
         try:
-            metrics = json.loads((path / METRICS).read_text(encoding="utf-8"))
+            metrics = read_json(path / METRICS)
             _ = metrics["data_hash"], metrics["model"], metrics["data"], metrics["n_test"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{path / METRICS} holds no scores of a run ({type(error).__name__}: {error}); run it anew"
             raise ConfigError(msg) from error
         return cls(path, metrics)
@@ -88,18 +87,23 @@ class Finished:
 
     @property
     def data_settings(self) -> dict[str, Any]:
-        """What of its configuration says which data it saw.
+        """What of its configuration says which data it saw; may be a stranger's, see :mod:`deepxrd.config.trust`.
 
         Raises:
             ConfigError: the configuration is missing or damaged.
         """
         file = self.path / CONFIG
         try:
-            config = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return {key: config[key] for key in DATA_SETTINGS}
-        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            config = read_yaml(file)
+            settings = {key: config[key] for key in DATA_SETTINGS}
+        except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{file} is no configuration of a run ({type(error).__name__}: {error})"
             raise ConfigError(msg) from error
+        for key, value in settings.items():
+            if not isinstance(value, dict):
+                msg = f"{file} is no configuration of a run: {key} must be a group of settings, not {str(value)[:80]!r}"
+                raise ConfigError(msg)
+        return settings
 
     @property
     def split(self) -> Any:
@@ -119,7 +123,8 @@ class Finished:
         """
         file = self.path / PER_SAMPLE
         try:
+            check_regular(file)
             return pd.read_parquet(file).set_index("composition")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, MemoryError) as error:
             msg = f"{file} holds no scores per sample ({type(error).__name__}: {error}); run it anew"
             raise ConfigError(msg) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from deepxrd.chem import Crystal
 
@@ -58,18 +58,21 @@ def why_no_dates(source: object) -> str | None:
     return reason
 
 
-@runtime_checkable
-class Source(Protocol):
-    """Where structures come from."""
+class Source(ABC):
+    """Where structures come from.
+
+    Attributes:
+        name: a short name for tables and manifests.
+    """
+
+    name: str
 
     @property
-    def name(self) -> str:
-        """A short name for tables and manifests."""
-
-    @property
+    @abstractmethod
     def citation(self) -> str:
         """How to cite the data; empty if there is nothing to cite."""
 
+    @abstractmethod
     def fingerprint(self) -> dict[str, str]:
         """What the records are made from, by content hash: equal fingerprints mean equal records.
 
@@ -77,8 +80,10 @@ class Source(Protocol):
             SourceError: there is nothing at the configured place.
         """
 
+    @abstractmethod
     def __len__(self) -> int:
         """How many records and failures iteration will yield."""
 
+    @abstractmethod
     def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
         """Yield the records, and a failure for each entry that cannot be read, in a fixed order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepxrd.errors import SourceError
-from deepxrd.sources.base import ReadFailure, StructureRecord
+from deepxrd.sources.base import ReadFailure, Source, StructureRecord
 from deepxrd.sources.files import read_one
 from deepxrd.sources.page_cache import Document, Page, PageCache
 from deepxrd.sources.retry import Backoff, RefusedError, TransientError
@@ -20,21 +20,21 @@ from deepxrd.sources.retry import Backoff, RefusedError, TransientError
 _log = logging.getLogger(__name__)
 
 
-class DownloadedSource(ABC):
+class DownloadedSource(Source):
     """A source whose records come from one complete download.
 
     Args:
         root: the folder of all downloads of this source.
         backoff: how to try again.
         refresh: ask the server even though a complete download is there.
+        offline: never ask a server; it wins over ``refresh``.
     """
 
-    name: str
-
-    def __init__(self, root: Path, *, backoff: Backoff, refresh: bool) -> None:
+    def __init__(self, root: Path, *, backoff: Backoff, refresh: bool, offline: bool = False) -> None:
         self._root = root
         self._backoff = backoff
-        self._refresh = refresh
+        self._refresh = refresh and not offline
+        self._offline = offline
         self._fetched: PageCache | None = None
 
     @property
@@ -89,6 +89,12 @@ class DownloadedSource(ABC):
         if self._fetched is None and not self._refresh:
             self._fetched = PageCache.find_complete(self._root, self.query)
         if self._fetched is None:
+            if self._offline:
+                msg = (
+                    f"{self.name}: there is no complete download of it in {self._root}, and it may not ask a server "
+                    "(offline=true, as for all settings out of a run's folder): type source.offline=false to let it"
+                )
+                raise SourceError(msg)
             try:
                 self._fetched = self._fetch()
             except (RefusedError, TransientError) as error:

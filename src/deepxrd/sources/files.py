@@ -18,7 +18,7 @@ from deepxrd.errors import ConfigError, DeepXRDError, SourceError
 from deepxrd.io.csv_table import find_column, open_csv, plain_name
 from deepxrd.io.text import PACKED, read_text, text_encoding
 from deepxrd.sources import parquet
-from deepxrd.sources.base import ReadFailure, StructureRecord
+from deepxrd.sources.base import ReadFailure, Source, StructureRecord
 from deepxrd.sources.cif import cif_blocks, count_blocks
 from deepxrd.sources.plain_structures import crystal_from_json
 from deepxrd.sources.poscar import read_poscar
@@ -34,13 +34,14 @@ _TABLES = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl
 _ID_COLUMNS = ("material_id", "id", "jid", "name")
 _ENERGY_COLUMNS = ("formation_energy_per_atom", "formation_energy_peratom", "e_form")
 _CIF_COLUMNS = ("cif",)
+_LONGEST_LINE = 1 << 25  # characters: some 100,000 atoms
 _WAY_OUT = "give a .parquet, .csv or .jsonl file, or a folder of CIF or POSCAR files, as source.path=PATH"
 
 Entry = tuple[str, Callable[[], StructureRecord]]
 """A name, and what reads the record of that name."""
 
 
-class FilesSource:
+class FilesSource(Source):
     """Structures from one file or folder; what cannot be read is reported by name and the rest goes on.
 
     Args:
@@ -82,6 +83,9 @@ class FilesSource:
         if not path.exists():
             msg = f"no such file or folder: {path}; {_WAY_OUT}"
             raise SourceError(msg)
+        if not path.is_file() and not path.is_dir():  # a device never ends, and a pipe may never begin
+            msg = f"{path} is neither a file nor a folder; {_WAY_OUT}"
+            raise SourceError(msg)
         return path
 
     @property
@@ -106,9 +110,13 @@ class FilesSource:
         """The SHA-256 of the content, and how it is read."""
         digest = hashlib.sha256()
         for file in self._files:
-            digest.update(self._name_of(file).encode() + b"\0")
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(self._name_of(file).encode(errors="surrogateescape") + b"\0")
+            try:
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+            except OSError as error:
+                msg = f"{file} cannot be read: {error}"
+                raise SourceError(msg) from error
         found = {"source": self.name, "format": self._format, "sha256": digest.hexdigest(), "reader": _READER}
         return found if self._format == "parquet" else {**found, "max_volume_per_atom": f"{self._max_volume:g}"}
 
@@ -261,9 +269,15 @@ def _csv_entries(path: Path) -> Iterator[Entry]:
 
 def _jsonl_entries(path: Path) -> Iterator[Entry]:
     with path.open(encoding=text_encoding(path), errors="replace") as stream:
-        for number, line in enumerate(stream, start=1):
+        number = 0
+        while line := stream.readline(_LONGEST_LINE):
+            number += 1
+            whole = line.endswith("\n") or len(line) < _LONGEST_LINE
             if line.strip():
                 yield f"line {number}", lambda line=line, number=number: _from_json(line, number)  # type: ignore[misc]
+            while not whole:  # it cannot be read; what is left of it is no line of its own
+                rest = stream.readline(_LONGEST_LINE)
+                whole = rest.endswith("\n") or not rest
 
 
 def _from_json(line: str, number: int) -> StructureRecord:

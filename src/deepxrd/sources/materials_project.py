@@ -45,6 +45,7 @@ class MaterialsProjectSource(DownloadedSource):
         refresh: look for a newer database even though a complete download is there.
         dates: also fetch the day that each entry was made, which ``data.split.by=time`` needs, in a second request for
             each page.
+        offline: never ask a server.
     """
 
     name = "materials_project"
@@ -64,12 +65,16 @@ class MaterialsProjectSource(DownloadedSource):
         backoff_cap_s: float = 60.0,
         refresh: bool = False,
         dates: bool = False,
+        offline: bool = False,
     ) -> None:
         if not 1 <= page_size <= _MAX_PAGE:
             msg = f"page_size={page_size} is not within 1 to {_MAX_PAGE}, which is what the server allows"
             raise SourceError(msg)
         super().__init__(
-            Path(cache_dir) / self.name, backoff=Backoff(attempts, backoff_s, backoff_cap_s), refresh=refresh
+            Path(cache_dir) / self.name,
+            backoff=Backoff(attempts, backoff_s, backoff_cap_s),
+            refresh=refresh,
+            offline=offline,
         )
         self._search = _search_arguments(stoichiometry, num_elements, include_gnome=include_gnome)
         self._endpoint = f"{(endpoint or ENDPOINT).rstrip('/')}/"

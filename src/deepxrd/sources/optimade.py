@@ -93,6 +93,7 @@ class OptimadeSource(DownloadedSource):
         backoff_s: the wait after the first failure; it doubles from there.
         backoff_cap_s: the longest wait.
         refresh: ask the server even though a complete download is there.
+        offline: never ask a server.
     """
 
     no_dates = (
@@ -115,12 +116,16 @@ class OptimadeSource(DownloadedSource):
         backoff_s: float = 1.0,
         backoff_cap_s: float = 60.0,
         refresh: bool = False,
+        offline: bool = False,
     ) -> None:
         if page_size < 1:
             msg = f"page_size={page_size} must be 1 or more"
             raise SourceError(msg)
         super().__init__(
-            Path(cache_dir) / "optimade", backoff=Backoff(attempts, backoff_s, backoff_cap_s), refresh=refresh
+            Path(cache_dir) / "optimade",
+            backoff=Backoff(attempts, backoff_s, backoff_cap_s),
+            refresh=refresh,
+            offline=offline,
         )
         self.provider = _provider(provider)
         self.name = f"optimade {provider}"

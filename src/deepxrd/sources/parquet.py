@@ -35,7 +35,7 @@ def open_table(path: Path) -> pq.ParquetFile:
 
     try:
         table = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         msg = f"cannot read {path} as Parquet: {error}"
         raise SourceError(msg) from error
     missing = [column for column in _REQUIRED if column not in table.schema_arrow.names]
@@ -79,11 +79,19 @@ def _check_types(path: Path, schema: pa.Schema) -> None:
 
 
 def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:
-    """Yield a record per row, a few thousand rows in memory at a time."""
+    """Yield a record per row, a few thousand rows in memory at a time.
+
+    Raises:
+        SourceError: the table is damaged, or its columns hold other things than they should.
+    """
     with open_table(path) as table:
         columns = [c for c in (*_REQUIRED, *_OPTIONAL) if c in table.schema_arrow.names]
-        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-            yield from _records_of(batch)
+        try:
+            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
+                yield from _records_of(batch)
+        except Exception as error:  # damaged pages and foreign columns can break Arrow and numpy in any way
+            msg = f"{path} cannot be read as a table of structures: {type(error).__name__}: {str(error)[:300]}"
+            raise SourceError(msg) from error
 
 
 def _records_of(batch: pa.RecordBatch) -> Iterator[StructureRecord | ReadFailure]:

@@ -11,12 +11,12 @@ from deepxrd.chem import PAPER_ELEMENTS
 from deepxrd.errors import ConfigError, SourceError
 from deepxrd.sources import _perovskite_rules as rules
 from deepxrd.sources._prototype_cells import Template, build_crystal, load_templates
-from deepxrd.sources.base import StructureRecord
+from deepxrd.sources.base import Source, StructureRecord
 
 _RULES_VERSION = "1"  # raise it with any change that moves an atom or a composition
 
 
-class PrototypeSource:
+class PrototypeSource(Source):
     """Plausible ABX3 compounds: charge-balanced ions, put into the AFLOW prototypes that pymatgen ships.
 
     Compositions come in order of how usual the oxidation states are, and then of how close Goldschmidt's tolerance

@@ -24,6 +24,7 @@ from deepxrd.sources import Source
 from deepxrd.training.callbacks import RunFacts, StepSeed
 from deepxrd.training.candidate_data import CandidateDataModule
 from deepxrd.training.candidate_module import CandidateModule
+from deepxrd.training.checkpoints import SealedCheckpointIO
 from deepxrd.training.interrupted import KeepSignals
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
@@ -77,11 +78,7 @@ def make_source(node: dict[str, Any]) -> Source:
     Raises:
         ConfigError: the class it names is no source.
     """
-    source = build(node, object)
-    if not isinstance(source, Source):
-        msg = f"{node['_target_']} is no source of structures; choose one by source=…"
-        raise ConfigError(msg)
-    return source
+    return build(node, Source)  # type: ignore[type-abstract]
 
 
 def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
@@ -148,6 +145,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     The best checkpoint comes before the last, so that the last knows of the best when it is written.
     """
     settings = dict(cfg["trainer"])
+    plugins = settings.pop("plugins", None) or []
     settings["precision"] = resolve_precision(settings["precision"], settings["accelerator"])
     folder = run_dir / CHECKPOINTS
     keep = functools.partial(ModelCheckpoint, dirpath=folder, save_top_k=1, enable_version_counter=False)
@@ -168,6 +166,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
             default_root_dir=run_dir,
             logger=logger,
             callbacks=callbacks,
+            plugins=[*(plugins if isinstance(plugins, list) else [plugins]), SealedCheckpointIO()],
             enable_model_summary=False,  # one line by the run itself says more
             deterministic="warn",
             use_distributed_sampler=False,  # ours knows of processes itself

@@ -19,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
+from deepxrd.config.allowed import check_names, names_in
 from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
@@ -29,6 +30,7 @@ from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.finished import MODEL
 from deepxrd.training import assemble
+from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.devices import check_devices
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.pattern_module import PatternModule
@@ -81,10 +83,10 @@ def fit_and_test(
 def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], announce: bool) -> RunResult:
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
-    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
-    resumed = _check_resume(last, run_dir, datamodule) if cfg.get("resume") else None
     datamodule.setup()
     module = assemble.make_module(cfg, datamodule)
+    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
+    resumed = _check_resume(last, run_dir, datamodule, module) if cfg.get("resume") else None
     facts = {
         "data_hash": datamodule.data.store.content_hash,
         "store_id": datamodule.data.store.id,
@@ -139,6 +141,8 @@ def _score(
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
     best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
+    content = load_checkpoint(best)
+    check_names(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
@@ -158,7 +162,7 @@ def _score(
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
         **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.data.rows.items()},
-        "best_epoch": load_checkpoint(best)["epoch"],
+        "best_epoch": content["epoch"],
         "epochs": trainer.current_epoch,
         "train_seconds": round(assemble.train_seconds(trainer), 1),
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -190,7 +194,9 @@ def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
         raise ConfigError(msg)
 
 
-def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> dict[str, Any] | None:
+def _check_resume(
+    last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule
+) -> dict[str, Any] | None:
     """The last checkpoint of the run to go on with; None if it had none yet."""
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
@@ -204,13 +210,15 @@ def _check_resume(last: Path, run_dir: Path, datamodule: PatternDataModule) -> d
     if checkpoint["hyper_parameters"].get("encoding", encoding) != encoding:
         msg = f"{last} was made with another encoding than this configuration's data.encoding; start a new run"
         raise CheckpointError(msg)
-    noted = checkpoint.get("deepxrd", {})
+    noted = checkpoint.get("deepxrd")
+    noted = noted if isinstance(noted, dict) else {}
     if "split" in noted:
         refuse_other_split(noted["split"], datamodule.data.split, where=f"{last}")
     made_with, now = noted.get("data_hash"), datamodule.data.store.content_hash
     if not datamodule.data.store.holds(made_with):
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
+    check_resumable(checkpoint, module, where=last)
     return checkpoint
 
 

@@ -210,6 +210,16 @@ class TemplateLibrary:
         return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def n_exchange_features(width: int) -> int:
+    """How many numbers describe an exchange, by the most elements that a template has."""
+    return 17 * width + 5
+
+
+def n_features(width: int) -> int:
+    """How many numbers describe a candidate: those of its exchange, 6 of votes, and the atoms of its cells."""
+    return n_exchange_features(width) + 6 + 2
+
+
 def _choose(kinds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Ranks of the chosen neighbours, nearest first, at most `_PER_KIND` of a kind, and where there are any."""
     before = np.stack([(kinds[:, :j] == kinds[:, j : j + 1]).sum(axis=1) for j in range(kinds.shape[1])], axis=1)

@@ -1,29 +1,32 @@
-"""A candidate model in a folder: safetensors, compressed LightGBM text and JSON, nothing of which is run when read."""
+"""A candidate model in a folder: safetensors and JSON, nothing of which is run when read."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from deepxrd.chem import parse_formula
-from deepxrd.errors import CheckpointError
+from deepxrd.errors import CheckpointError, DeepXRDError
 from deepxrd.io.files import file_hash, write_json
+from deepxrd.io.tensors import read_tensors
 from deepxrd.models.baselines.volumes import AdditiveVolumes
-from deepxrd.models.candidates.candidates import TemplateLibrary
+from deepxrd.models.candidates.candidates import TemplateLibrary, n_exchange_features, n_features
+from deepxrd.models.candidates.checked import check_library, check_network, check_texts, read_facts
 from deepxrd.models.candidates.geometry import Geometries, narrowed
 from deepxrd.models.candidates.learned import LearnedFrom
-from deepxrd.models.candidates.model import FORMAT, CandidateModel
+from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
 from deepxrd.models.candidates.network import CandidateNet
 from deepxrd.models.candidates.protostructure import Protostructure
+from deepxrd.models.candidates.volumes import FILE as VOLUMES
+from deepxrd.models.candidates.volumes import OLD_FILES as OLD_VOLUMES
 from deepxrd.models.candidates.volumes import TemplateVolumes
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
@@ -47,32 +50,31 @@ def save(model: CandidateModel, folder: Path) -> None:
 
 
 def load(folder: Path) -> CandidateModel:
-    """Read what `save` wrote.
+    """Read what `save` wrote; it may be a stranger's.
 
     Raises:
         CheckpointError: it is no such folder, or one of its files was changed.
     """
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT:
-            msg = f"{folder} holds a candidate model of format {facts['format']}, not {FORMAT}: fit it anew"
-            raise CheckpointError(msg)
-        for name, expected in facts["files"].items():
-            if file_hash(folder / name) != expected:
-                msg = f"{folder / name} does not match the hash in {FACTS}: get the folder anew"
-                raise CheckpointError(msg)
-        arrays = load_file(folder / _LIBRARY)
+        volumes = (VOLUMES,) if (folder / VOLUMES).exists() else OLD_VOLUMES
         # a folder that was made before this was noted has no such file
-        learned = LearnedFrom(load_file(folder / _LEARNED)["hashes"]) if _LEARNED in facts["files"] else None
+        noted = (_LEARNED,) if (folder / _LEARNED).exists() else ()
+        facts = read_facts(folder / FACTS, (_LIBRARY, _NETWORKS, *volumes, *noted))
+        check_texts(facts, needed_format=FORMAT)
+        arrays, xrd = read_tensors(folder / _LIBRARY), XrdSettings(**facts["xrd"])
+        check_library(arrays, facts, n_points=xrd.n_points)
+        check_grid(xrd)
+        learned = LearnedFrom(read_tensors(folder / _LEARNED)["hashes"]) if noted else None
         library = _library(facts, arrays, learned)
-        xrd = XrdSettings(**facts["xrd"])
-        nets = _networks(load_file(folder / _NETWORKS), facts, library.width, xrd)
+        nets = _networks(read_tensors(folder / _NETWORKS), facts, library.width, xrd)
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
         lonely = dict(zip(map(parse_formula, facts["lonely"]), arrays["lonely"][1:], strict=True))
-        return CandidateModel(library, TemplateVolumes.load(folder), nets, arrays["mean"], lonely, xrd)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        msg = f"{folder} holds no candidate model that can be read: {error}"
+        trees = TemplateVolumes.load(folder, n_exchange_features(library.width))
+        return CandidateModel(library, trees, nets, arrays["mean"], lonely, xrd)
+    except Exception as error:  # foreign values can break what is made of them in any way
+        reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
+        msg = f"{folder} holds no candidate model that can be used: {reason[:500]}"
         raise CheckpointError(msg) from error
 
 
@@ -113,7 +115,7 @@ def _write(model: CandidateModel, folder: Path) -> None:
 
 
 def _library(
-    facts: dict[str, str], arrays: dict[str, NDArray[np.float64]], learned: LearnedFrom | None
+    facts: dict[str, Any], arrays: dict[str, NDArray[np.float64]], learned: LearnedFrom | None
 ) -> TemplateLibrary:
     sites = Geometries(**{field.name: arrays[field.name] for field in fields(Geometries)})  # type: ignore[arg-type]
     labels = facts["kinds"].split(" ")
@@ -129,12 +131,13 @@ def _library(
 
 
 def _networks(
-    weights: dict[str, NDArray[np.floating]], facts: dict[str, int], width: int, xrd: XrdSettings
+    weights: dict[str, NDArray[np.floating]], facts: dict[str, Any], width: int, xrd: XrdSettings
 ) -> tuple[CandidateNet, ...]:
     nets = []
     for member in range(facts["members"]):
         start = f"{member}."
         own = {key.removeprefix(start): each for key, each in weights.items() if key.startswith(start)}
+        check_network(own, n_features(width))
         read = {key: torch.from_numpy(each).float() for key, each in own.items()}
         nets.append(CandidateNet.with_weights(read, width, xrd.two_theta_deg))
     return tuple(nets)

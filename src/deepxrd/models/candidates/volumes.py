@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from deepxrd.chem import Formula
-from deepxrd.io.files import atomic_path
+from deepxrd.io.tensors import read_tensors
+from deepxrd.models.candidates.lightgbm_text import read_trees
+from deepxrd.models.candidates.trees import Trees
 
 N_FOLDS = 2
+FILE = "volumes.safetensors"
+OLD_FILES = tuple(f"volumes-{fold}.txt.gz" for fold in range(N_FOLDS))
+"""LightGBM's text, compressed, as folders of earlier versions hold it."""
+_MOST_OLD_BYTES = 1 << 26  # of a text
+_LARGEST = 1e3  # sum of the trees' largest values: far beyond what is learned
 _MOST = 0.4  # of the logarithm: a pair further from additive volumes than by half is odd, and would teach nothing
 _ROUNDS = 600
 _PARAMETERS: dict[str, Any] = {
@@ -50,7 +56,7 @@ class TemplateVolumes:
             where there was nothing to learn from, which corrects nothing.
     """
 
-    trees: tuple[lightgbm.Booster | None, ...]
+    trees: tuple[Trees | None, ...]
 
     @classmethod
     def fit(
@@ -64,8 +70,10 @@ class TemplateVolumes:
             fold: of the composition, ``(n_pairs,)``.
             seed: of the drawing of rows and columns.
         """
+        import lightgbm  # a second to import, and nothing but learning needs it
+
         sound = np.abs(correction) < _MOST
-        trees: list[lightgbm.Booster | None] = []
+        trees: list[Trees | None] = []
         for each in range(N_FOLDS):
             chosen = sound & (fold != each)
             if not chosen.any():
@@ -73,8 +81,7 @@ class TemplateVolumes:
                 continue
             data = lightgbm.Dataset(features[chosen], correction[chosen])
             learned = lightgbm.train({**_PARAMETERS, "seed": seed}, data, num_boost_round=_ROUNDS)
-            # through text, so that what is used now is to the last bit what a file will give back
-            trees.append(lightgbm.Booster(model_str=learned.model_to_string()))
+            trees.append(read_trees(learned.model_to_string()))
         return cls(tuple(trees))
 
     def predict(
@@ -90,22 +97,53 @@ class TemplateVolumes:
         if not len(features):
             return np.zeros(0)
         each = np.stack([_predict(trees, features) for trees in self.trees])
-        return np.where(learned, each[fold, np.arange(len(fold))], each.mean(axis=0))
+        found = np.where(learned, each[fold, np.arange(len(fold))], each.mean(axis=0))
+        return np.asarray(np.clip(found, -1.0, 1.0))  # far beyond what is learned: trees may be a stranger's
 
     def save(self, folder: Path) -> None:
-        """Write the trees as LightGBM's text, compressed, one file a fold."""
-        for fold, trees in enumerate(self.trees):
-            text = trees.model_to_string() if trees else ""
-            with atomic_path(folder / f"volumes-{fold}.txt.gz") as temporary:
-                temporary.write_bytes(gzip.compress(text.encode(), mtime=0))  # the same trees, the same bytes
+        """Write the trees as plain arrays."""
+        arrays = [trees.to_arrays(f"{fold}.") for fold, trees in enumerate(self.trees) if trees]
+        save_file({name: each for part in arrays for name, each in part.items()}, folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        files = [folder / f"volumes-{fold}.txt.gz" for fold in range(N_FOLDS)]
-        texts = [gzip.decompress(file.read_bytes()).decode() for file in files]
-        return cls(tuple(lightgbm.Booster(model_str=text) if text else None for text in texts))
+    def load(cls, folder: Path, n_features: int) -> Self:
+        """Read what `save` wrote, or what earlier versions wrote.
+
+        Args:
+            folder: with the files.
+            n_features: columns of what will be predicted.
+
+        Raises:
+            ValueError: it holds no such trees.
+            OSError: it cannot be read.
+        """
+        found = _read_arrays(folder / FILE) if (folder / FILE).is_file() else _read_texts(folder)
+        for trees in found:
+            if trees is not None:
+                trees.check(n_features, largest=_LARGEST)
+        return cls(found)
 
 
-def _predict(trees: lightgbm.Booster | None, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.zeros(len(features)) if trees is None else np.asarray(trees.predict(features), dtype=np.float64)
+def _read_arrays(file: Path) -> tuple[Trees | None, ...]:
+    arrays = read_tensors(file)
+    there = {name.partition(".")[0] for name in arrays}
+    return tuple(Trees.from_arrays(arrays, f"{fold}.") if str(fold) in there else None for fold in range(N_FOLDS))
+
+
+def _read_texts(folder: Path) -> tuple[Trees | None, ...]:
+    texts = []
+    for name in OLD_FILES:
+        unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        try:
+            text = unpack.decompress((folder / name).read_bytes(), _MOST_OLD_BYTES)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        if not unpack.eof:
+            msg = f"{name} is cut off, or unpacks to more than {_MOST_OLD_BYTES} bytes"
+            raise ValueError(msg)
+        texts.append(text.decode())
+    return tuple(read_trees(text) if text else None for text in texts)
+
+
+def _predict(trees: Trees | None, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.zeros(len(features)) if trees is None else trees.predict(features)

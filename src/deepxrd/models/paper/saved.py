@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import ATOMIC_NUMBERS, OneHotEncoding
+from deepxrd.config.allowed import STORED, check_names, current_name
 from deepxrd.config.instantiate import build
-from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.errors import CheckpointError
+from deepxrd.io.sealed import check_sealed
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
+_GROUPS = ("state_dict", "hyper_parameters")
 _PREFIX = "net."  # where the LightningModule keeps the network
 
 
@@ -38,26 +41,34 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU, plain values and tensors only.
 
     Raises:
-        CheckpointError: there is no such file, or it is none of ours.
+        CheckpointError: there is no such file, it is none of ours, or it was changed after it was written.
     """
-    if not path.is_file():
+    if not path.exists():
         msg = f"no checkpoint at {path}; a run keeps its own in checkpoints/best.ckpt"
         raise CheckpointError(msg)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        first_line = (str(error).splitlines() or [repr(error)])[0]
-        msg = f"{path} is no checkpoint that can be read safely: {first_line}"
+        check_sealed(path)
+    except (OSError, ValueError) as error:
+        msg = f"{path} is no checkpoint that can be used: {error}; get it anew, or train again"
         raise CheckpointError(msg) from error
-    groups = ("state_dict", "hyper_parameters")
-    if not isinstance(content, dict) or not all(isinstance(content.get(each), dict) for each in groups):
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # foreign bytes can break what unpickles them in any way
+        first_line = (str(error).splitlines() or [repr(error)])[0]
+        msg = f"{path} is no checkpoint that can be read safely: {first_line[:300]}"
+        raise CheckpointError(msg) from error
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in _GROUPS):
         msg = f"{path} is no deepxrd checkpoint: it does not hold weights with their settings"
         raise CheckpointError(msg)
     return content
 
 
-def load_network(path: Path) -> SavedNetwork:
+def load_network(path: Path, *, trust: Collection[str] = ()) -> SavedNetwork:
     """The network of a checkpoint, ready to predict.
+
+    Args:
+        path: of the checkpoint.
+        trust: full names of classes that are not ours and that it may name; nothing else that it names is imported.
 
     Raises:
         CheckpointError: no checkpoint of ours, or its weights do not fit its own settings.
@@ -65,15 +76,62 @@ def load_network(path: Path) -> SavedNetwork:
     content = load_checkpoint(path)
     try:
         settings = content["hyper_parameters"]
-        encoding, xrd = OneHotEncoding.from_dict(settings["encoding"]), XrdSettings(**settings["xrd"])
-        net = build(settings["net"], nn.Module, input_shape=encoding.shape)
-        weights = {k.removeprefix(_PREFIX): v for k, v in content["state_dict"].items() if k.startswith(_PREFIX)}
+        check_names(settings["net"], trust, where=str(path))
+        weights = {
+            str(k).removeprefix(_PREFIX): v for k, v in content["state_dict"].items() if str(k).startswith(_PREFIX)
+        }
+        check_weights(weights)
+        encoding, xrd = _encoding(settings["encoding"]), XrdSettings(**settings["xrd"])
+        node = {**settings["net"], "input_shape": encoding.shape}
+        if current_name(str(node["_target_"])) in STORED:  # its size is found out before its memory is asked for
+            with torch.device("meta"):
+                _check_shapes(build(node, nn.Module), weights, xrd)
+        net = build(node, nn.Module)
         net.load_state_dict(weights)
         refuse_not_finite(net.state_dict(), path)
-    except (TypeError, KeyError, RuntimeError, ConfigError) as error:
-        msg = f"{path} does not fit this version of deepxrd, or was made with another encoding: {error}"
+        _check_shapes(net, weights, xrd)
+    except CheckpointError:
+        raise
+    except Exception as error:  # foreign values can break what is made of them in any way
+        reason = str(error)
+        msg = f"{path} does not fit this version of deepxrd, or was made with another encoding: {reason[:500]}"
         raise CheckpointError(msg) from error
     return SavedNetwork(channels_last(net.eval()), encoding, xrd)
+
+
+def check_weights(weights: Mapping[str, Any]) -> None:
+    """Make sure that weights are plain numbers in memory.
+
+    Raises:
+        CheckpointError: one of them is not.
+    """
+    for name, value in weights.items():
+        plain = isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+        if not plain or value.is_complex() or value.is_quantized:
+            msg = f"the weights {name} are no real numbers"
+            raise CheckpointError(msg)
+
+
+def _encoding(values: dict[str, Any]) -> OneHotEncoding:
+    encoding = OneHotEncoding.from_dict(values)
+    unknown = [each for each in encoding.elements if not isinstance(each, str) or each not in ATOMIC_NUMBERS]
+    if unknown or len(set(encoding.elements)) != len(encoding.elements):
+        msg = f"its encoding has elements that there are not, or twice: {str(unknown)[:80]}"
+        raise CheckpointError(msg)
+    return encoding
+
+
+def _check_shapes(net: nn.Module, weights: Mapping[str, Tensor], xrd: XrdSettings) -> None:
+    needed = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    differ = sorted(name for name in needed.keys() | found.keys() if needed.get(name) != found.get(name))
+    if differ:
+        name = differ[0]
+        msg = f"its weights {name} have the shape {found.get(name)}, but its settings need {needed.get(name)}"
+        raise CheckpointError(msg)
+    if net.n_points != xrd.n_points:
+        msg = f"its network gives {net.n_points} points, but its settings are for {xrd.n_points}"
+        raise CheckpointError(msg)
 
 
 def channels_last(net: nn.Module) -> nn.Module:

@@ -1,0 +1,97 @@
+"""Which classes a stored file may name: checkpoints, and what is kept in the folder of a run.
+
+What a user types now may name any class, which is then checked against the base that its place asks for. What comes
+out of a file may be a stranger's, so that nothing that it names is even imported unless it stands here, or the user
+types its name, such as ``trust=[mypackage.MyNet]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from deepxrd.errors import ConfigError
+
+_MOVED = {
+    "deepxrd.models.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
+    "deepxrd.models.resnet.DeepXRDNet": "deepxrd.models.paper.DeepXRDNet",
+}
+"""Names that classes had when older checkpoints and runs were made, and the names they have now."""
+
+CSV_LOGGER = "pytorch_lightning.loggers.CSVLogger"
+DOWNLOADING = frozenset(
+    {"deepxrd.sources.materials_project.MaterialsProjectSource", "deepxrd.sources.optimade.OptimadeSource"}
+)
+"""Sources that open connections."""
+
+_NAMES = {
+    "deepxrd.sources.files": ["FilesSource"],
+    "deepxrd.sources.prototypes": ["PrototypeSource"],
+    "deepxrd.models.paper": ["DeepXRDNet"],
+    "deepxrd.models.candidates": ["CandidateNet", "CandidateLoss"],
+    "deepxrd.losses": [
+        "PearsonLoss", "CosineLoss", "MSELoss", "MSLELoss", "JSDLoss", "WassersteinLoss", "MultiscaleLoss",
+    ],
+    "torch.optim": [
+        "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD",
+    ],
+    "torch.optim.lr_scheduler": [
+        "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR",
+        "MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR",
+    ],
+    "pytorch_lightning.callbacks": ["EarlyStopping", "LearningRateMonitor"],
+    "deepxrd.training.callbacks": ["CompileNetwork", "MeanOfWeights"],
+}  # fmt: skip
+STORED = (
+    frozenset(f"{module}.{name}" for module, names in _NAMES.items() for name in names) | DOWNLOADING | {CSV_LOGGER}
+)
+"""What a stored file may name: parts of ours and torch's that do nothing but compute, read files and write curves."""
+
+
+def current_name(target: str) -> str:
+    """The name that a class has now, from the one that it had when a checkpoint was made."""
+    return _MOVED.get(target, target)
+
+
+def names_in(values: Any) -> Iterator[str]:
+    """The name of each class in a tree of plain values, by the name that it has now.
+
+    Raises:
+        ConfigError: a ``_target_`` is no text.
+    """
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if key == "_target_" and value is not None:
+                yield _text(value)
+            yield from names_in(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from names_in(value)
+
+
+def check_names(values: Any, trusted: Collection[str], *, where: str) -> None:
+    """Make sure that a stored tree of plain values names nothing but what stands on the list.
+
+    Args:
+        values: what was stored.
+        trusted: further names, which the user has typed.
+        where: the file, for the message.
+
+    Raises:
+        ConfigError: it names another class; nothing of it was imported.
+    """
+    allowed = STORED | {current_name(name) for name in trusted}
+    for name in names_in(values):
+        if name not in allowed:
+            msg = (
+                f"{where} names the class {name!r}, which is none that a stored file may name, and was not imported: "
+                f"if you know it and its author, say so by trust=[{name}] (deepxrd predict: --trust {name})"
+            )
+            raise ConfigError(msg)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        msg = f"_target_ must be the full name of a class, not {str(value)[:80]!r}"
+        raise ConfigError(msg)
+    return current_name(value)

@@ -1,0 +1,80 @@
+"""Checkpoints as a run writes them, and what is made sure of before a run goes on from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from torch import nn
+
+from deepxrd.errors import CheckpointError
+from deepxrd.io.files import atomic_path
+from deepxrd.io.sealed import seal
+from deepxrd.models.paper import check_weights
+
+_NEEDED: dict[str, type] = {
+    "epoch": int, "global_step": int, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
+}  # fmt: skip
+
+
+class SealedCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints that are whole or not there, and carry their own hash (:mod:`deepxrd.io.sealed`)."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ARG002 - Lightning's interface
+    ) -> None:
+        """Write one."""
+        with atomic_path(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+            seal(temporary)
+
+
+def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Path) -> None:
+    """Make sure that a run can go on from a checkpoint, which may be a stranger's.
+
+    Lightning follows it without a look, and deletes what it names as the best so far.
+
+    Args:
+        content: of the checkpoint.
+        module: what its weights must fit.
+        where: its file.
+
+    Raises:
+        CheckpointError: something is missing, or of another kind, or leads out of the run's folder.
+    """
+    wrong = [key for key, kind in _NEEDED.items() if not isinstance(content.get(key), kind)]
+    if wrong:
+        msg = f"{where} cannot be gone on with: its {wrong[0]} is missing or damaged; start a new run"
+        raise CheckpointError(msg)
+    try:
+        check_weights(content["state_dict"])
+        needed = {name: value.shape for name, value in module.state_dict().items()}
+        found = {name: value.shape for name, value in content["state_dict"].items()}
+    except CheckpointError as error:
+        msg = f"{where} cannot be gone on with: {error}"
+        raise CheckpointError(msg) from error
+    differ = sorted(name for name in needed.keys() | found.keys() if needed.get(name) != found.get(name))
+    if differ:
+        msg = f"{where} holds other weights ({differ[0]}) than this configuration's network; start a new run"
+        raise CheckpointError(msg)
+    for text in _texts(content["callbacks"]):
+        if ".." in Path(text).parts or "://" in text:
+            msg = f"{where} names a file out of its folder, {text[:200]!r}; start a new run"
+            raise CheckpointError(msg)
+
+
+def _texts(values: Any) -> Iterator[str]:
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from (str(key), *_texts(value))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _texts(value)
+    elif isinstance(values, str):
+        yield values

@@ -39,7 +39,9 @@ def main() -> None:
     predicted, peaks = predict(options.formula)
     crystal, material_id = known_structure(options.parquet, options.formula)
     true, _ = simulate([crystal], xrd)
-    figure = draw(options.formula, material_id, xrd, true[0], predicted, peaks)
+    title = f"{options.formula}: percentages are the probability of a peak within 1°"
+    figure = draw(xrd, true[0], predicted, peaks, known=material_id)
+    figure.axes[0].set_title(title)
     with atomic_path(options.out / "predicted-and-true.png") as temporary:
         figure.savefig(temporary, dpi=_DPI)
 
@@ -48,7 +50,7 @@ def predict(formula: str) -> tuple[NDArray[np.float64], pd.DataFrame]:
     """The expected pattern ``(n_points,)``, 0 to 100, and the table of chosen peaks, as the command writes them."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "deepxrd.cli", "predict", formula, "--out", folder]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - a command of our own
         table = pd.read_csv(Path(folder) / f"{parse_formula(formula)}.csv")
         return table["expected"].to_numpy(), pd.read_csv(Path(folder) / "peaks.csv")
 
@@ -67,19 +69,14 @@ def known_structure(parquet: Path, formula: str) -> tuple[Crystal, str]:
 
 
 def draw(
-    formula: str,
-    material_id: str,
-    xrd: XrdSettings,
-    true: NDArray[np.float32],
-    predicted: NDArray[np.float64],
-    peaks: pd.DataFrame,
+    xrd: XrdSettings, true: NDArray[np.float32], predicted: NDArray[np.float64], peaks: pd.DataFrame, *, known: str
 ) -> Figure:
     """True pattern above, prediction below, upside down, so that peaks at one angle meet at the middle line."""
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axis = figure.subplots()
     angle = xrd.two_theta_deg
     axis.fill_between(angle, true, color=TRUE_COLOUR, alpha=0.35, linewidth=0)
-    axis.plot(angle, true, color=TRUE_COLOUR, linewidth=1, label=f"of the known structure ({material_id}), simulated")
+    axis.plot(angle, true, color=TRUE_COLOUR, linewidth=1, label=f"of the known structure ({known}), simulated")
     axis.fill_between(angle, -predicted, color=PREDICTED_COLOUR, alpha=0.35, linewidth=0)
     axis.plot(angle, -predicted, color=PREDICTED_COLOUR, linewidth=1, label="predicted from the formula alone")
     for place, chance in zip(peaks["two_theta_deg"], peaks["probability_within_1deg"], strict=True):
@@ -92,7 +89,6 @@ def draw(
         ylim=(-118, 112),
         xlabel=f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)",
         ylabel="intensity (largest = 100)",
-        title=f"{formula}: percentages are the probability of a peak within 1°",
     )
     axis.set_yticks([-100, -50, 0, 50, 100], ["100", "50", "0", "50", "100"])
     axis.legend(frameon=False, loc="upper right")

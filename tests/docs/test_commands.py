@@ -100,7 +100,7 @@ def write_structures(path: Path) -> None:
     pd.DataFrame(rows).to_parquet(path)
 
 
-def shell(folder: Path, script: str, *, timeout: float = 120) -> str:
+def shell(folder: Path, script: str, *, timeout: float = 400) -> str:
     """Run a script in the folder of a reader; returns what it prints."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -122,7 +122,7 @@ def shell(folder: Path, script: str, *, timeout: float = 120) -> str:
     return done.stdout
 
 
-def run_block(block: Block, folder: Path, *, timeout: float = 120) -> None:
+def run_block(block: Block, folder: Path, *, timeout: float = 400) -> None:
     """Run a block as a reader would, and hold what it prints to what the page says."""
     if block.language == "python":
         (folder / "block.py").write_text(block.text)
@@ -146,7 +146,7 @@ def _words(text: str) -> list[list[str]]:
     return [_NUMBER.sub("#", line).split() for line in text.strip().splitlines()]
 
 
-def run_page(name: str, kind: str, folder: Path, request: pytest.FixtureRequest, *, timeout: float = 120) -> None:
+def run_page(name: str, kind: str, folder: Path, request: pytest.FixtureRequest, *, timeout: float = 400) -> None:
     """Run all blocks of one kind of a page, in its order; the first training, if they need it, is there."""
     chosen = [block for block in BY_PAGE[name] if block.kind == kind and block not in repeated()]
     if any(FIRST_RUN in block.text for block in chosen):

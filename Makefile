@@ -7,8 +7,11 @@ SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 CHECKPOINT ?= outputs/method/seed1/checkpoints/best.ckpt
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
 
+# Material 9 tells at each build that MkDocs 2 will not do; the constraints keep version 1.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint format bench-xrd bench-build bench-train study match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-train study match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,servers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,servers]'
 	touch $@
 
 train: $(VENV)/.installed ## build the embedded data, train, score (a few minutes)
@@ -65,11 +68,15 @@ test: $(VENV)/.installed-dev ## run the tests
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: $(VENV)/.installed-dev ## check style, types and the direction of imports
+lint: $(VENV)/.installed-dev ## check style, types, the direction of imports, and that the documentation builds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	site=$$(mktemp -d) && $(MKDOCS) --quiet --site-dir $$site && rm -r $$site
+
+docs: $(VENV)/.installed-dev ## build the documentation as a website, into site/
+	$(MKDOCS)
 
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff format .
@@ -117,4 +124,4 @@ wheel: $(VENV)/.installed-dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
 clean: ## remove the environment and what was built; data/ and outputs/ stay
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -151,7 +151,7 @@ between any two orders of summing. So few steps say little of a finished trainin
 Last validation losses differ from the plain way's by {means} in the mean of
 {len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64
 outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network
-(`tests/unit/models/test_quick.py`). Two processes (DDP) and one give the same losses and scores
+(`tests/unit/models/paper/test_quick.py`). Two processes (DDP) and one give the same losses and scores
 (`tests/integration/test_ddp.py`)."""
 
 

@@ -28,7 +28,7 @@ _CELLS = ("model.depth=10,15", "optimizer.lr=0.001,0.002", "data.batch_size=64,1
 def main() -> None:
     """Run it all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parquet", type=Path, required=True, help="a table of structures, see README")
+    parser.add_argument("--parquet", type=Path, required=True, help="a table of structures, see docs/data.md")
     parser.add_argument("--out", type=Path, required=True, help="an empty folder for the sweeps")
     parser.add_argument("--data-dir", default="data", help="where built data sets lie")
     options = parser.parse_args()

@@ -67,7 +67,7 @@ def take_share(n_runs: int, threads: int | None) -> None:
 def launcher_trouble(error: RuntimeError) -> str | None:
     """What to do about a launcher that cannot start here; None if the error is about something else."""
     if str(error).startswith("Unknown plugin class"):
-        return f"{error}: install the launchers by pip install 'deepxrd[sweeps]'; for Ray's see README, Sweeps"
+        return f"{error}: install the launchers by pip install 'deepxrd[sweeps]'; for Ray's see docs/sweeps.md"
     if "slurm cluster" in str(error):
         return f"{error} hydra/launcher=submitit_slurm needs Slurm's commands; here take submitit_local or joblib"
     return None

@@ -92,8 +92,10 @@ def test_arrays_that_are_no_trees_are_refused(name: str, change: Any, expected: 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("tree\n", "wood\n"), ("left_child=", "left_child=0 "), ("left_child=1", "left_child=0"), ("num_leaves=9", "num_leaves=99"),
-        ("threshold=", "threshold=x "), ("end of trees", ""), ("decision_type=2", "decision_type=1"), ("num_cat=0", "num_cat=1"),
+        ("tree\n", "wood\n"), ("left_child=", "left_child=0 "), ("left_child=1", "left_child=0"),
+        ("num_leaves=9", "num_leaves=99"),
+        ("threshold=", "threshold=x "), ("end of trees", ""), ("decision_type=2", "decision_type=1"),
+        ("num_cat=0", "num_cat=1"),
         ("leaf_value=", "leaf="), ("split_feature=", "split_feature=-1 "),
     ],
 )  # fmt: skip

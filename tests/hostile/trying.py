@@ -14,6 +14,7 @@ from typing import Any
 
 from attempts import DONE, HERE, Attempt, Make
 
+_ALWAYS = 12
 CANARY = "canary.txt"
 """What a stranger's code would write, were it run."""
 
@@ -69,11 +70,12 @@ def server() -> Iterator[Server]:
         process.stdin.close()
 
 
-def try_kind(make: Make, folder: Path, shared: Path, running: Server) -> Iterator[Tried]:
-    """Make the attempts of a kind and try each."""
+def try_kind(make: Make, folder: Path, shared: Path, running: Server, *, thinned: bool = False) -> Iterator[Tried]:
+    """Make the attempts of a kind and try each; thinned, of those after the first dozen each third."""
     folder.mkdir(parents=True, exist_ok=True)
-    for attempt in make(folder, shared):
-        yield running.attempt(attempt, folder)
+    for number, attempt in enumerate(make(folder, shared)):
+        if not thinned or number < _ALWAYS or number % 3 == 0:
+            yield running.attempt(attempt, folder)
 
 
 def _wrong(attempt: Attempt, answer: dict[str, Any], folder: Path) -> str:

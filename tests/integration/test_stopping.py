@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,32 +15,41 @@ import pytest
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 LIMIT_S = 2.0
-LONG = "trainer.max_epochs=100000"
+Begin = Callable[..., "subprocess.Popen[str]"]
 
 
-def begin(tmp_path: Path, *settings: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "deepxrd.train", *settings],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Starts a training that would go on for hours, and waits until it has written a first checkpoint."""
+    begun: list[subprocess.Popen[str]] = []
 
+    def start(pattern: str, *settings: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deepxrd.train", *settings, "trainer.max_epochs=100000"],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        deadline = time.monotonic() + 120
+        while not any(tmp_path.glob(pattern)):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, "no checkpoint after two minutes"
+            time.sleep(0.05)
+        return process
 
-def wait_for(tmp_path: Path, pattern: str) -> None:
-    deadline = time.monotonic() + 120
-    while not any(tmp_path.glob(pattern)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert any(tmp_path.glob(pattern))
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait()
 
 
 def test_a_training_refuses_a_second_in_its_folder_and_says_how_to_resume_when_it_is_stopped(
-    command: Command, small: list[str], tmp_path: Path
+    command: Command, begin: Begin, small: list[str]
 ) -> None:
-    process = begin(tmp_path, *small, LONG, "hydra.run.dir=run")
-    wait_for(tmp_path, "run/checkpoints/last.ckpt")
+    process = begin("run/checkpoints/last.ckpt", *small, "hydra.run.dir=run")
     second = command("train", "resume=run")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
@@ -60,11 +69,10 @@ def test_a_training_refuses_a_second_in_its_folder_and_says_how_to_resume_when_i
     ],
 )
 def test_a_sweep_that_is_stopped_leaves_no_process(
-    small: list[str], tmp_path: Path, launcher: str, number: signal.Signals, code: int
+    begin: Begin, small: list[str], launcher: str, number: signal.Signals, code: int
 ) -> None:
-    settings = [*small, LONG, "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}", "runs_at_once=2"]
-    process = begin(tmp_path, "-m", "seed=1,2", *settings)
-    wait_for(tmp_path, "sweep/*/checkpoints/last.ckpt")
+    settings = [*small, "hydra.sweep.dir=sweep", f"hydra/launcher={launcher}", "runs_at_once=2"]
+    process = begin("sweep/*/checkpoints/last.ckpt", "-m", "seed=1,2", *settings)
     children = psutil.Process(process.pid).children(recursive=True)
     assert bool(children) == (launcher != "basic")
     process.send_signal(number)

@@ -119,12 +119,8 @@ def register() -> None:
     ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
     ConfigStore.instance().store(name="report_schema", node=ReportConfig)
 
-    @functools.cache  # the folder of a run is asked for more than once
-    def started() -> datetime:
-        return datetime.now().astimezone()
-
     def run_dir(output_dir: str, resume: str | None) -> str:
-        return resume or f"{output_dir}/{started():%Y-%m-%d}/{started():%H-%M-%S}"
+        return resume or f"{output_dir}/{_started():%Y-%m-%d}/{_started():%H-%M-%S}"
 
     def evaluation_dir(output_dir: str, run: str | None) -> str:
         return f"{run}/{EVALUATION}" if run else run_dir(output_dir, None)
@@ -135,3 +131,9 @@ def register() -> None:
     OmegaConf.register_new_resolver("deepxrd.report_dir", report_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.run_dir", run_dir, replace=True)
     OmegaConf.register_new_resolver("deepxrd.evaluation_dir", evaluation_dir, replace=True)
+
+
+@functools.cache  # the folder of a run is asked for more than once
+def _started() -> datetime:
+    """When it was first asked; not within `register`, since what is there is sent to the workers of a sweep."""
+    return datetime.now().astimezone()

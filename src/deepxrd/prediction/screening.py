@@ -23,7 +23,7 @@ from deepxrd.io.stopping import if_stopped, worker_pool
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.prediction.screening_part import Load, Rows, load_and_write_part, part_schema, skipped_rows, write_part
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same inputs would give other files."""
 MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
 ROWS_PER_PART = 1024

@@ -104,7 +104,7 @@ def _write_index(predictions: Predictions, formulas: list[Formula], typed: list[
         writer.writerow(["typed", "formula", "file", *names])
         for row, formula in enumerate(formulas):
             facts = [predictions.columns[name][row] for name in names]
-            writer.writerow([typed[row], formula, f"{formula}.csv", *facts])
+            writer.writerow([typed[row], formula, f"{file_name(formula)}.csv", *facts])
 
 
 def _title(predictions: Predictions, row: int, formula: str) -> str:

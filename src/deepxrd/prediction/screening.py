@@ -31,7 +31,7 @@ from deepxrd.prediction.screening_part import (
     write_part,
 )
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same inputs would give other files."""
 MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
 ROWS_PER_PART = 1024

@@ -62,7 +62,10 @@ class _Plain:
 def test_files_of_formulas_that_differ_by_case_alone_are_there_beside_each_other(tmp_path: Path) -> None:
     for text in ("Co", "CO"):  # one after the other, into one folder
         predict_to_folder(_Plain(), [parse_formula(text)], tmp_path)
-    names = [path.name.lower() for path in tmp_path.glob("*.csv") if path.name != "peaks.csv"]
+        with (tmp_path / "formulas.csv").open() as stream:
+            (told,) = [row["file"] for row in csv.DictReader(stream)]
+        assert (tmp_path / told).is_file()
+    names = [path.name.lower() for path in tmp_path.glob("*.csv") if path.name not in {"peaks.csv", "formulas.csv"}]
     assert len(set(names)) == 2
     for name, angle in (("CO_C-O", 60), ("Co_Co", 50)):
         table = np.genfromtxt(tmp_path / f"{name}.csv", delimiter=",", names=True)

@@ -95,9 +95,9 @@ def test_a_loss_that_is_no_longer_a_number(command: Command, small: list[str], t
 
 def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: Path) -> None:
     checkpoint = str(trained / "checkpoints/best.ckpt")
-    (tmp_path / "f.csv").write_text("composition\nSrTiO3\n")
+    (tmp_path / "f.csv").write_text("compound class\nSrTiO3\n")
     refused(
-        command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint), "no column 'formula'", "composition"
+        command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint), "no column 'formula'", "compound class"
     )
     refused(command("cli", "predict", "--file", "g.csv", "--checkpoint", checkpoint), "no such file: g.csv")
     refused(command("cli", "predict", "--checkpoint", checkpoint), "--file formulas.csv")

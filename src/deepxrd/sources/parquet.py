@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, lattice_from_parameters
 from deepxrd.errors import SourceError
+from deepxrd.io.csv_table import find_column
 from deepxrd.sources.base import ReadFailure, StructureRecord
 
 if TYPE_CHECKING:
@@ -38,16 +39,17 @@ def open_table(path: Path) -> pq.ParquetFile:
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         msg = f"cannot read {path} as Parquet: {error}"
         raise SourceError(msg) from error
-    missing = [column for column in _REQUIRED if column not in table.schema_arrow.names]
+    there = _columns(path, table.schema_arrow.names)
+    missing = [column for column in _REQUIRED if column not in there]
     if missing:
         msg = f"{path} lacks the columns {', '.join(missing)}; needed are {', '.join(_REQUIRED)}"
         raise SourceError(msg)
-    _check_types(path, table.schema_arrow)
+    _check_types(path, table.schema_arrow, there)
     return table
 
 
-def _check_types(path: Path, schema: pa.Schema) -> None:
-    """Raise `SourceError` where a column is there twice, or holds other values than its name says."""
+def _check_types(path: Path, schema: pa.Schema, there: dict[str, str]) -> None:
+    """Raise `SourceError` where a column holds other values than its name says."""
     import pyarrow.types as kinds
 
     def is_number(kind: pa.DataType) -> bool:
@@ -57,7 +59,7 @@ def _check_types(path: Path, schema: pa.Schema) -> None:
         return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind))
 
     def is_list(kind: pa.DataType) -> bool:
-        return bool(kinds.is_list(kind) or kinds.is_large_list(kind))
+        return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
 
     wanted: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
         **dict.fromkeys((*_CELL, "formation_energy_per_atom"), ("numbers", is_number)),
@@ -67,15 +69,22 @@ def _check_types(path: Path, schema: pa.Schema) -> None:
         "ground_state": ("true or false", kinds.is_boolean),
     }
     for name, (words, fits) in wanted.items():
-        if schema.names.count(name) > 1:
-            msg = f"{path} has {schema.names.count(name)} columns {name!r}: leave only one"
-            raise SourceError(msg)
-        if name not in schema.names:
+        if name not in there:
             continue
-        kind = schema.field(name).type
+        kind = schema.field(there[name]).type
         if not (fits(kind) or (name in _OPTIONAL and kinds.is_null(kind))):
-            msg = f"the column {name!r} of {path} holds {kind}; it must hold {words}"
+            msg = f"the column {there[name]!r} of {path} holds {kind}; it must hold {words}"
             raise SourceError(msg)
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, str]:
+    """What each column that is known here is called in the table; capitals and blanks do not matter."""
+    try:
+        places = {column: find_column(names, [column]) for column in (*_REQUIRED, *_OPTIONAL)}
+    except SourceError as error:
+        msg = f"{path}: {error}"
+        raise SourceError(msg) from error
+    return {column: names[place] for column, place in places.items() if place is not None}
 
 
 def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:
@@ -85,21 +94,22 @@ def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:
         SourceError: the table is damaged, or its columns hold other things than they should.
     """
     with open_table(path) as table:
-        columns = [c for c in (*_REQUIRED, *_OPTIONAL) if c in table.schema_arrow.names]
+        there = _columns(path, table.schema_arrow.names)
+        names = {name: column for column, name in there.items()}
         try:
-            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-                yield from _records_of(batch)
+            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(names)):
+                yield from _records_of(batch.rename_columns([names[name] for name in batch.schema.names]))
         except Exception as error:  # damaged pages and foreign columns can break Arrow and numpy in any way
             msg = f"{path} cannot be read as a table of structures: {type(error).__name__}: {str(error)[:300]}"
             raise SourceError(msg) from error
 
 
 def _records_of(batch: pa.RecordBatch) -> Iterator[StructureRecord | ReadFailure]:
-    cell = np.stack([batch.column(c).to_numpy(zero_copy_only=False) for c in _CELL], axis=1)
+    cell = np.stack([_numbers(batch.column(c)) for c in _CELL], axis=1)
     lattices = lattice_from_parameters(cell[:, :3], cell[:, 3:])
     ids = batch.column("material_id").to_pylist()
-    numbers = _lists(batch.column("atomic_numbers"), np.int64)
-    coords = _lists(batch.column("frac_coords"), np.float64)
+    numbers = [_whole(values) for values in _lists(batch.column("atomic_numbers"))]
+    coords = _lists(batch.column("frac_coords"))
     optional = {c: batch.column(c).to_pylist() for c in _OPTIONAL if c in batch.schema.names}
     for row, material_id in enumerate(ids):
         facts = {c: values[row] for c, values in optional.items()}
@@ -130,8 +140,24 @@ def _record(
     )
 
 
-def _lists(column: pa.ListArray, dtype: type[np.generic]) -> list[NDArray[Any]]:
+def _numbers(column: pa.Array) -> NDArray[np.float64]:
+    """A column as float64; nulls are not a number."""
+    import pyarrow as pa
+
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Atomic numbers; what is none becomes 0, which no element has."""
+    sound = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 1000)  # noqa: PLR2004 - any bound will do
+    return np.where(sound, values, 0).astype(np.int64)
+
+
+def _lists(column: pa.Array) -> list[NDArray[np.float64]]:
     """The rows of a list column as arrays; a null row is empty."""
-    offsets = column.offsets.to_numpy()
-    values = column.values.to_numpy(zero_copy_only=False).astype(dtype)
+    import pyarrow as pa
+
+    plain = column.cast(pa.large_list(pa.float64()))
+    offsets = plain.offsets.to_numpy()
+    values = _numbers(plain.values)
     return [values[start:stop] for start, stop in pairwise(offsets)]

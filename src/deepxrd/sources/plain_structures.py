@@ -5,6 +5,7 @@ The keys ``@module`` and ``@class`` of pymatgen's form are never looked at.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,13 @@ def crystal_from_json(entry: dict[str, Any]) -> Crystal:
     for key, read in (("structure", _from_pymatgen_or_nested), ("atoms", crystal_from_jarvis)):
         if isinstance(entry.get(key), dict):
             return read(entry[key])
+    if isinstance(entry.get("structure"), str):  # as tables keep it
+        try:
+            nested = json.loads(entry["structure"])
+        except (ValueError, RecursionError):
+            nested = None
+        if isinstance(nested, dict):
+            return _from_pymatgen_or_nested(nested)
     attributes = entry.get("attributes")
     if isinstance(attributes, dict) and "lattice_vectors" in attributes:
         return crystal_from_optimade(attributes)

@@ -303,6 +303,39 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         list(FilesSource(tmp_path / "empty.csv"))
 
 
+@pytest.mark.parametrize(
+    ("column", "kind", "said"),
+    [
+        ("a", pa.string(), "'a' of .* holds string; it must hold numbers"),
+        ("atomic_numbers", pa.string(), "must hold lists of whole numbers"),
+        ("frac_coords", pa.list_(pa.list_(pa.float64())), "must hold lists of numbers"),
+        ("ground_state", pa.string(), "must hold true or false"),
+        ("formation_energy_per_atom", pa.string(), "must hold numbers"),
+    ],
+)
+def test_columns_of_another_kind_are_named(
+    column: str, kind: pa.DataType, said: str, tmp_path: Path, cscl: Crystal
+) -> None:
+    row = {"material_id": "a", **_parquet_row(cscl)} | {column: None}
+    table = pa.Table.from_pylist([row])
+    place = table.schema.names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array([None], kind)), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=said):
+        list(FilesSource(tmp_path / "t.parquet"))
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.large_list(pa.int8()), pa.list_(pa.uint8(), 2)])
+def test_capitals_and_other_kinds_of_lists_do_not_matter(kind: pa.DataType, tmp_path: Path, cscl: Crystal) -> None:
+    rows = [{"material_id": str(i), **_parquet_row(cscl)} for i in range(3)]
+    table = pa.Table.from_pylist(rows)
+    place = table.schema.names.index("atomic_numbers")
+    table = table.set_column(place, "atomic_numbers", table["atomic_numbers"].cast(kind))
+    table = table.rename_columns([f" {name.upper()} " for name in table.schema.names])
+    pq.write_table(table, tmp_path / "t.parquet")
+    for record in FilesSource(tmp_path / "t.parquet"):
+        _assert_same(record.crystal, cscl)
+
+
 def test_a_table_that_is_no_parquet_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot read .*t.parquet as Parquet"):
         list(FilesSource(_written(tmp_path / "t.parquet", b"nonsense")))

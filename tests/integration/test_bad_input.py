@@ -97,7 +97,9 @@ def test_a_mangled_file_of_formulas(command: Command, trained: Path, tmp_path: P
     checkpoint = str(trained / "checkpoints/best.ckpt")
     (tmp_path / "f.csv").write_text("compound class\nSrTiO3\n")
     refused(
-        command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint), "no column 'formula'", "compound class"
+        command("cli", "predict", "--file", "f.csv", "--checkpoint", checkpoint),
+        "no column 'formula'",
+        "compound class",
     )
     refused(command("cli", "predict", "--file", "g.csv", "--checkpoint", checkpoint), "no such file: g.csv")
     refused(command("cli", "predict", "--checkpoint", checkpoint), "--file formulas.csv")

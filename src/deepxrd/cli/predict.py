@@ -1,0 +1,83 @@
+"""``deepxrd predict``: patterns of formulas, or of a whole table of them."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepxrd.cli.options import EPILOG, add_model_options, refuse_skipped
+from deepxrd.errors import DeepXRDError
+
+if TYPE_CHECKING:
+    from deepxrd.prediction.screening_part import Load
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``deepxrd``."""
+    predict = commands.add_parser(
+        "predict",
+        help="patterns of formulas, as CSV, Parquet and figures",
+        description="Predict patterns. Formulas on the command line give a CSV and a PNG each, and a peaks.csv; "
+        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command goes on with it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument("formulas", nargs="*", metavar="FORMULA", help="such as SrTiO3 or 'Fe3(OF2)2'")
+    predict.add_argument(
+        "--file", type=Path, help="a CSV or Parquet table with a column 'formula', instead of formulas"
+    )
+    predict.add_argument("--out", type=Path, help="folder for the results (default: patterns)")
+    predict.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
+    )
+    add_model_options(predict)
+    predict.set_defaults(work=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    if bool(options.formulas) == bool(options.file):
+        msg = "give either formulas, such as SrTiO3, or --file formulas.csv"
+        raise DeepXRDError(msg)
+    if options.jobs is not None and not options.file:
+        msg = f"--jobs {options.jobs} is for a --file of formulas: a few formulas need no more than one process"
+        raise DeepXRDError(msg)
+    from deepxrd.io.memory import keep_freed_memory
+    from deepxrd.prediction.predictor import load_predictor
+
+    keep_freed_memory()
+    load = functools.partial(
+        load_predictor, options.checkpoint, device=options.device, bf16=options.bf16, trust=options.trust
+    )
+    out = options.out or Path("patterns")
+    if options.file:
+        default_jobs = -1 if options.device == "cpu" else 1
+        _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
+        return
+    predictor = load()
+    from deepxrd.chem.typed_formula import hint
+    from deepxrd.prediction.folder import called, in_words, predict_to_folder
+
+    parsed = [predictor.check(text) for text in options.formulas]
+    predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
+    for row, (text, formula) in enumerate(zip(options.formulas, parsed, strict=True)):
+        print(f"{called(text, formula)}\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
+        if meant := hint(text):
+            print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
+    print(f"results: {out}")  # noqa: T201 - what the user asks for
+
+
+def _screen(load: Load, table: Path, out: Path, *, n_jobs: int) -> None:
+    from deepxrd.prediction.screening import PATTERNS, SKIPPED, screen
+
+    screened = screen(load, table, out, n_jobs=n_jobs)
+    print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
+    if screened.n_skipped:
+        first = [(f"line {line}", reason) for line, reason in screened.first_skipped]
+        refuse_skipped(
+            screened.n_skipped, f"{screened.n_skipped} rows of {table} were skipped, see {out / SKIPPED}", first
+        )

@@ -60,6 +60,19 @@ def pattern_grid(
     return figure
 
 
+def stacked_patterns(title: str, labels: list[str], patterns: NDArray[np.float32], xrd: XrdSettings) -> Figure:
+    """Patterns ``(n, n_points)`` one below the other, each with its label."""
+    figure = Figure(figsize=(9, 1.2 + 1.5 * len(labels)), layout="constrained")
+    axes = figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, label, pattern in zip(axes, labels, patterns, strict=True):
+        axis.plot(xrd.two_theta_deg, pattern, color=TRUE_COLOUR, linewidth=0.8)
+        axis.set(xlim=(xrd.two_theta_deg[0], xrd.two_theta_deg[-1]), ylim=(0, 108), yticks=[])
+        axis.set_title(label, fontsize=9, loc="left")
+    figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)", fontsize=10)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
 def predicted_pattern(
     title: str,
     pattern: NDArray[np.float32],

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from deepxrd.errors import DeepXRDError
+
+if TYPE_CHECKING:
+    from deepxrd.xrd import XrdSettings
 
 EPILOG = """
 examples:
@@ -46,6 +49,24 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", default="cpu", help="cpu (default), cuda, …")
     command.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
+
+
+def add_view_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say how patterns of structures are drawn."""
+    command.add_argument("--radiation", help="of patterns of known phases: Cu, MoKa, 1.5406, 0.165A, 75keV, … (Cu)")
+    command.add_argument(
+        "--range", type=float, nargs=2, metavar=("FROM", "TO"), help="2θ of these patterns, degrees (5 90)"
+    )
+    command.add_argument("--width", type=float, metavar="DEG", help="full width of a line at half maximum, 2θ (0.1)")
+    command.add_argument("--paper", action="store_true", help="the paper's view: Cu, 0 to 180°, lines of σ = 0.5°")
+
+
+def view_of(options: argparse.Namespace) -> XrdSettings:
+    """The settings that `add_view_options` asked for."""
+    from deepxrd.prediction.known import view
+
+    range_deg = tuple(options.range) if options.range else None
+    return view(radiation=options.radiation, range_deg=range_deg, width_deg=options.width, paper=options.paper)
 
 
 def refuse_skipped(n: int, what: str, first: list[tuple[str, str]]) -> NoReturn:

@@ -7,10 +7,11 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepxrd.cli.options import EPILOG, add_model_options, refuse_skipped
+from deepxrd.cli.options import EPILOG, add_model_options, add_view_options, refuse_skipped, view_of
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
+    from deepxrd.prediction.predictor import PatternPredictor
     from deepxrd.prediction.screening_part import Load
 
 
@@ -35,6 +36,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
     )
+    predict.add_argument("--unseen", action="store_true", help="leave known structures out: predict only")
+    predict.add_argument(
+        "--library",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a library of your own (deepxrd library build), beside the one that comes with deepxrd; may be repeated",
+    )
+    add_view_options(predict)
     add_model_options(predict)
     predict.set_defaults(work=_predict)
 
@@ -55,20 +66,38 @@ def _predict(options: argparse.Namespace) -> None:
     )
     out = options.out or Path("patterns")
     if options.file:
+        if not options.unseen:
+            load = functools.partial(_load_with_known, load, tuple(options.library))
         default_jobs = -1 if options.device == "cpu" else 1
         _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
         return
     predictor = load()
     from deepxrd.chem.typed_formula import hint
     from deepxrd.prediction.folder import called, in_words, predict_to_folder
+    from deepxrd.prediction.known import known_phases, open_libraries
+    from deepxrd.prediction.known_folder import known_in_words, write_known
 
     parsed = [predictor.check(text) for text in options.formulas]
+    known = []
+    if not options.unseen:
+        libraries, settings = open_libraries(options.library), view_of(options)
+        known = [known_phases(libraries, formula, settings) for formula in parsed]
+        write_known(known, parsed, options.formulas, out)
     predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
     for row, (text, formula) in enumerate(zip(options.formulas, parsed, strict=True)):
-        print(f"{called(text, formula)}\n{in_words(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
+        print(called(text, formula))  # noqa: T201 - what is asked for
+        if known:
+            print(f"{known_in_words(known[row])}\n  prediction, without them:")  # noqa: T201
+        print(in_words(predictions, row, predictor.xrd))  # noqa: T201
         if meant := hint(text):
             print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
     print(f"results: {out}")  # noqa: T201 - what the user asks for
+
+
+def _load_with_known(load: Load, libraries: tuple[Path, ...]) -> PatternPredictor:
+    from deepxrd.prediction.known import WithKnownPhases, open_libraries
+
+    return WithKnownPhases(load(), open_libraries(libraries))
 
 
 def _screen(load: Load, table: Path, out: Path, *, n_jobs: int) -> None:

@@ -10,8 +10,22 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError
 
-from deepxrd.config.schema import conf_dir
+from deepxrd.config.check import plain_values
+from deepxrd.config.schema import conf_dir, register
 from deepxrd.errors import ConfigError
+
+
+def compose_source(settings: Sequence[str]) -> dict[str, Any]:
+    """The node of a source of structures, from settings in Hydra's grammar such as ``source=files source.path=cifs``.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+        HydraException: a setting cannot be understood.
+    """
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        node: dict[str, Any] = plain_values(compose("prepare", list(settings)), "prepare")["source"]
+    return node
 
 
 def compose_over(name: str, stored: Mapping[str, Any], typed: Sequence[str]) -> DictConfig:

@@ -1,5 +1,7 @@
 """Structures kept compactly: found by formula, by elements, by prototype; memory-mapped."""
 
+from pathlib import Path
+
 from deepxrd.library.asymmetric import AsymmetricUnit
 from deepxrd.library.build import LibraryInput, build_library
 from deepxrd.library.cif import cif_text
@@ -8,7 +10,11 @@ from deepxrd.library.prototype import Prototype
 from deepxrd.library.several import Found, Libraries
 from deepxrd.library.symmetry import SYMPREC_ANGSTROM, find_asymmetric_unit
 
+SHIPPED = Path(__file__).parent / "shipped" / "materials_project.dxl"
+"""The library that comes with the package; see the card there."""
+
 __all__ = [
+    "SHIPPED",
     "SYMPREC_ANGSTROM",
     "AsymmetricUnit",
     "Found",

@@ -1,0 +1,142 @@
+"""Phases that are known of a formula: from libraries of structures, with patterns for a laboratory's settings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.library import SHIPPED, AsymmetricUnit, Libraries, Phase
+from deepxrd.prediction.predictor import PatternPredictor, Predictions
+from deepxrd.xrd import XrdSettings, parse_radiation, simulate
+
+LABORATORY = XrdSettings(two_theta_min_deg=5.0, two_theta_max_deg=90.0, n_points=4251, sigma_deg=0.0425)
+"""What a laboratory sees: Cu Kα, 5 to 90°, a point every 0.02°, lines of a full width of 0.1° at half maximum."""
+PAPER = XrdSettings()
+"""The paper's setting: Cu Kα, 0 to 180°, 1024 points, σ = 0.5°."""
+_SAME_ENERGY = 0.002  # eV per atom
+_STEPS_PER_WIDTH = 5  # grid points per full width at half maximum, so that a line keeps its shape
+_FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPhases:
+    """The phases of one formula, the most stable first.
+
+    Attributes:
+        phases: what is known of each.
+        units: their structures by symmetry.
+        patterns: ``(n_phases, n_points)`` float32, largest = 100.
+        xrd: settings of the patterns.
+    """
+
+    phases: list[Phase]
+    units: list[AsymmetricUnit]
+    patterns: NDArray[np.float32]
+    xrd: XrdSettings
+
+
+def view(
+    *,
+    radiation: str | None = None,
+    range_deg: tuple[float, float] | None = None,
+    width_deg: float | None = None,
+    paper: bool = False,
+) -> XrdSettings:
+    """Settings of patterns for a laboratory, or the paper's.
+
+    Args:
+        radiation: see `deepxrd.xrd.parse_radiation`; Cu Kα by default.
+        range_deg: first and last 2θ, degrees.
+        width_deg: full width of a line at half maximum, degrees 2θ.
+        paper: whether to begin with the paper's setting instead of a laboratory's.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+    base = PAPER if paper else LABORATORY
+    first, last = range_deg or (base.two_theta_min_deg, base.two_theta_max_deg)
+    if radiation is not None:
+        base = replace(base, radiation=parse_radiation(radiation).mean_angstrom)
+    if range_deg is None and width_deg is None:
+        return base
+    sigma = base.sigma_deg if width_deg is None else width_deg / _FWHM_PER_SIGMA
+    step = base.step if width_deg is None else max(width_deg, 1e-3) / _STEPS_PER_WIDTH
+    n_points = 1024 if paper and width_deg is None else max(2, round((last - first) / step) + 1)
+    return replace(base, two_theta_min_deg=first, two_theta_max_deg=last, n_points=n_points, sigma_deg=sigma)
+
+
+def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings) -> KnownPhases:
+    """All phases of a formula in some libraries, with their patterns.
+
+    Energies within `_SAME_ENERGY` cannot be told apart; of such phases the most symmetric comes first, since it is the
+    one that warmth favours, as with SrTiO3.
+    """
+    found = libraries.find_formula(formula)
+    phases, units, crystals = found.phases(), found.asymmetric_units(), found.crystals()
+    order = sorted(range(len(phases)), key=lambda i: (*_rank(phases[i]), i))
+    patterns, _ = simulate([crystals[i] for i in order], xrd)
+    return KnownPhases([phases[i] for i in order], [units[i] for i in order], patterns, xrd)
+
+
+def _rank(phase: Phase) -> tuple[float, int]:
+    energy = phase.energy_above_hull
+    return (np.inf if energy is None else round(energy / _SAME_ENERGY), -phase.space_group)
+
+
+class WithKnownPhases:
+    """A predictor that also says, in columns, which phases of each formula are known.
+
+    Args:
+        predictor: what predicts.
+        libraries: where phases are looked for.
+    """
+
+    def __init__(self, predictor: PatternPredictor, libraries: Libraries) -> None:
+        self._predictor, self._libraries = predictor, libraries
+
+    @property
+    def xrd(self) -> XrdSettings:
+        """Radiation, range and width of the patterns."""
+        return self._predictor.xrd
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that its answers depend on."""
+        made_from = [str(library.header.get("built_from")) for library in self._libraries.libraries]
+        return hashlib.sha256("\n".join([self._predictor.fingerprint, *made_from]).encode()).hexdigest()
+
+    def check(self, formula: str) -> Formula:
+        """Parse a formula; FormulaError if it cannot be predicted."""
+        return self._predictor.check(formula)
+
+    def predict(self, formulas: Sequence[Formula]) -> Predictions:
+        """What the predictor says; and ``known_phases``, with id, space group and energy of the most stable one."""
+        said = self._predictor.predict(formulas)
+        found = [self._libraries.find_formula(formula).phases() for formula in formulas]
+        first = [phases[0] if phases else None for phases in found]
+        energies = [None if phase is None else phase.energy_above_hull for phase in first]
+        columns: dict[str, NDArray[np.generic]] = {
+            "known_phases": np.array([len(phases) for phases in found], dtype=np.int32),
+            "known_id": np.array([phase.material_id if phase else "" for phase in first], dtype=str),
+            "known_space_group": np.array([phase.space_group if phase else 0 for phase in first], dtype=np.int32),
+            "known_energy_above_hull": np.array(
+                [np.nan if each is None else each for each in energies], dtype=np.float32
+            ),
+        }
+        return replace(said, columns={**said.columns, **columns})
+
+
+def open_libraries(paths: Sequence[Path] = ()) -> Libraries:
+    """The libraries that a user names, and after them the one that comes with the package.
+
+    Raises:
+        LibraryError: one of them is missing or damaged.
+    """
+    return Libraries.open([*paths, SHIPPED])

@@ -1,0 +1,97 @@
+"""Known phases of formulas, for people: a table, patterns, CIFs and figures in a folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deepxrd.chem import Formula
+from deepxrd.io.files import atomic_path, write_text
+from deepxrd.library import Phase, cif_text
+from deepxrd.prediction.file_names import file_name
+from deepxrd.prediction.known import KnownPhases
+
+TABLE = "known_phases.csv"
+_SHOWN = 6
+"""Phases of a formula that are printed and drawn; silica has hundreds. The table and the files have all."""
+_HEADER = (
+    "typed", "formula", "material_id", "library", "space_group", "symbol", "prototype", "a_angstrom", "b_angstrom",
+    "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg", "energy_above_hull_ev_per_atom", "known_from_experiment",
+    "held_out", "file",
+)  # fmt: skip
+
+
+def write_known(known: Sequence[KnownPhases], formulas: Sequence[Formula], typed: Sequence[str], folder: Path) -> None:
+    """Write `TABLE`, a figure per formula, and a CSV and a CIF per phase.
+
+    Args:
+        known: the phases of each formula.
+        formulas: what was understood.
+        typed: what was typed.
+        folder: where to.
+    """
+    from deepxrd.analysis import figures
+
+    with atomic_path(folder / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_HEADER)
+        for found, formula, text in zip(known, formulas, typed, strict=True):
+            for phase in found.phases:
+                writer.writerow([text, formula, *_row(phase), f"{phase_file_name(phase)}.csv"])
+    for found, formula in zip(known, formulas, strict=True):
+        for phase, unit, pattern in zip(found.phases, found.units, found.patterns, strict=True):
+            table = np.column_stack([found.xrd.two_theta_deg, pattern])
+            with atomic_path(folder / f"{phase_file_name(phase)}.csv") as temporary:
+                np.savetxt(temporary, table, "%.4f", delimiter=",", header="two_theta_deg,intensity", comments="")
+            text = cif_text(unit, name=f"{formula}_{phase.material_id}", comment=phase_comment(phase))
+            write_text(folder / f"{phase_file_name(phase)}.cif", text)
+        if found.phases:
+            labels = [phase_label(phase) for phase in found.phases[:_SHOWN]]
+            title = f"{formula}: {len(found.phases)} known phase(s)"
+            figure = figures.stacked_patterns(title, labels, found.patterns[:_SHOWN], found.xrd)
+            figures.save(figure, folder / f"{file_name(formula)}_known.png")
+
+
+def known_in_words(found: KnownPhases) -> str:
+    """A line per phase, the most stable first."""
+    if not found.phases:
+        return "  known phases: none in the library"
+    lines = [f"  known phases: {len(found.phases)}"]
+    lines += [f"    {phase_label(phase)}; {_cell(phase)}" for phase in found.phases[:_SHOWN]]
+    if len(found.phases) > _SHOWN:
+        lines.append(f"    and {len(found.phases) - _SHOWN} more, see {TABLE}")
+    return "\n".join(lines)
+
+
+def phase_comment(phase: Phase) -> str:
+    """Where a phase is from, for the head of its CIF."""
+    return f"{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
+
+
+def phase_label(phase: Phase) -> str:
+    """Id, space group, energy above the hull and whether experiment knows the phase, in a line."""
+    energy = phase.energy_above_hull
+    hull = "energy unknown" if energy is None else f"{1000 * energy:.0f} meV/atom above the hull"
+    known = {True: ", known from experiment", False: ", computed only", None: ""}[phase.known_from_experiment]
+    return f"{phase.material_id}  {phase.symbol} ({phase.space_group}), {hull}{known}"
+
+
+def _cell(phase: Phase) -> str:
+    lengths = " ".join(f"{value:.3f}" for value in phase.cell[:3])
+    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.1f}" for value in phase.cell[3:]) + "°"
+
+
+def _row(phase: Phase) -> list[object]:
+    return [
+        phase.material_id, phase.library, phase.space_group, phase.symbol, phase.prototype,
+        *(f"{value:.5f}" for value in phase.cell), phase.energy_above_hull, phase.known_from_experiment, phase.held_out,
+    ]  # fmt: skip
+
+
+def phase_file_name(phase: Phase) -> str:
+    """Of the files of a phase; ids of a user's own library may hold what a file name must not."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in phase.material_id)
+    return f"{file_name(phase.formula)}_{plain[:80]}"

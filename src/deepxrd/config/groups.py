@@ -92,6 +92,7 @@ SOURCE = Part(
             **_DOWNLOAD,
             "page_size": Whole(1, 1000),
             "include_gnome": Flag(),
+            "dates": Flag(),
             "endpoint": Either(Text(), Null()),
         },
         "deepxrd.sources.optimade.OptimadeSource": {

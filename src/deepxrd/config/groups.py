@@ -84,6 +84,7 @@ _DOWNLOAD: dict[str, Rule] = {
 }
 SOURCE = Part(
     {
+        "deepxrd.sources.prototypes.PrototypeSource": {"max_structures": _COUNT},
         "deepxrd.sources.files.FilesSource": {
             "citation": Either(Text(), Text(("",))),
             "max_volume_per_atom_angstrom3": Real(above=0, high=1e9),
@@ -92,6 +93,7 @@ SOURCE = Part(
             **_DOWNLOAD,
             "page_size": Whole(1, 1000),
             "include_gnome": Flag(),
+            "dates": Flag(),
             "endpoint": Either(Text(), Null()),
         },
         "deepxrd.sources.optimade.OptimadeSource": {

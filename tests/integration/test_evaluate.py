@@ -106,7 +106,7 @@ def test_what_to_evaluate_must_be_clear(refuse: Refuse, run_dir: Path, tmp_path:
     assert "no baseline and must be trained first" in refuse("model=paper", "hydra.run.dir=out")
     assert "unknown baselines: mode; known are comb" in refuse("model=mean", "evaluate.baselines=[mode]")
     assert "model.step" in refuse("model=comb", "model.step=3")
-    assert "DTW window" in refuse("model=mean", "evaluate.dtw.window_deg=-1", "hydra.run.dir=out")
+    assert "evaluate.dtw.window_deg=-1" in refuse("model=mean", "evaluate.dtw.window_deg=-1", "hydra.run.dir=out")
     assert not (run_dir / "evaluation").exists()
     shutil.copytree(run_dir, tmp_path / "used")
     assert "already holds a run" in refuse("model=mean", "hydra.run.dir=used")
@@ -143,7 +143,7 @@ def test_another_split_than_the_runs_is_refused(refuse: Refuse, run_dir: Path) -
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     del config["data"]["split"]
     (run_dir / "config.yaml").write_text(yaml.safe_dump(config))
-    assert "has noted no split" in refuse(f"run={run_dir}", "build.n_jobs=1")
+    assert "data.split is missing" in refuse(f"run={run_dir}", "build.n_jobs=1")
 
 
 def test_two_runs_on_other_data_are_not_compared(refuse: Refuse, run_dir: Path, tmp_path: Path) -> None:

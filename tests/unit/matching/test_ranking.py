@@ -142,6 +142,8 @@ def test_a_table_and_a_figure_are_written(tmp_path: Path) -> None:
     with (tmp_path / "out/ranking.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["formula"] for row in rows] == [str(fit.formula) for fit in fits]
+    assert {row["typed"] for row in rows} == set(FORMULAS)
+    assert all(str(parse_formula(row["typed"])) == row["formula"] for row in rows)
     assert rows[0]["formula"] == "SrTiO3"
     assert float(rows[0]["similarity"]) > 0.95
     assert float(rows[0]["lattice_scale"]) == pytest.approx(3.9 / 3.95, abs=0.002)

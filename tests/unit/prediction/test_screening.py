@@ -106,6 +106,17 @@ def test_bad_rows_are_listed_and_a_part_of_bad_rows_alone_is_a_part(tmp_path: Pa
     assert pq.read_table(tmp_path / "out/patterns")["formula"].to_pylist() == ["SrTiO3", "NaCl"]
 
 
+def test_absurd_cells_are_rows_that_are_skipped(tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "f.csv", ["Fe" + "9" * 5000, "SrTiO3", "F" * 131_073, "(" * 900, "PbO.TiO2"])
+    done = screen(Fake, table, tmp_path / "out", rows_per_part=2)
+    assert (done.n_predicted, done.n_skipped) == (2, 3)
+    assert all(len(reason) < 300 for _, reason in done.first_skipped)
+    written = pq.read_table(tmp_path / "out/patterns")
+    assert written["typed"].to_pylist() == ["SrTiO3", "PbO.TiO2"]
+    assert written["formula"].to_pylist() == ["SrTiO3", "TiPbO3"]
+    assert (tmp_path / "out/skipped.csv").stat().st_size < 2000
+
+
 def test_a_screening_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "f.csv", [*FORMULAS, "Xx"])
     screen(Fake, table, tmp_path / "whole", rows_per_part=4)

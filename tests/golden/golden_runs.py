@@ -112,7 +112,7 @@ def predict_formulas(folder: Path, source: Path | None = None) -> dict[str, Any]
     deepxrd(folder, "cli", "predict", *FORMULAS, "--out", "patterns", source=source)
     peaks = pd.read_csv(folder / "patterns/peaks.csv")
     names = list(dict.fromkeys(column(peaks, "formula").astype(str)))
-    tables = [pd.read_csv(folder / "patterns" / f"{name}.csv") for name in names]
+    tables = [read_pattern(folder / "patterns", name) for name in names]
     return {
         "formulas": names,
         "decoded": _stack([column(table, "decoded") for table in tables]),
@@ -176,7 +176,7 @@ def train(folder: Path, source: Path | None = None) -> dict[str, Any]:
         folder, "cli", "predict", *OWN_FORMULAS, "--checkpoint", "run/checkpoints/best.ckpt", "--out", "own",
         source=source,
     )  # fmt: skip
-    tables = [pd.read_csv(folder / f"own/{name}.csv") for name in OWN_FORMULAS]
+    tables = [read_pattern(folder / "own", name) for name in OWN_FORMULAS]
     return {
         "curves": curves,
         "parts": [metrics["n_train"], metrics["n_val"], metrics["n_test"]],
@@ -191,6 +191,15 @@ def train(folder: Path, source: Path | None = None) -> dict[str, Any]:
 
 RUNS = {"predicted": predict_formulas, "screened": screen, "matched": match, "trained": train}
 """What is run, by the name of the file that holds its numbers."""
+
+
+def read_pattern(folder: Path, formula: str) -> pd.DataFrame:
+    """The table of one formula's pattern; ``formulas.csv`` says in which file it is, where there is one."""
+    index = folder / "formulas.csv"
+    if not index.is_file():
+        return pd.read_csv(folder / f"{formula}.csv")
+    files = pd.read_csv(index).set_index("formula")["file"]
+    return pd.read_csv(folder / files[formula])
 
 
 def _stack(columns: Any) -> NDArray[np.float64]:

@@ -22,8 +22,8 @@ TIPPED = 1
 """Formulas of a run whose chosen peaks may differ: a choice between sets of nearly the same use may tip with the last
 bits of another processor. None may on the processor that the numbers are from."""
 LEAST_HEIGHT = 12.5
-"""The first decoder lifted lower peaks to a height of 12 so that they could be found. That is to change (presence and
-height apart), so nothing is asked of decoded intensities below this but that they stay below."""
+"""The drawing of decoded peaks lifts lower ones to a height of 12, so that they can be found. How they are drawn is no
+prediction, so nothing is asked of its intensities below this but that they stay below."""
 SIMILARITY = 0.002
 """Similarities have four decimals; a step of the search for the lattice's size moves them by less than this."""
 SCALE = 0.0011

@@ -8,12 +8,12 @@ from deepxrd.analysis import sweep_conclusions as conclusions
 from deepxrd.analysis import sweep_tables as tables
 from deepxrd.analysis.figures import save
 from deepxrd.analysis.sweep_figures import heat_map
-from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.io.files import atomic_path, write_text
 
 
 def write_report(scores: SweepScores, out: Path) -> Path:
-    """Write the table in three forms, the heat map, the cells and the page that tells of them.
+    """Write the table in three forms, the heat map, all that is known of each run, and the page.
 
     Args:
         scores: of the sweep.
@@ -24,8 +24,8 @@ def write_report(scores: SweepScores, out: Path) -> Path:
     """
     name = scores.sweep.table or scores.sweep.path.name
     stem = f"{name}-{scores.metric}"
-    facts = facts_of_cells(scores)
-    for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-cells.csv", facts)):
+    facts = facts_of_runs(scores)
+    for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-runs.csv", facts)):
         with atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False)
     write_text(out / f"{stem}.tex", tables.latex(scores))

@@ -119,12 +119,12 @@ def effort(facts: pd.DataFrame) -> str:
     """What the sweep cost and what it was made with, in sentences; as Markdown."""
     counts = ", ".join(f"{n} {state}" for state, n in facts["state"].value_counts().items())
     done = facts[facts["state"] == DONE]
-    lines = [f"Cells of the sweep: {counts}."]
+    lines = [f"Runs of the sweep: {counts}."]
     if len(done):
         rates, epochs = done["samples_per_second"], done["epochs"]
         lines.append(
             f"Training, validation included, took {done['train_seconds'].sum() / 3600:.2f} hours in all: "
-            f"{_range(epochs, 'd')} epochs per cell of {_range(done['n_train'], 'd')} samples, "
+            f"{_range(epochs, 'd')} epochs per run of {_range(done['n_train'], 'd')} samples, "
             f"{_range(rates, '.1f')} samples per second."
         )
         for what, name in _MADE_WITH.items():
@@ -135,8 +135,8 @@ def effort(facts: pd.DataFrame) -> str:
         wrong = facts[facts["error"].fillna("") != ""]
         keys = list(facts.columns[: list(facts.columns).index("state")])
         for row in wrong.to_dict("records"):
-            cell = ", ".join(f"{key_name(str(key))} {row[key]}" for key in keys)
-            lines.append(f"Failed: {cell}: `{row['error']}`.")
+            settings = ", ".join(f"{key_name(str(key))} {row[key]}" for key in keys)
+            lines.append(f"Failed: {settings}: `{row['error']}`.")
     return "\n".join(f"- {line}" for line in lines)
 
 

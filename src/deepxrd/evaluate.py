@@ -11,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import EVALUATION, conf_dir, plain_values, register, trust
 from deepxrd.errors import ConfigError
 
@@ -20,7 +20,7 @@ _WHAT = ("run", "model", "weights", "a", "b")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="evaluate")
-@told_once
+@error_once
 def evaluate(cfg: DictConfig) -> float | None:
     """Evaluate or compare and print the results; returns the peak F1 at 2° of an evaluation."""
     hydra_cfg = HydraConfig.get()

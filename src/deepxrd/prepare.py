@@ -7,14 +7,14 @@ import os
 import hydra
 from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import CardConfig, conf_dir, plain_values, register
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="prepare")
-@told_once
+@error_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
     from deepxrd.analysis.data_card_files import refuse_unusable, write_card

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, trust
 from deepxrd.errors import ConfigError
 from deepxrd.sweeps import share
@@ -23,7 +23,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-@told_once
+@error_once
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()

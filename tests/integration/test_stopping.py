@@ -57,7 +57,7 @@ def test_a_training_refuses_a_second_in_its_folder_and_says_how_to_resume_when_i
     assert second.returncode == 2
     assert "another process trains in" in second.stderr
     assert process.returncode == 143
-    assert err.splitlines()[-1] == "stopped by SIGTERM: go on by python -m deepxrd.train resume=run"
+    assert err.splitlines()[-1] == "stopped by SIGTERM: resume by python -m deepxrd.train resume=run"
     assert "Traceback" not in err
 
 

@@ -192,7 +192,7 @@ def _failures(card: dict[str, Any]) -> list[str]:
 
 
 def _remarks(card: dict[str, Any]) -> list[str]:
-    """What readers had to mend or assume, and in how many entries."""
+    """What readers had to repair or assume, and in how many entries."""
     lines = [f"- {count:,}: {remark}" for remark, count in list(card["remarks"].items())[:_REASONS_SHOWN]]
     return ["Entries read with a remark, taken or not:\n\n" + "\n".join(lines)] if lines else []
 

@@ -144,11 +144,11 @@ def text(scores: SweepScores) -> str:
     lines = []
     for claim in claims(scores):
         lines.append(f"- {claim.text}: **{claim.verdict}**.")
-        lines += [f"  - {_told(step)}" for step in claim.steps]
+        lines += [f"  - {_sentence(step)}" for step in claim.steps]
     return "\n".join([*lines, "", CAVEAT]) if lines else ""
 
 
-def _told(step: Step) -> str:
+def _sentence(step: Step) -> str:
     versus = f"{step.better} against {step.worse}"
     if step.difference is None:
         return f"{versus}: {UNKNOWN}, no two finished sweep runs differ in this alone"

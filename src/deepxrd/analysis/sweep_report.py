@@ -45,7 +45,7 @@ def _page(scores: SweepScores, effort: str, stem: str) -> str:
         )
     if seeds := conclusions.seeds_text(scores):
         parts.append(seeds)
-    if told := conclusions.text(scores):
-        parts += [f"## Do the paper's conclusions hold, by {scores.metric}?", told]
+    if verdicts := conclusions.text(scores):
+        parts += [f"## Do the paper's conclusions hold, by {scores.metric}?", verdicts]
     parts += ["## How it was made", effort, f"![heat map](figures/{stem}.png)"]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "predict",
         help="patterns of formulas, as CSV, Parquet and figures",
         description="Predict patterns. Formulas on the command line give a CSV and a PNG each, and a peaks.csv; "
-        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command goes on with it.",
+        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command resumes it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

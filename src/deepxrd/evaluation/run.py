@@ -67,11 +67,11 @@ def evaluate(
         command: what was typed, kept in ``run.json``.
 
     Raises:
-        DeepXRDError: something the user can mend.
+        DeepXRDError: an error the user can fix.
     """
     options = EvaluateOptions(**cfg["evaluate"])
-    beside = list(options.baselines or [])
-    baselines.check_names(beside)
+    baseline_names = list(options.baselines or [])
+    baselines.check_names(baseline_names)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     if not cfg["run"]:
         _refuse_used_folder(out)
@@ -99,7 +99,7 @@ def evaluate(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
     models = {label: summary}
-    for name in beside:
+    for name in baseline_names:
         if name != label:
             models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
     output.write_scores(models, out)
@@ -162,8 +162,8 @@ def _trained(
 
     if isinstance(predictor, CandidatePredictor) and (learned := int(predictor.learned(task.formulas).sum())):
         # weights may be of another split
-        told = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
-        _log.warning(told, learned, len(task.formulas), path or SHIPPED)
+        warning = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
+        _log.warning(warning, learned, len(task.formulas), path or SHIPPED)
         facts = {**facts, "n_test_learned": learned}
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:

@@ -57,7 +57,7 @@ def build_library(
     max_failed_share: float = 0.05,
     overwrite: bool = False,
 ) -> Library:
-    """Build a library file, and its card beside it; a build that was killed goes on where it stopped.
+    """Build a library file, and its card beside it; a build that was killed resumes where it stopped.
 
     Each structure is kept by its symmetry if its powder pattern then has a cosine of at least 0.9999 with the
     original's; else by the symmetry found at a narrower tolerance, else without symmetry. The file's bytes depend on

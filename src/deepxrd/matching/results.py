@@ -84,16 +84,16 @@ def write_results(fits: list[Fit], target: Target, predictor: PatternPredictor, 
 
 def in_words(fits: list[Fit], *, n: int = 10) -> str:
     """The n best fits, a line each."""
-    sure = "expected_f1" in fits[0].columns
+    with_f1 = "expected_f1" in fits[0].columns
     width = max(len(called(fit.typed, fit.formula)) for fit in fits[:n])
-    lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if sure else "")]
+    lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if with_f1 else "")]
     for place, fit in enumerate(fits[:n], 1):
         line = f"  {place:4d}  {called(fit.typed, fit.formula):<{max(width, 7)}}"
         if np.isnan(fit.similarity):
             lines.append(f"{line}  not known: nothing like it was learned from")
             continue
         line += f"  {fit.similarity:10.3f}  {fit.lattice_scale - 1:+7.1%}"
-        lines.append(line + (f"  {fit.columns['expected_f1']:11.2f}" if sure else ""))
+        lines.append(line + (f"  {fit.columns['expected_f1']:11.2f}" if with_f1 else ""))
     return "\n".join(lines)
 
 

@@ -48,7 +48,7 @@ class Finished:
             raise ConfigError(msg)
         if not (path / METRICS).is_file():
             way_out = (
-                f"go on with it by python -m deepxrd.train resume={path}"
+                f"resume it by python -m deepxrd.train resume={path}"
                 if (path / CONFIG).is_file()
                 else "give the folder of a run that is done"
             )

@@ -51,7 +51,7 @@ class Block:
         lines: line number of each point in a text file, ``(n,)``.
         peaks: whether the format itself says that these are peaks; None where only the points can tell.
         title: of the sample or the scan.
-        facts: anything else to be told.
+        facts: anything else the file says.
         metadata: of the header.
     """
 

@@ -62,7 +62,7 @@ def fit_and_test(
 ) -> RunResult:
     """Train and score one configuration.
 
-    If the folder holds the last checkpoint of a run with the same configuration, training goes on from there and ends
+    If the folder holds the last checkpoint of a run with the same configuration, training resumes from there and ends
     with the numbers of a run that was never stopped.
 
     Args:
@@ -72,7 +72,7 @@ def fit_and_test(
         announce: whether to say what is about to happen.
 
     Raises:
-        DeepXRDError: something the user can mend.
+        DeepXRDError: an error the user can fix.
     """
     keep_freed_memory()
     check_devices(cfg["trainer"])
@@ -190,14 +190,14 @@ def _means(scores: dict[str, NDArray[np.float64]]) -> dict[str, float]:
 
 def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
     if (run_dir / CONFIG).exists() and not resuming:
-        msg = f"{run_dir} already holds a run: choose another hydra.run.dir, or go on with it by resume={run_dir}"
+        msg = f"{run_dir} already holds a run: choose another hydra.run.dir, or resume it by resume={run_dir}"
         raise ConfigError(msg)
 
 
 def _check_resume(
     last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule
 ) -> dict[str, Any] | None:
-    """The last checkpoint of the run to go on with; None if it had none yet."""
+    """The last checkpoint of the run to resume; None if it had none yet."""
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
         raise ConfigError(msg)

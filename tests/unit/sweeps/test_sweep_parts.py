@@ -71,7 +71,7 @@ def test_names_of_runs_are_readable(values: dict[str, object], name: str) -> Non
     assert run_name(values) == name
 
 
-def test_names_that_cannot_be_folders_are_mended_and_stay_apart() -> None:
+def test_names_that_cannot_be_folders_are_repaired_and_stay_apart() -> None:
     one, other = run_name({"source.path": "a/b c"}), run_name({"source.path": "a b/c"})
     assert one != other
     assert not set("/ ") & set(one + other)

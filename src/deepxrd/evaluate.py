@@ -77,7 +77,8 @@ def _evaluate() -> None:
 def _evaluate_run(folder: str, typed: list[str]) -> None:
     """With ``run=FOLDER`` the data settings are those of that run, and what is typed is set in them."""
     from deepxrd.config.stored import compose_over
-    from deepxrd.runs.finished import CONFIG, Finished
+    from deepxrd.runs.finished import Finished
+    from deepxrd.runs.names import CONFIG
 
     finished = Finished.open(folder, setting="run")
     _ = finished.weights

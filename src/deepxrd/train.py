@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, trust
 from deepxrd.errors import ConfigError
+from deepxrd.runs.names import OVERRIDES
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register
 from deepxrd.sweeps.watch import watched
@@ -52,7 +53,7 @@ def train(cfg: DictConfig) -> float:
 def _resumed(cfg: DictConfig, *, typed: DictConfig) -> dict[str, Any]:
     """The settings of a run to resume: what they say more than what is typed now may be a stranger's."""
     now = plain_values(typed, "train")
-    plain = trust.check_stored(plain_values(cfg, "train"), typed=now, where=Path(typed.resume) / "overrides.yaml")
+    plain = trust.check_stored(plain_values(cfg, "train"), typed=now, where=Path(typed.resume) / OVERRIDES)
     plain["build"] = {**plain["build"], **{key: now["build"][key] for key in trust.HOW_TO_BUILD}}
     return plain
 
@@ -83,7 +84,7 @@ def _refuse_baseline(model: dict[str, Any]) -> None:
 
 def _resumed_overrides(run_dir: Path) -> list[str]:
     """The settings of the run to resume."""
-    saved = run_dir / "overrides.yaml"
+    saved = run_dir / OVERRIDES
     if not saved.is_file():
         msg = f"resume={run_dir}: no run there to resume; it needs a file {saved.name}"
         raise ConfigError(msg)

@@ -19,7 +19,8 @@ from deepxrd.chem import chemical_systems
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
-from deepxrd.runs.sweep_folder import DONE, METRICS, NOT_RUN, PER_SAMPLE, SweepFolder, SweepRun
+from deepxrd.runs.names import ERROR, METRICS, PER_SAMPLE, RUN_FACTS
+from deepxrd.runs.sweep_folder import DONE, NOT_RUN, SweepFolder, SweepRun
 
 _PAPER_TABLES = {
     "table3": ("Table 3", "paper_table3.csv", ("data",), "loss"),
@@ -186,7 +187,7 @@ def facts_of_runs(scores: SweepScores) -> pd.DataFrame:
         row: dict[str, Any] = {**run.settings, "state": run.state}
         if run.state == DONE:
             metrics = run.metrics
-            provenance = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+            provenance = json.loads((run.path / RUN_FACTS).read_text(encoding="utf-8"))
             seconds = metrics["train_seconds"]
             row |= {name: metrics[name] for name in ("n_train", "epochs", "best_epoch", "train_seconds", "precision")}
             row["samples_per_second"] = round(metrics["n_train"] * metrics["epochs"] / max(seconds, 1e-9), 1)
@@ -196,7 +197,7 @@ def facts_of_runs(scores: SweepScores) -> pd.DataFrame:
             row["resumed"] = len(provenance.get("resumed", []))
             row |= metrics["test"]
         elif run.state != NOT_RUN:
-            row["error"] = run.error if (run.path / "error.txt").is_file() else ""
+            row["error"] = run.error if (run.path / ERROR).is_file() else ""
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -21,6 +21,7 @@ from deepxrd.io.files import atomic_path, write_text
 from deepxrd.io.progress import progress_bar
 from deepxrd.metrics import CURVE_TOLERANCES_DEG, DtwSettings, table2
 from deepxrd.metrics.bootstrap import mean_intervals
+from deepxrd.runs.names import PER_SAMPLE
 
 PREDICTIONS, SCORES, CURVES = "predictions.npy", "scores.csv", "tolerance_curves.csv"
 _PART_NAMES = {"train": "training", "val": "validation"}
@@ -30,7 +31,7 @@ def write_predictions(predicted: NDArray[np.float32], per_sample: pd.DataFrame, 
     """Write the patterns of the test part, in the order of the table, and the scores of each."""
     with atomic_path(out / PREDICTIONS) as temporary:
         np.save(temporary, predicted.astype(np.float32))  # half precision would move peaks across the threshold
-    with atomic_path(out / "per_sample.parquet") as temporary:
+    with atomic_path(out / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
 
 

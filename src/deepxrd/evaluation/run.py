@@ -24,10 +24,10 @@ from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
-from deepxrd.runs.finished import CONFIG, METRICS, Finished
+from deepxrd.runs.finished import Finished
+from deepxrd.runs.names import CONFIG, METRICS, RUN_FACTS
 from deepxrd.training.assemble import make_data
 
-FACTS = "run.json"
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def evaluate(
         model = _baseline(cfg, task, choice=str(choice))
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
-    write_json(out / FACTS, run_facts(command))
+    write_json(out / RUN_FACTS, run_facts(command))
 
     data, label = cfg["data"]["name"], model.label
     summary, per_sample = score(task, predicted, label=label, n_resamples=options.n_resamples, fallbacks=fallbacks)

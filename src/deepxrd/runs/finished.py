@@ -11,10 +11,8 @@ import pandas as pd
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.bounded import check_regular, read_json, read_yaml
+from deepxrd.runs.names import BEST_CHECKPOINT, CONFIG, METRICS, MODEL, PER_SAMPLE
 
-CONFIG, METRICS, PER_SAMPLE, CHECKPOINT = "config.yaml", "metrics.json", "per_sample.parquet", "checkpoints/best.ckpt"
-MODEL = "model"
-"""Folder of a model that is more than the network in its checkpoint."""
 DATA_SETTINGS = ("source", "data", "xrd", "build", "paths")
 """What of a run's configuration says which data it saw."""
 
@@ -69,9 +67,11 @@ class Finished:
         Raises:
             ConfigError: there is none.
         """
-        file = self.path / CHECKPOINT
+        file = self.path / BEST_CHECKPOINT
         if not file.is_file():
-            msg = f"run={self.path} holds no trained network, {CHECKPOINT}; give a folder that deepxrd.train has made"
+            msg = (
+                f"run={self.path} holds no trained network, {BEST_CHECKPOINT}; give a folder that deepxrd.train has made"
+            )
             raise ConfigError(msg)
         return file
 

@@ -14,14 +14,8 @@ from typing import Any
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import value_hash, write_json
+from deepxrd.runs.names import ERROR, METRICS, SWEEP, SWEEP_RUN
 
-SWEEP, SWEEP_RUN, ERROR, METRICS, PER_SAMPLE = (
-    "sweep.json",
-    "sweep_run.json",
-    "error.txt",
-    "metrics.json",
-    "per_sample.parquet",
-)
 DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "not finished", "not run"
 _LONGEST_NAME = 120
 

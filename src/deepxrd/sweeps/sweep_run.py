@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from deepxrd.io.files import locked, value_hash, write_json, write_text
-from deepxrd.runs.sweep_folder import DONE, ERROR, FAILED, METRICS, STOPPED, SWEEP_RUN, SweepFolder, SweepRun
+from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
+from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
 from deepxrd.sweeps.fingerprint import fingerprint
 from deepxrd.training import assemble
-from deepxrd.training.run import CONFIG, fit_and_test
+from deepxrd.training.run import fit_and_test
 
 _OUTDATED, _LOCKS = "outdated", ".locks"
 _RESULT = "peak_f1_2deg"

@@ -10,18 +10,8 @@ import torch
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.code_hash import code_hash
-from deepxrd.runs.sweep_folder import (
-    DONE,
-    ERROR,
-    FAILED,
-    METRICS,
-    NOT_RUN,
-    STOPPED,
-    SWEEP_RUN,
-    SweepFolder,
-    SweepRun,
-    run_name,
-)
+from deepxrd.runs.names import ERROR, METRICS, SWEEP_RUN
+from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, STOPPED, SweepFolder, SweepRun, run_name
 from deepxrd.sweeps import fingerprint as prints
 from deepxrd.sweeps import share
 from deepxrd.sweeps.callback import name_of, plan

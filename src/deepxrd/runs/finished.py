@@ -69,9 +69,7 @@ class Finished:
         """
         file = self.path / BEST_CHECKPOINT
         if not file.is_file():
-            msg = (
-                f"run={self.path} holds no trained network, {BEST_CHECKPOINT}; give a folder that deepxrd.train has made"
-            )
+            msg = f"run={self.path} holds no trained network, {BEST_CHECKPOINT}; give the folder of deepxrd.train"
             raise ConfigError(msg)
         return file
 

@@ -31,7 +31,7 @@ def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
     from deepxrd.analysis import evaluation_tables as make
     from deepxrd.analysis.tables import show
     from deepxrd.evaluation.compare import compare
-    from deepxrd.evaluation.run import evaluate as run_evaluation
+    from deepxrd.evaluation.run import run_evaluation
     from deepxrd.runs.finished import Finished
 
     plain = plain_values(cfg, "evaluate")

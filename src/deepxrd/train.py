@@ -17,10 +17,10 @@ from deepxrd.config import conf_dir, plain_values, trust
 from deepxrd.errors import ConfigError
 from deepxrd.runs.names import OVERRIDES
 from deepxrd.sweeps import share
-from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.watch import watched
 
-register()
+register_resolvers()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")

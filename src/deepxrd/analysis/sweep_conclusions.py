@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deepxrd.analysis.sweep_scores import SweepScores
-from deepxrd.analysis.sweep_tables import key_name, number
+from deepxrd.analysis.sweep_tables import key_name, score_text
 from deepxrd.analysis.tables import higher_is_better
 from deepxrd.chem import chemical_systems
 from deepxrd.errors import ConfigError
@@ -182,6 +182,6 @@ def seeds_text(scores: SweepScores) -> str:
     if scores.layout.keys != ["seed"] or len(values) < 2:  # noqa: PLR2004 - a deviation needs two
         return ""
     return (
-        f"Over {len(values)} seeds: mean {number(values.mean())}, standard deviation {number(values.std())}, "
-        f"from {number(values.min())} to {number(values.max())}."
+        f"Over {len(values)} seeds: mean {score_text(values.mean())}, standard deviation {score_text(values.std())}, "
+        f"from {score_text(values.min())} to {score_text(values.max())}."
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from deepxrd.analysis.sweep_scores import SweepScores
-from deepxrd.analysis.sweep_tables import heading, key_name, number
+from deepxrd.analysis.sweep_tables import heading, key_name, score_text
 from deepxrd.analysis.tables import higher_is_better
 from deepxrd.runs.sweep_folder import DONE
 
@@ -82,7 +82,7 @@ def _panel(
         colour = scale.to_rgba(row[column])
         axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour))
         brightness = float(np.dot(colour[:3], (0.3, 0.59, 0.11)))
-        text = number(row[column]) if column == "value" else f"{row[column]:g}"
+        text = score_text(row[column]) if column == "value" else f"{row[column]:g}"
         axis.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if brightness < _DARK else "black")
         if row[best]:
             axis.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor="tab:red", lw=2))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deepxrd.analysis import sweep_conclusions as conclusions
 from deepxrd.analysis import sweep_tables as tables
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.io.files import atomic_path, write_text
@@ -29,7 +29,7 @@ def write_report(scores: SweepScores, out: Path) -> Path:
         with atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False)
     write_text(out / f"{stem}.tex", tables.latex(scores))
-    save(heat_map(scores), out / "figures" / f"{stem}.png")
+    save_figure(heat_map(scores), out / "figures" / f"{stem}.png")
     page = out / f"{stem}.md"
     write_text(page, _page(scores, tables.effort(facts), stem))
     return page

@@ -95,7 +95,7 @@ def _ours(cell: dict[Any, Any] | None, bold: str, escape: Any) -> str:
         return "–"
     if cell["state"] != DONE:
         return str(escape(cell["state"]))
-    text = number(cell["value"])
+    text = score_text(cell["value"])
     return bold.format(text) if cell["best"] else text
 
 
@@ -106,7 +106,7 @@ def _paper(cell: dict[Any, Any] | None, bold: str) -> str:
     return bold.format(text) if cell["paper_best"] else text
 
 
-def number(value: float) -> str:
+def score_text(value: float) -> str:
     """Three figures after the point, or fewer for large values."""
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"  # noqa: PLR2004 - three figures either way
 

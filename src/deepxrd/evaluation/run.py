@@ -55,7 +55,7 @@ class _Model:
     facts: dict[str, Any]
 
 
-def evaluate(
+def run_evaluation(
     cfg: dict[str, Any], out: Path, *, choice: str | None = None, command: list[str] | None = None
 ) -> Evaluation:
     """Evaluate a finished run, or a baseline.
@@ -71,7 +71,7 @@ def evaluate(
     """
     options = EvaluateOptions(**cfg["evaluate"])
     baseline_names = list(options.baselines or [])
-    baselines.check_names(baseline_names)
+    baselines.check_baseline_names(baseline_names)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     if not cfg["run"]:
         _refuse_used_folder(out)

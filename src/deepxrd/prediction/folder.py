@@ -24,7 +24,7 @@ def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[
     return np.stack(columns, axis=1).astype(np.float64)
 
 
-def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 10) -> str:
+def prediction_text(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 10) -> str:
     """How sure the prediction is, and the n strongest peaks."""
     lines, columns = [], predictions.columns
     if "known" in columns and not columns["known"][row]:
@@ -80,7 +80,7 @@ def predict_to_folder(
             peaks=predictions.peaks_of(row, xrd),
             peaks_called=None if predictions.peaks is None else f"{predictions.name} peaks",
         )
-        figures.save(figure, folder / f"{file}.png")
+        figures.save_figure(figure, folder / f"{file}.png")
     with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         known = predictions.peak_probability is not None

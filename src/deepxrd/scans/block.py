@@ -121,7 +121,7 @@ def stated(
     return Wavelengths(alpha1, alpha2, ratio)
 
 
-def number(text: str | None) -> float | None:
+def parse_number(text: str | None) -> float | None:
     """A finite number of a header; None for anything else."""
     try:
         value = float((text or "").strip().strip("'\"").replace(",", "."))

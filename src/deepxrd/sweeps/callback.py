@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from deepxrd.runs.sweep_folder import SweepFolder, run_name
-from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.share import COMMAND
 from deepxrd.sweeps.watch import SweepWatch
 
@@ -50,7 +50,7 @@ class PlanSweep(Callback):
 
 
 def _in_worker() -> PlanSweep:
-    register()
+    register_resolvers()
     return PlanSweep()
 
 

@@ -13,7 +13,7 @@ from deepxrd.io.files import value_hash
 from deepxrd.sweeps.share import runs_at_once
 
 
-def register() -> None:
+def register_resolvers() -> None:
     """Tell Hydra of all that the configuration of ``train`` needs; in the workers of a sweep too."""
     config.register()
     # our settings of the launchers bear the names of the plugins' own, and Hydra 1.3 lays them over those, as we want

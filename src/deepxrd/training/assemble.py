@@ -29,7 +29,7 @@ from deepxrd.training.checkpoints import SealedCheckpointIO
 from deepxrd.training.interrupted import KeepSignals
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
-from deepxrd.training.watch import StopOnNaN
+from deepxrd.training.stop_on_nan import StopOnNaN
 from deepxrd.xrd import XrdSettings
 
 CURVES = "curves"

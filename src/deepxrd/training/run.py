@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
-from deepxrd.config.allowed import check_names, names_in
+from deepxrd.config.allowed import check_targets, names_in
 from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
@@ -45,7 +45,7 @@ from deepxrd.training.devices import check_devices
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
-from deepxrd.training.wandb_report import report
+from deepxrd.training.wandb_report import log_test_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def _score(
     """Score the best checkpoint on the test set and write the results."""
     best = run_dir / BEST_CHECKPOINT
     content = load_checkpoint(best)
-    check_names(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
+    check_targets(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
@@ -181,12 +181,12 @@ def _score(
     if not is_main_process():
         return RunResult(run_dir, metrics, per_sample)
     figure = figures.pattern_grid(per_sample, predicted, true, datamodule.data.xrd)
-    figures.save(figure, run_dir / TEST_PATTERNS)
+    figures.save_figure(figure, run_dir / TEST_PATTERNS)
     with atomic_path(run_dir / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
     module.export(datamodule, run_dir / MODEL)
     if isinstance(logger, WandbLogger):
-        report(logger, metrics, per_sample, run_dir / TEST_PATTERNS)
+        log_test_results(logger, metrics, per_sample, run_dir / TEST_PATTERNS)
     write_json(run_dir / METRICS, metrics)  # last of all: a folder with metrics is a run that is done
     return RunResult(run_dir, metrics, per_sample)
 

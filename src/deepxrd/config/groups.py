@@ -59,6 +59,7 @@ DATA = Group(
 BUILD = Group(
     {
         "n_jobs": _PROCESSES,
+        "device": Text(),
         "backend": Text(("loky", "dask")),
         "scheduler": Either(Text(), Null()),
         "max_failed_share": Real(low=0, high=1),

@@ -11,7 +11,7 @@ from deepxrd.config.allowed import CSV_LOGGER, DOWNLOADING, check_targets, curre
 from deepxrd.errors import ConfigError
 from deepxrd.io.bounded import read_yaml
 
-HOW_TO_BUILD = ("n_jobs", "backend", "scheduler")
+HOW_TO_BUILD = ("n_jobs", "device", "backend", "scheduler")
 """Of ``build``: how this machine computes, which a stored setting has no say in; a Dask scheduler is an address."""
 _LOGGERS_OWN = frozenset(
     {"_target_", "project", "group", "name", "id", "resume", "offline", "tags", "notes", "job_type"}

@@ -22,7 +22,7 @@ from deepxrd.io.files import atomic_path, file_hash, locked, write_json
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.provenance import versions
 from deepxrd.sources import Source, StructureRecord
-from deepxrd.xrd import XrdSettings, engine_identity, simulate
+from deepxrd.xrd import XrdSettings, check_device, engine_identity, simulate
 
 PART_SIZE = 512  # samples per file of work: enough to simulate at once, few enough that a kill loses seconds
 
@@ -81,6 +81,8 @@ def _build(
     path: Path,
     options: BuildOptions,
 ) -> None:
+    if options.backend == "loky":  # the workers of a cluster have devices of their own
+        check_device(options.device, xrd)
     partial = path.with_name(f"{path.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     for left_by_a_kill in partial.glob(".*"):
@@ -98,8 +100,8 @@ def _build(
         jobs = _parts_to_do(source, selected, partial)
         bar.advance(task, sum(pq.read_metadata(part).num_rows for part in partial.glob("part-*.parquet")))
         with workers(options, len(selected.positions)) as parallel:
-            most = options.max_reflections
-            for done in parallel(delayed(_simulate_part)(records, xrd, part, most) for records, part in jobs):
+            simulate_part = delayed(_simulate_part)
+            for done in parallel(simulate_part(records, xrd, part, options) for records, part in jobs):
                 bar.advance(task, done)
     counts = _assemble(partial, xrd, selected)
     write_json(
@@ -137,9 +139,10 @@ def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[
             return
 
 
-def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path, max_reflections: int) -> int:
+def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path, options: BuildOptions) -> int:
     """Simulate one part in a worker process and write it; a pattern that fails is written with its reason."""
-    patterns, failures = simulate([record.crystal for record in records], xrd, max_reflections=max_reflections)
+    crystals = [record.crystal for record in records]
+    patterns, failures = simulate(crystals, xrd, max_reflections=options.max_reflections, device=options.device)
     rows = [_row(*row) for row in zip(records, patterns, failures, strict=True)]
     with atomic_path(part) as temporary:
         pd.DataFrame(rows).to_parquet(temporary, index=False)

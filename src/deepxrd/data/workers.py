@@ -23,6 +23,7 @@ class BuildOptions:
 
     Attributes:
         n_jobs: processes; -1 for one per core, or as many as there is work for.
+        device: where torch simulates patterns, such as ``cuda``; there one process is enough unless more are asked for.
         backend: joblib's: ``loky`` for processes on this machine, ``dask`` for workers that see the same files.
         scheduler: address of the Dask scheduler, such as ``tcp://host:8786``.
         max_failed_share: stop if more than this share of the source cannot be read.
@@ -32,6 +33,7 @@ class BuildOptions:
     """
 
     n_jobs: int = -1
+    device: str = "cpu"
     backend: str = "loky"
     scheduler: str | None = None
     max_failed_share: float = 0.05
@@ -66,6 +68,8 @@ def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
     """
     if options.backend == "loky":
         enough = min(cpu_count(), ceil(n_crystals / _WORTH_A_PROCESS))
+        if options.device != "cpu":
+            enough = 1  # a GPU is kept busy by one process, and each more takes memory there
         n_jobs = enough if options.n_jobs == -1 else options.n_jobs
         yield worker_pool(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         return

@@ -1,7 +1,7 @@
 """From a crystal to its powder pattern, and from a pattern to its peaks."""
 
 from deepxrd.xrd.alignment import align_peaks, stick_patterns
-from deepxrd.xrd.engines import engine_identity, simulate
+from deepxrd.xrd.engines import check_device, engine_identity, simulate
 from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
 from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM, Wavelengths, parse_radiation
 from deepxrd.xrd.reference import LabelledReflection, labelled_reflections, reflections, simulate_pattern
@@ -17,6 +17,7 @@ __all__ = [
     "Wavelengths",
     "XrdSettings",
     "align_peaks",
+    "check_device",
     "engine_identity",
     "find_peaks",
     "labelled_reflections",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
+from deepxrd.errors import ConfigError
 from deepxrd.xrd.form_factors import table_version
 from deepxrd.xrd.reference import simulate_pattern
 from deepxrd.xrd.settings import XrdSettings
@@ -33,7 +35,7 @@ def engine_identity(settings: XrdSettings) -> dict[str, str | int]:
 
 
 def simulate(
-    crystals: Sequence[Crystal], settings: XrdSettings, *, max_reflections: float = math.inf
+    crystals: Sequence[Crystal], settings: XrdSettings, *, max_reflections: float = math.inf, device: str = "cpu"
 ) -> tuple[Patterns, list[str | None]]:
     """Simulate a list of crystals with the engine that the settings name.
 
@@ -43,11 +45,12 @@ def simulate(
         crystals: what to simulate.
         settings: engine, radiation, range, grid and width.
         max_reflections: a crystal with more lattice points in range is not simulated: it would take all memory.
+        device: where the batched engine computes, see :func:`check_device`; the reference engine does so on the CPU.
 
     Returns:
         Patterns ``(n, n_points)`` float32, largest = 100; and for each crystal None, or why its pattern is zero.
     """
-    engine = _batched if settings.engine == "batched" else _reference
+    engine = partial(_batched, device=device) if settings.engine == "batched" else _reference
     failures: list[str | None] = [_why_too_many(crystal, settings, max_reflections) for crystal in crystals]
     rows = [row for row, failure in enumerate(failures) if failure is None]
     patterns = np.zeros((len(crystals), settings.n_points), dtype=np.float32)
@@ -63,6 +66,31 @@ def simulate(
         if failures[row] is None and not pattern.any():
             failures[row] = "no reflection within the range"
     return patterns, failures
+
+
+def check_device(device: str, settings: XrdSettings) -> None:
+    """Find out before a long build whether patterns can be simulated on a device of this machine.
+
+    Args:
+        device: as torch names it: ``cpu``, ``cuda``, ``cuda:1`` …
+        settings: of the patterns.
+
+    Raises:
+        ConfigError: there is no such device, or the engine cannot use it.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    if settings.engine != "batched":
+        msg = f"build.device={device}: the engine {settings.engine} computes on the CPU; set xrd.engine=batched"
+        raise ConfigError(msg)
+    try:
+        torch.ones(1, device=device).cpu()  # the device meta takes everything and gives nothing back
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        msg = f"build.device={device}: cannot compute there: {reason}; cpu always works"
+        raise ConfigError(msg) from error
 
 
 def n_reflections(crystal: Crystal, settings: XrdSettings) -> float:
@@ -82,10 +110,10 @@ def _why_too_many(crystal: Crystal, settings: XrdSettings, max_reflections: floa
     return f"about {n:.2g} reflections in range are more than the {max_reflections:,.0f} of build.max_reflections"
 
 
-def _batched(crystals: Sequence[Crystal], settings: XrdSettings) -> Patterns:
+def _batched(crystals: Sequence[Crystal], settings: XrdSettings, *, device: str) -> Patterns:
     from deepxrd.xrd.batched import simulate_patterns
 
-    return simulate_patterns(crystals, settings)
+    return simulate_patterns(crystals, settings, device=device)
 
 
 def _reference(crystals: Sequence[Crystal], settings: XrdSettings) -> Patterns:

@@ -16,7 +16,7 @@ import pytest
 
 from deepxrd.chem import PAPER_ELEMENTS, Crystal, OneHotEncoding
 from deepxrd.data import BuildOptions, PatternStore, Selection, build, ensure_store
-from deepxrd.errors import SelectionError, SourceError, StoreError
+from deepxrd.errors import ConfigError, SelectionError, SourceError, StoreError
 from deepxrd.sources import FilesSource, ReadFailure, Source, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate
 
@@ -308,3 +308,20 @@ def test_unreadable_entries_are_in_the_manifest_and_too_many_stop_the_build(
     counts = json.loads((store.path / "manifest.json").read_text(encoding="utf-8"))["counts"]
     assert counts["unreadable_first"] == {"broken.cif": "no cell"}
     assert (counts["entries_in_source"], counts["unreadable"], counts["samples"]) == (7, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("device", "engine", "said"),
+    [
+        ("meta", "batched", "build.device=meta"),
+        ("nonsense", "batched", "cpu always works"),
+        ("cuda", "pymatgen", "xrd.engine=batched"),
+    ],
+)
+def test_a_device_that_cannot_be_used_is_refused_before_a_build(
+    perovskite_source: Source, tmp_path: Path, device: str, engine: str, said: str
+) -> None:
+    options, xrd = BuildOptions(n_jobs=1, device=device), XrdSettings(engine=engine)
+    with pytest.raises(ConfigError, match=said):
+        ensure_store(perovskite_source, Selection(3, "ABC3"), OneHotEncoding(), xrd, root=tmp_path, options=options)
+    assert not list(tmp_path.glob("*.partial"))

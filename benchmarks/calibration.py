@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.chem import parse_formula
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import write_text
@@ -71,7 +71,7 @@ def main() -> None:
         how,
     ]
     write_text(arguments.out / "calibration.md", "\n\n".join(text) + "\n")
-    save(_figure(samples, peaks), arguments.out / "figures/reliability.png")
+    save_figure(_figure(samples, peaks), arguments.out / "figures/reliability.png")
     print(f"results: {arguments.out / 'calibration.md'}")
 
 

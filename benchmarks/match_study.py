@@ -23,7 +23,7 @@ from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import git_commit, machine
-from deepxrd.matching import Measured, Target, best_fits, lattice_scales, prepare
+from deepxrd.matching import Measured, Target, best_fits, lattice_scales, target_of
 from deepxrd.prediction.predictor import load_predictor
 from deepxrd.xrd import XrdSettings, simulate
 
@@ -130,7 +130,7 @@ def measurements(crystals: list[Crystal], xrd: XrdSettings, rng: np.random.Gener
         hump = rng.uniform(0, 400) * np.exp(-0.5 * ((angle - rng.uniform(20, 30)) / 6) ** 2)
         counts = rng.poisson(100.0 * pattern + slope + hump + 100)  # 10,000 counts at the highest peak
         shifted = Measured(angle + rng.uniform(-0.05, 0.05), counts.astype(np.float64))
-        targets.append(None if failure else prepare(shifted, xrd))
+        targets.append(None if failure else target_of(shifted, xrd))
     return targets
 
 

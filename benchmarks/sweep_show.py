@@ -1,4 +1,4 @@
-"""A sweep of 8 real cells: killed after the third, resumed with one made to fail, and run again by other launchers.
+"""A sweep of 8 real runs: killed after the third, resumed with one made to fail, and run again by other launchers.
 
     python benchmarks/sweep_show.py --parquet structures.parquet --out outputs/sweep-show
 
@@ -50,11 +50,11 @@ def main() -> None:
     told["joblib"] = _run([*settings, "hydra/launcher=joblib", "runs_at_once=2"], joblib)
     told["submitit_local"] = _run([*settings, "hydra/launcher=submitit_local", "runs_at_once=2"], submitit)
     told["same_bytes"] = {
-        cell.path.name: len(
-            {file_hash(folder / cell.path.name / "per_sample.parquet") for folder in (basic, joblib, submitit)}
+        run.path.name: len(
+            {file_hash(folder / run.path.name / "per_sample.parquet") for folder in (basic, joblib, submitit)}
         )
         == 1
-        for cell in SweepFolder.open(basic).planned
+        for run in SweepFolder.open(basic).planned
     }
     told["report_with_the_hole"] = _report(options.out / "with-hole")
     write_json(options.out / "show.json", told)
@@ -69,14 +69,14 @@ def _run(settings: list[str], folder: Path) -> dict[str, object]:
     began = time.monotonic()
     done = subprocess.run(_command(settings, folder), capture_output=True, text=True, check=False)  # noqa: S603
     sys.stderr.write(done.stderr)
-    states = {cell.path.name: cell.state for cell in SweepFolder.open(folder).planned}
-    reused = sum(cell.record["reused"] for cell in SweepFolder.open(folder).planned)
+    states = {run.path.name: run.state for run in SweepFolder.open(folder).planned}
+    reused = sum(run.record["reused"] for run in SweepFolder.open(folder).planned)
     told = done.stderr.strip().splitlines()[-4:]
     return {
         "seconds": round(time.monotonic() - began),
         "exit_code": done.returncode,
         "reused": reused,
-        "cells": states,
+        "runs": states,
         "told": told,
     }
 
@@ -87,8 +87,8 @@ def _run_and_kill(settings: list[str], folder: Path, *, after: int) -> int:
     while n_done < after and process.poll() is None:
         time.sleep(0.5)
         if (folder / "sweep.json").is_file():
-            n_done = sum(cell.state == DONE for cell in SweepFolder.open(folder).planned)
-    time.sleep(6)  # into the next cell
+            n_done = sum(run.state == DONE for run in SweepFolder.open(folder).planned)
+    time.sleep(6)  # into the next run
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return n_done

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend; entry points print them without a traceback and exit with code 2."""
+"""Errors that the user can fix; entry points print them without a traceback and exit with code 2."""
 
 from __future__ import annotations
 

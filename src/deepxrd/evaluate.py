@@ -11,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import EVALUATION, conf_dir, plain_values, register, trust
 from deepxrd.errors import ConfigError
 
@@ -20,7 +20,7 @@ _WHAT = ("run", "model", "weights", "a", "b")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="evaluate")
-@told_once
+@error_once
 def evaluate(cfg: DictConfig) -> float | None:
     """Evaluate or compare and print the results; returns the peak F1 at 2° of an evaluation."""
     hydra_cfg = HydraConfig.get()
@@ -31,7 +31,7 @@ def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
     from deepxrd.analysis import evaluation_tables as make
     from deepxrd.analysis.tables import show
     from deepxrd.evaluation.compare import compare
-    from deepxrd.evaluation.run import evaluate as run_evaluation
+    from deepxrd.evaluation.run import run_evaluation
     from deepxrd.runs.finished import Finished
 
     plain = plain_values(cfg, "evaluate")
@@ -77,7 +77,8 @@ def _evaluate() -> None:
 def _evaluate_run(folder: str, typed: list[str]) -> None:
     """With ``run=FOLDER`` the data settings are those of that run, and what is typed is set in them."""
     from deepxrd.config.stored import compose_over
-    from deepxrd.runs.finished import CONFIG, Finished
+    from deepxrd.runs.finished import Finished
+    from deepxrd.runs.names import CONFIG
 
     finished = Finished.open(folder, setting="run")
     _ = finished.weights

@@ -7,17 +7,17 @@ import os
 import hydra
 from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import CardConfig, conf_dir, plain_values, register
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="prepare")
-@told_once
+@error_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
-    from deepxrd.analysis.data_card_files import refuse_unusable, write_card
+    from deepxrd.analysis.data_card_files import refuse_unusable, write_data_card
     from deepxrd.training.assemble import make_data
 
     plain = plain_values(cfg, "prepare")
@@ -28,7 +28,7 @@ def prepare(cfg: DictConfig) -> None:
     store = data.store
     if options:
         n_jobs = plain["build"]["n_jobs"]
-        folder = write_card(store, data.split, name=plain["data"]["name"], options=options, n_jobs=n_jobs)
+        folder = write_data_card(store, data.split, name=plain["data"]["name"], options=options, n_jobs=n_jobs)
         _show((folder / "data_card.md").read_text(encoding="utf-8"))
         print(f"card: {os.path.relpath(folder)}")  # noqa: T201 - what the user asks for
     print(f"data: {os.path.relpath(store.path)}")  # noqa: T201 - what the user asks for

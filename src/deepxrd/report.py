@@ -9,7 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from deepxrd.cli.exit_codes import BEGINS_ANEW, run_hydra, told_once
+from deepxrd.cli.exit_codes import STARTS_AGAIN, error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, register
 from deepxrd.errors import ConfigError
 
@@ -17,7 +17,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="report")
-@told_once
+@error_once
 def report(cfg: DictConfig) -> None:
     """Write the reports of the sweeps and print their tables."""
     from deepxrd.analysis import sweep_tables
@@ -39,7 +39,7 @@ def report(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Entry point."""
-    run_hydra(report, if_stopped=BEGINS_ANEW)
+    run_hydra(report, if_stopped=STARTS_AGAIN)
 
 
 if __name__ == "__main__":

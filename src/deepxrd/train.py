@@ -12,25 +12,26 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from deepxrd.cli.exit_codes import run_hydra, told_once
+from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, trust
 from deepxrd.errors import ConfigError
+from deepxrd.runs.names import OVERRIDES
 from deepxrd.sweeps import share
-from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.watch import watched
 
-register()
+register_resolvers()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-@told_once
+@error_once
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()
     overrides = list(hydra_cfg.overrides.task)
     run_dir = Path(hydra_cfg.runtime.output_dir)
     if hydra_cfg.mode == RunMode.MULTIRUN:
-        return _run_as_cell(cfg, run_dir, overrides)
+        return _run_in_sweep(cfg, run_dir, overrides)
     from deepxrd.analysis import tables
     from deepxrd.training.run import fit_and_test, is_main_process
 
@@ -50,26 +51,26 @@ def train(cfg: DictConfig) -> float:
 
 
 def _resumed(cfg: DictConfig, *, typed: DictConfig) -> dict[str, Any]:
-    """The settings of a run to go on with: what they say more than what is typed now may be a stranger's."""
+    """The settings of a run to resume: what they say more than what is typed now may be a stranger's."""
     now = plain_values(typed, "train")
-    plain = trust.check_stored(plain_values(cfg, "train"), typed=now, where=Path(typed.resume) / "overrides.yaml")
+    plain = trust.check_stored(plain_values(cfg, "train"), typed=now, where=Path(typed.resume) / OVERRIDES)
     plain["build"] = {**plain["build"], **{key: now["build"][key] for key in trust.HOW_TO_BUILD}}
     return plain
 
 
-def _run_as_cell(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
+def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float:
     launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
     share.end_with_the_command(launcher)
     n_runs = share.runs_at_once(cfg.runs_at_once, launcher)
     with share.place(run_dir.parent / ".places", n_runs, launcher):
-        from deepxrd.sweeps.cell import refuse_cell, run_cell  # heavy, so only when it is this cell's turn
+        from deepxrd.sweeps.sweep_run import refuse_one, run_one  # heavy, so only when it is this run's turn
 
         try:
             plain = plain_values(cfg, "train")
         except (ConfigError, OmegaConfBaseException) as error:
-            return refuse_cell(run_dir, error)
+            return refuse_one(run_dir, error)
         share.take_share(n_runs, plain["threads"])
-        return run_cell(plain, run_dir, overrides=overrides)
+        return run_one(plain, run_dir, overrides=overrides)
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:
@@ -82,10 +83,10 @@ def _refuse_baseline(model: dict[str, Any]) -> None:
 
 
 def _resumed_overrides(run_dir: Path) -> list[str]:
-    """The settings of the run to go on with."""
-    saved = run_dir / "overrides.yaml"
+    """The settings of the run to resume."""
+    saved = run_dir / OVERRIDES
     if not saved.is_file():
-        msg = f"resume={run_dir}: no run there that could go on; it needs a file {saved.name}"
+        msg = f"resume={run_dir}: no run there to resume; it needs a file {saved.name}"
         raise ConfigError(msg)
     return trust.read_overrides(saved)
 

@@ -187,10 +187,10 @@ def _formulas(path: Path) -> object:
 
 
 def _measured(path: Path) -> object:
-    from deepxrd.matching.measured import prepare, read_measured
+    from deepxrd.matching.measured import read_measured, target_of
     from deepxrd.xrd import XrdSettings
 
-    return prepare(read_measured(path), XrdSettings())
+    return target_of(read_measured(path), XrdSettings())
 
 
 def _checkpoint(path: Path) -> object:

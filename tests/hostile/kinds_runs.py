@@ -62,7 +62,7 @@ def evaluate(name: str, says: str = "", **more: Any) -> Attempt:
 
 
 def resume(name: str, says: str = "", **more: Any) -> Attempt:
-    """An attempt to go on with the run of that name."""
+    """An attempt to resume the run of that name."""
     return Attempt(name, ["train", f"resume={name}"], says=says, environment=SECRETS, **more)
 
 

@@ -57,7 +57,7 @@ def test_a_training_refuses_a_second_in_its_folder_and_says_how_to_resume_when_i
     assert second.returncode == 2
     assert "another process trains in" in second.stderr
     assert process.returncode == 143
-    assert err.splitlines()[-1] == "stopped by SIGTERM: go on by python -m deepxrd.train resume=run"
+    assert err.splitlines()[-1] == "stopped by SIGTERM: resume by python -m deepxrd.train resume=run"
     assert "Traceback" not in err
 
 
@@ -84,14 +84,14 @@ def test_a_sweep_that_is_stopped_leaves_no_process(
     assert process.stderr is not None
     err = process.stderr.read()
     if number != signal.SIGKILL:
-        assert err.splitlines()[-1].endswith("the same command goes on with the sweep; cells that are done are kept")
+        assert err.splitlines()[-1].endswith("the same command resumes the sweep; runs that are done are kept")
         assert "Traceback" not in err
 
 
-def test_cells_whose_settings_cannot_be_fail_one_by_one(command: Command, small: list[str]) -> None:
+def test_sweep_runs_whose_settings_cannot_be_fail_one_by_one(command: Command, small: list[str]) -> None:
     settings = [text for text in small if not text.startswith("data.batch_size")]
     done = command("train", "-m", "data.batch_size=0,-1", *settings, "hydra.sweep.dir=sweep")
     assert done.returncode == 2, done.stderr
-    assert "2 of 2 cells failed" in done.stderr
+    assert "2 of 2 sweep runs failed" in done.stderr
     for value in (0, -1):
         assert f"data.batch_size={value}: give a whole number from 1 to" in done.stderr

@@ -15,7 +15,7 @@ from deepxrd.io.files import file_hash
 from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, SweepFolder
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-CELLS = ["-m", "loss=mse,cosine", "seed=1,2", "threads=1"]
+RUNS = ["-m", "loss=mse,cosine", "seed=1,2", "threads=1"]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def swept(place: Path, small: list[str]) -> dict[str, object]:
-    """A sweep of four cells, killed after the first, then gone on with where one cell cannot be written."""
-    settings = [*CELLS, *small, "logger=wandb", "hydra.sweep.dir=sweep"]
+    """A sweep of four runs, killed after the first, then resumed where one run cannot be written."""
+    settings = [*RUNS, *small, "logger=wandb", "hydra.sweep.dir=sweep"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
     command = [sys.executable, "-m", "deepxrd.train", *settings]
     first = subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -35,7 +35,7 @@ def swept(place: Path, small: list[str]) -> dict[str, object]:
         time.sleep(0.05)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    states = [cell.state for cell in SweepFolder.open(folder).planned]
+    states = [run.state for run in SweepFolder.open(folder).planned]
     written = (folder / "loss-mse_seed-1/metrics.json").stat().st_mtime_ns
     obstacle = folder / "loss-cosine_seed-1/checkpoints"  # a file where a folder must be
     obstacle.parent.mkdir(exist_ok=True)
@@ -46,16 +46,16 @@ def swept(place: Path, small: list[str]) -> dict[str, object]:
     return {"folder": folder, "killed": states, "written": written, "second": second, "obstacle": obstacle}
 
 
-def test_a_sweep_goes_on_after_a_kill_and_past_a_cell_that_fails(swept: dict) -> None:
+def test_a_sweep_resumes_after_a_kill_and_passes_a_run_that_fails(swept: dict) -> None:
     sweep = SweepFolder.open(swept["folder"])
     assert swept["killed"][0] == DONE
     assert NOT_RUN in swept["killed"]
-    assert [cell.state for cell in sweep.planned] == [DONE, DONE, FAILED, DONE]
+    assert [run.state for run in sweep.planned] == [DONE, DONE, FAILED, DONE]
     assert (sweep.planned[0].path / "metrics.json").stat().st_mtime_ns == swept["written"]
     second = swept["second"]
     assert second.returncode == 2
-    assert "3 of 4 cells done (1 before), 1 failed" in second.stderr
-    assert re.search(r"1 of 4 cells failed:\n  loss-cosine_seed-1: FileExistsError", second.stderr)
+    assert "3 of 4 sweep runs done (1 before), 1 failed" in second.stderr
+    assert re.search(r"1 of 4 sweep runs failed:\n  loss-cosine_seed-1: FileExistsError", second.stderr)
     assert "Traceback" not in second.stderr
     assert "Traceback" in (swept["obstacle"].parent / "error.txt").read_text()
 
@@ -81,7 +81,7 @@ def test_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept: dict,
     assert "nowhere" in nowhere.stderr
 
 
-def test_wandb_has_the_sweep_as_group_the_cell_as_name_and_config_scores_figure_and_table(swept: dict) -> None:
+def test_wandb_has_the_sweep_as_group_the_run_as_name_and_config_scores_figure_and_table(swept: dict) -> None:
     [file] = (swept["folder"] / "loss-cosine_seed-2").rglob("*.wandb")
     records = list(wandb_records(file))
     runs = [record.run for record in records if record.WhichOneof("record_type") == "run"]
@@ -108,14 +108,14 @@ def test_wandb_has_the_sweep_as_group_the_cell_as_name_and_config_scores_figure_
 def test_other_launchers_give_the_same_numbers(
     swept: dict, small: list[str], tmp_path: Path, command: Command, launcher: str
 ) -> None:
-    settings = [*CELLS, *small, "seed=2", f"paths.data_dir={swept['folder'].parent / 'data'}", "hydra.sweep.dir=again"]
+    settings = [*RUNS, *small, "seed=2", f"paths.data_dir={swept['folder'].parent / 'data'}", "hydra.sweep.dir=again"]
     done = command("train", *settings, f"hydra/launcher={launcher}", "runs_at_once=2", timeout=240)
     assert done.returncode == 0, done.stderr
-    assert "2 of 2 cells done" in done.stderr
+    assert "2 of 2 sweep runs done" in done.stderr
     assert done.stdout.splitlines()[-1] == "tables: python -m deepxrd.report sweeps=again"
-    for cell in ("loss-mse_seed-2", "loss-cosine_seed-2"):
-        one, other = (folder / cell / "per_sample.parquet" for folder in (swept["folder"], tmp_path / "again"))
-        assert file_hash(one) == file_hash(other), cell
+    for run in ("loss-mse_seed-2", "loss-cosine_seed-2"):
+        one, other = (folder / run / "per_sample.parquet" for folder in (swept["folder"], tmp_path / "again"))
+        assert file_hash(one) == file_hash(other), run
 
 
 def test_a_launcher_that_cannot_start_here_says_what_to_do(command: Command) -> None:

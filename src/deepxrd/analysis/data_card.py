@@ -32,7 +32,7 @@ _STOICHIOMETRIES_SHOWN = 10
 _REASONS_SHOWN = 5
 
 
-def space_group(crystal: Crystal) -> int:
+def space_group_number(crystal: Crystal) -> int:
     """Number of a crystal's space group by spglib, 1 to 230; 0 where it finds none.
 
     Sites shared by several elements are one kind of site of their own.
@@ -159,7 +159,7 @@ def to_markdown(card: dict[str, Any]) -> str:
 
 def _space_groups(crystals: Sequence[Crystal]) -> list[int]:
     with quiet_spglib():
-        return [space_group(crystal) for crystal in crystals]
+        return [space_group_number(crystal) for crystal in crystals]
 
 
 def _summary(values: NDArray[Any]) -> dict[str, float] | None:
@@ -192,7 +192,7 @@ def _failures(card: dict[str, Any]) -> list[str]:
 
 
 def _remarks(card: dict[str, Any]) -> list[str]:
-    """What readers had to mend or assume, and in how many entries."""
+    """What readers had to repair or assume, and in how many entries."""
     lines = [f"- {count:,}: {remark}" for remark, count in list(card["remarks"].items())[:_REASONS_SHOWN]]
     return ["Entries read with a remark, taken or not:\n\n" + "\n".join(lines)] if lines else []
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis import data_figures as draw
 from deepxrd.analysis.data_card import TOLERANCES, count_peaks, crystal_system, data_card, space_groups, to_markdown
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.config import CardConfig
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.errors import ConfigError
@@ -28,7 +28,7 @@ _SYMMETRY_CODE = ("analysis/data_card.py", "chem/symmetry.py")
 _SAMPLE_SEED = 0
 
 
-def write_card(store: PatternStore, split: Split, *, name: str, options: CardConfig, n_jobs: int = -1) -> Path:
+def write_data_card(store: PatternStore, split: Split, *, name: str, options: CardConfig, n_jobs: int = -1) -> Path:
     """Write ``data_card.md``, ``data_card.json`` and the figures; what is there already is not computed again.
 
     Args:
@@ -113,15 +113,15 @@ def _write_figures(
 ) -> None:
     """Draw what is not there yet, or was drawn of other data or with other settings."""
     to_draw: dict[str, Callable[[Path], None]] = {
-        "peaks_per_pattern.png": lambda path: save(draw.peaks_histogram(n_peaks), path),
-        "elements.png": lambda path: save(draw.element_table(elements), path),
+        "peaks_per_pattern.png": lambda path: save_figure(draw.peaks_histogram(n_peaks), path),
+        "elements.png": lambda path: save_figure(draw.periodic_table(elements), path),
     }
     if options.interactive:
         to_draw["elements.html"] = lambda path: write_text(
             path, draw.element_table_interactive(elements).to_html(include_plotlyjs=True)
         )
     if options.tsne and len(store) >= draw.LEAST_FOR_TSNE:
-        to_draw["tsne.png"] = lambda path: save(_map_of_patterns(store, systems, options.max_tsne), path)
+        to_draw["tsne.png"] = lambda path: save_figure(_map_of_patterns(store, systems, options.max_tsne), path)
     record = folder / "made_from.json"
     done: dict[str, str] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     base = f"{store.content_hash}, code {code_hash(*_FIGURES_CODE)}"

@@ -59,7 +59,7 @@ def peaks_histogram(n_peaks: NDArray[np.int64]) -> Figure:
     return figure
 
 
-def element_table(counts: dict[str, int]) -> Figure:
+def periodic_table(counts: dict[str, int]) -> Figure:
     """The periodic table, each element coloured by how many samples hold it, on a logarithmic scale.
 
     Drawn here, and not by pymatviz, whose figures need a browser to become a picture.

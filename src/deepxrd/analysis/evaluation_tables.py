@@ -119,10 +119,12 @@ def paper_table2() -> dict[str, dict[str, float]]:
 def table2_table(frame: pd.DataFrame) -> Table:
     """Table 2 for the terminal: our means, their intervals, and the paper's values."""
     header, *rows = _table2_lines(frame)
-    beside = bool(frame["paper"].notna().any())
+    with_paper = bool(frame["paper"].notna().any())
     table = Table(
-        title="Table 2: mean distances beside the paper's" if beside else "Mean distances, as in the paper's Table 2",
-        caption=_NOTES if beside else _OURS,
+        title="Table 2: mean distances beside the paper's"
+        if with_paper
+        else "Mean distances, as in the paper's Table 2",
+        caption=_NOTES if with_paper else _OURS,
     )
     table.add_column("", no_wrap=True)
     for heading in header[1:]:

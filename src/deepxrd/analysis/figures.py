@@ -1,4 +1,4 @@
-"""Figures. Functions return a figure and write nothing; :func:`save` writes one."""
+"""Figures. Functions return a figure and write nothing; :func:`save_figure` writes one."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def predicted_pattern(
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure atomically; the ending of the path says in which format."""
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:

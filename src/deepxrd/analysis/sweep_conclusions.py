@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deepxrd.analysis.sweep_scores import SweepScores
-from deepxrd.analysis.sweep_tables import key_name, number
+from deepxrd.analysis.sweep_tables import key_name, score_text
 from deepxrd.analysis.tables import higher_is_better
 from deepxrd.chem import chemical_systems
 from deepxrd.errors import ConfigError
@@ -26,10 +26,10 @@ _BEST = {
 }
 """What the paper found best in Tables 4 and 5."""
 CAVEAT = (
-    "Differences are of cells that agree in all else, over the same test samples; 95 % intervals by bootstrap over "
-    "their chemical systems. A step holds, or does not, where its difference is significant at 5 %, its p corrected "
-    "for the number of steps (Holm 1979). Each cell is one training: other seeds give other numbers, and the intervals "
-    "do not know of it."
+    "Differences are of sweep runs that agree in all else, over the same test samples; 95 % intervals by bootstrap "
+    "over their chemical systems. A step holds, or does not, where its difference is significant at 5 %, its p "
+    "corrected for the number of steps (Holm 1979). Each sweep run is one training: other seeds give other numbers, "
+    "which the intervals do not include."
 )
 
 
@@ -40,7 +40,7 @@ class Step:
     Attributes:
         better: the value that should be better.
         worse: the other.
-        n_pairs: of finished cells that differ in nothing else.
+        n_pairs: of finished sweep runs that differ in nothing else.
         difference: of the score, better minus worse; None where there is no pair.
         p_corrected: its p value, corrected for the number of steps of all claims; None likewise.
         verdict: `HOLDS`, `REFUTED`, `OPEN` or `UNKNOWN`.
@@ -111,26 +111,26 @@ def _asked(scores: SweepScores) -> dict[str, list[tuple[str, Any, Any, dict[str,
 def compare_values(
     scores: SweepScores, key: str, a: Any, b: Any, among: Mapping[str, Any]
 ) -> tuple[int, PairedDifference | None]:
-    """Difference of the score between cells with one value and those with another, a minus b.
+    """Difference of the score between sweep runs with one value and those with another, a minus b.
 
-    Only cells that have a partner which differs in nothing else count; the scores of a sample are averaged over them.
+    Only sweep runs with a partner that differs in nothing else count; the scores of a sample are averaged over them.
 
     Args:
         scores: of the sweep.
         key: what is compared.
         a: one value of it.
         b: the other.
-        among: values of other keys that the cells must have.
+        among: values of other keys that the sweep runs must have.
 
     Returns:
-        How many pairs of cells there are, and their difference; None if there are none.
+        How many pairs of sweep runs there are, and their difference; None if there are none.
     """
     keys = scores.layout.keys
-    cells = {k: dict(zip(keys, k, strict=True)) for k in scores.done}
+    runs = {k: dict(zip(keys, k, strict=True)) for k in scores.done}
     pairs = []
-    for k, values in cells.items():
+    for k, values in runs.items():
         partner = tuple(b if name == key else value for name, value in values.items())
-        if values[key] == a and partner in cells and among.items() <= values.items():
+        if values[key] == a and partner in runs and among.items() <= values.items():
             pairs.append((scores.per_sample[k], scores.per_sample[partner]))
     if not pairs:
         return 0, None
@@ -144,16 +144,16 @@ def text(scores: SweepScores) -> str:
     lines = []
     for claim in claims(scores):
         lines.append(f"- {claim.text}: **{claim.verdict}**.")
-        lines += [f"  - {_told(step)}" for step in claim.steps]
+        lines += [f"  - {_sentence(step)}" for step in claim.steps]
     return "\n".join([*lines, "", CAVEAT]) if lines else ""
 
 
-def _told(step: Step) -> str:
+def _sentence(step: Step) -> str:
     versus = f"{step.better} against {step.worse}"
     if step.difference is None:
-        return f"{versus}: {UNKNOWN}, no two finished cells differ in this alone"
+        return f"{versus}: {UNKNOWN}, no two finished sweep runs differ in this alone"
     d = step.difference
-    pairs = f"{step.n_pairs} pair{'s' if step.n_pairs > 1 else ''} of cells"
+    pairs = f"{step.n_pairs} pair{'s' if step.n_pairs > 1 else ''} of sweep runs"
     return f"{versus}: {d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f}; p {step.p_corrected:.4f}; {pairs}): {step.verdict}"
 
 
@@ -171,7 +171,7 @@ def _step(
 def _of_same(pair: tuple[pd.Series, pd.Series], place: int) -> pd.Series:
     one, other = pair
     if set(one.index) != set(other.index):
-        msg = "two cells of the sweep were tested on other samples; run it again with one data set and one data.split"
+        msg = "two runs of the sweep were tested on other samples; run it again with one data set and one data.split"
         raise ConfigError(msg)
     return pair[place]
 
@@ -182,6 +182,6 @@ def seeds_text(scores: SweepScores) -> str:
     if scores.layout.keys != ["seed"] or len(values) < 2:  # noqa: PLR2004 - a deviation needs two
         return ""
     return (
-        f"Over {len(values)} seeds: mean {number(values.mean())}, standard deviation {number(values.std())}, "
-        f"from {number(values.min())} to {number(values.max())}."
+        f"Over {len(values)} seeds: mean {score_text(values.mean())}, standard deviation {score_text(values.std())}, "
+        f"from {score_text(values.min())} to {score_text(values.max())}."
     )

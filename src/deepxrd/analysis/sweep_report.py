@@ -6,14 +6,14 @@ from pathlib import Path
 
 from deepxrd.analysis import sweep_conclusions as conclusions
 from deepxrd.analysis import sweep_tables as tables
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.analysis.sweep_figures import heat_map
-from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.io.files import atomic_path, write_text
 
 
 def write_report(scores: SweepScores, out: Path) -> Path:
-    """Write the table in three forms, the heat map, the cells and the page that tells of them.
+    """Write the table in three forms, the heat map, all that is known of each run, and the page.
 
     Args:
         scores: of the sweep.
@@ -24,12 +24,12 @@ def write_report(scores: SweepScores, out: Path) -> Path:
     """
     name = scores.sweep.table or scores.sweep.path.name
     stem = f"{name}-{scores.metric}"
-    facts = facts_of_cells(scores)
-    for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-cells.csv", facts)):
+    facts = facts_of_runs(scores)
+    for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-runs.csv", facts)):
         with atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False)
     write_text(out / f"{stem}.tex", tables.latex(scores))
-    save(heat_map(scores), out / "figures" / f"{stem}.png")
+    save_figure(heat_map(scores), out / "figures" / f"{stem}.png")
     page = out / f"{stem}.md"
     write_text(page, _page(scores, tables.effort(facts), stem))
     return page
@@ -45,7 +45,7 @@ def _page(scores: SweepScores, effort: str, stem: str) -> str:
         )
     if seeds := conclusions.seeds_text(scores):
         parts.append(seeds)
-    if told := conclusions.text(scores):
-        parts += [f"## Do the paper's conclusions hold, by {scores.metric}?", told]
+    if verdicts := conclusions.text(scores):
+        parts += [f"## Do the paper's conclusions hold, by {scores.metric}?", verdicts]
     parts += ["## How it was made", effort, f"![heat map](figures/{stem}.png)"]
     return "\n\n".join(part.strip() for part in parts) + "\n"

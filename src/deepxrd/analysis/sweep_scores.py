@@ -1,4 +1,4 @@
-"""The scores of a sweep's cells, read from their files, beside the paper's."""
+"""The scores of the runs of a sweep, read from their files, beside the paper's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from deepxrd.chem import chemical_systems
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
-from deepxrd.runs.sweep_folder import DONE, METRICS, NOT_RUN, PER_SAMPLE, Cell, SweepFolder
+from deepxrd.runs.names import ERROR, METRICS, PER_SAMPLE, RUN_FACTS
+from deepxrd.runs.sweep_folder import DONE, NOT_RUN, SweepFolder, SweepRun
 
 _PAPER_TABLES = {
     "table3": ("Table 3", "paper_table3.csv", ("data",), "loss"),
@@ -38,13 +39,13 @@ _PAPER_COLUMNS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How the cells of a sweep are laid out.
+    """How the table of a sweep is laid out.
 
     Attributes:
         title: such as ``Table 4``.
         rows: what the rows are told by.
         column: what the columns are told by.
-        paper: the paper's cells with their values in the column ``paper``; no rows where the paper has no such table.
+        paper: the paper's table, its values in the column ``paper``; no rows where the paper has no such table.
     """
 
     title: str
@@ -54,7 +55,7 @@ class Layout:
 
     @property
     def keys(self) -> list[str]:
-        """All that tells cells apart, rows first."""
+        """All settings in which sweep runs differ, rows first."""
         return [*self.rows, self.column]
 
 
@@ -71,7 +72,7 @@ def layout_of(sweep: SweepFolder) -> Layout:
 
 
 def paper_table(file: str) -> pd.DataFrame:
-    """One of the paper's Tables 3 to 5, a row per cell; packaged with the code."""
+    """One of the paper's Tables 3 to 5, a row per value; packaged with the code."""
     with files("deepxrd.analysis").joinpath(file).open(encoding="utf-8") as stream:
         table = pd.read_csv(stream).rename(columns=_PAPER_COLUMNS)
     if "paper" in table:
@@ -81,7 +82,7 @@ def paper_table(file: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class SweepScores:
-    """One score of all cells of a sweep.
+    """One score of all runs of a sweep.
 
     Attributes:
         sweep: the folder.
@@ -99,7 +100,7 @@ class SweepScores:
 
         Args:
             folder: of the sweep.
-            metric: name of a score in the cells' ``metrics.json``, or in that of their evaluations.
+            metric: name of a score in the sweep runs' ``metrics.json``, or in that of their evaluations.
 
         Raises:
             ConfigError: there is no sweep, or no such score.
@@ -108,47 +109,45 @@ class SweepScores:
         scores = cls(sweep, layout_of(sweep), metric)
         known = scores.names
         if known and metric not in known:
-            msg = (
-                f"metric={metric}: the finished cells of {folder} have no such score; choose one of {', '.join(known)}"
-            )
+            msg = f"metric={metric}: the finished runs of {folder} have no such score; choose one of {', '.join(known)}"
             raise ConfigError(msg)
         return scores
 
     @property
     def names(self) -> list[str]:
-        """The scores that all finished cells have."""
-        found = [list(_test_scores(cell)) for cell in self.done.values()]
+        """The scores that all finished sweep runs have."""
+        found = [list(_test_scores(run)) for run in self.done.values()]
         return [name for name in found[0] if all(name in names for names in found)] if found else []
 
     @cached_property
-    def done(self) -> dict[tuple[Any, ...], Cell]:
-        """The finished cells by the values of the layout's keys."""
-        return {key: cell for key, cell in self._cells.items() if cell.state == DONE}
+    def done(self) -> dict[tuple[Any, ...], SweepRun]:
+        """The finished sweep runs by the values of the layout's keys."""
+        return {key: run for key, run in self._runs.items() if run.state == DONE}
 
     @cached_property
     def paper(self) -> pd.DataFrame:
-        """The paper's cells, as far as they are of the data that the finished cells were tested on."""
+        """The paper's values, as far as they are of the data that the finished sweep runs were tested on."""
         table = self.layout.paper
         if table.empty:
             return table
         belongs = dict.fromkeys(PAPER_DATA, True)
-        for key, cell in self.done.items():
+        for key, run in self.done.items():
             which = _paper_data(self.layout, dict(zip(self.layout.keys, key, strict=True)))
             if which in belongs:
-                belongs[which] &= is_papers(cell.metrics.get("data_set"), which)
+                belongs[which] &= is_papers(run.metrics.get("data_set"), which)
         kept = [belongs[_paper_data(self.layout, row)] for row in table.to_dict("records")]
         return table[np.array(kept)]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """A row per cell, the paper's first: the keys, ``state``, ``value``, ``low``, ``high``, ``paper``, ``best``."""
+        """A row per run, the paper's first: the keys, ``state``, ``value``, ``low``, ``high``, ``paper``, ``best``."""
         keys = self.layout.keys
         paper = {tuple(row[key] for key in keys): row["paper"] for row in self.paper.to_dict("records")}
         rows = []
-        for key in [*paper, *(key for key in self._cells if key not in paper)]:
+        for key in [*paper, *(key for key in self._runs if key not in paper)]:
             row = dict(zip(keys, key, strict=True)) | {"state": NOT_RUN, "value": np.nan, "low": np.nan, "high": np.nan}
-            if key in self._cells:
-                row["state"] = self._cells[key].state
+            if key in self._runs:
+                row["state"] = self._runs[key].state
             if key in self.done:
                 values = self.per_sample[key]
                 interval = mean_interval(values.to_numpy(np.float64), groups=chemical_systems(values.index))
@@ -162,17 +161,17 @@ class SweepScores:
 
     @cached_property
     def per_sample(self) -> dict[tuple[Any, ...], pd.Series]:
-        """The score of each test sample by each finished cell, indexed by composition."""
-        return {key: _per_sample(cell, self.metric) for key, cell in self.done.items()}
+        """The score of each test sample by each finished sweep run, indexed by composition."""
+        return {key: _per_sample(run, self.metric) for key, run in self.done.items()}
 
     @cached_property
-    def _cells(self) -> dict[tuple[Any, ...], Cell]:
-        return {tuple(cell.settings[key] for key in self.layout.keys): cell for cell in self.sweep.cells}
+    def _runs(self) -> dict[tuple[Any, ...], SweepRun]:
+        return {tuple(run.settings[key] for key in self.layout.keys): run for run in self.sweep.runs}
 
 
-def _paper_data(layout: Layout, cell: Mapping[Any, Any]) -> str:
-    """Which of the paper's data sets a cell of one of its tables is of: Table 3 tells them apart, 4 and 5 have one."""
-    return str(cell["data"]) if "data" in cell else _PAPER_DATA[layout.title]
+def _paper_data(layout: Layout, settings: Mapping[Any, Any]) -> str:
+    """Which of the paper's data sets a value of its tables is of: Table 3 names it, Tables 4 and 5 have one each."""
+    return str(settings["data"]) if "data" in settings else _PAPER_DATA[layout.title]
 
 
 def is_best(values: pd.Series, *, up: bool) -> pd.Series:
@@ -181,23 +180,24 @@ def is_best(values: pd.Series, *, up: bool) -> pd.Series:
     return best
 
 
-def facts_of_cells(scores: SweepScores) -> pd.DataFrame:
-    """A row per cell of the sweep: keys, state, all scores, how long it trained, with what, and what went wrong."""
+def facts_of_runs(scores: SweepScores) -> pd.DataFrame:
+    """A row per run of the sweep: keys, state, all scores, how long it trained, with what, and what went wrong."""
     rows = []
-    for cell in scores.sweep.cells:
-        row: dict[str, Any] = {**cell.settings, "state": cell.state}
-        if cell.state == DONE:
-            metrics = cell.metrics
-            run = json.loads((cell.path / "run.json").read_text(encoding="utf-8"))
+    for run in scores.sweep.runs:
+        row: dict[str, Any] = {**run.settings, "state": run.state}
+        if run.state == DONE:
+            metrics = run.metrics
+            provenance = json.loads((run.path / RUN_FACTS).read_text(encoding="utf-8"))
             seconds = metrics["train_seconds"]
             row |= {name: metrics[name] for name in ("n_train", "epochs", "best_epoch", "train_seconds", "precision")}
             row["samples_per_second"] = round(metrics["n_train"] * metrics["epochs"] / max(seconds, 1e-9), 1)
             row |= {"data": metrics["data"], "data_hash": metrics["data_hash"], "seed": metrics["seed"]}
-            row |= {"code_hash": cell.record["fingerprint"]["code"], "git_commit": run["git_commit"]}
-            row |= {"machine": _machine(run), "torch": run["versions"]["torch"], "resumed": len(run.get("resumed", []))}
+            row |= {"code_hash": run.record["fingerprint"]["code"], "git_commit": provenance["git_commit"]}
+            row |= {"machine": _machine(provenance), "torch": provenance["versions"]["torch"]}
+            row["resumed"] = len(provenance.get("resumed", []))
             row |= metrics["test"]
-        elif cell.state != NOT_RUN:
-            row["error"] = cell.error if (cell.path / "error.txt").is_file() else ""
+        elif run.state != NOT_RUN:
+            row["error"] = run.error if (run.path / ERROR).is_file() else ""
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -207,13 +207,13 @@ def _machine(run: dict[str, Any]) -> str:
     return ", ".join([f"{machine['cores']} cores of {machine['processor']}", *machine.get("gpus", [])])
 
 
-def _test_scores(cell: Cell) -> dict[str, float]:
-    evaluated = cell.path / EVALUATION / METRICS
+def _test_scores(run: SweepRun) -> dict[str, float]:
+    evaluated = run.path / EVALUATION / METRICS
     more = json.loads(evaluated.read_text(encoding="utf-8"))["test"] if evaluated.is_file() else {}
-    return {**cell.metrics["test"], **more}
+    return {**run.metrics["test"], **more}
 
 
-def _per_sample(cell: Cell, metric: str) -> pd.Series:
-    own = cell.metrics["test"]
-    table = pd.read_parquet((cell.path if metric in own else cell.path / EVALUATION) / PER_SAMPLE)
+def _per_sample(run: SweepRun, metric: str) -> pd.Series:
+    own = run.metrics["test"]
+    table = pd.read_parquet((run.path if metric in own else run.path / EVALUATION) / PER_SAMPLE)
     return table.set_index("composition")[metric]

@@ -95,7 +95,7 @@ def _ours(cell: dict[Any, Any] | None, bold: str, escape: Any) -> str:
         return "–"
     if cell["state"] != DONE:
         return str(escape(cell["state"]))
-    text = number(cell["value"])
+    text = score_text(cell["value"])
     return bold.format(text) if cell["best"] else text
 
 
@@ -106,7 +106,7 @@ def _paper(cell: dict[Any, Any] | None, bold: str) -> str:
     return bold.format(text) if cell["paper_best"] else text
 
 
-def number(value: float) -> str:
+def score_text(value: float) -> str:
     """Three figures after the point, or fewer for large values."""
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"  # noqa: PLR2004 - three figures either way
 
@@ -119,12 +119,12 @@ def effort(facts: pd.DataFrame) -> str:
     """What the sweep cost and what it was made with, in sentences; as Markdown."""
     counts = ", ".join(f"{n} {state}" for state, n in facts["state"].value_counts().items())
     done = facts[facts["state"] == DONE]
-    lines = [f"Cells of the sweep: {counts}."]
+    lines = [f"Runs of the sweep: {counts}."]
     if len(done):
         rates, epochs = done["samples_per_second"], done["epochs"]
         lines.append(
             f"Training, validation included, took {done['train_seconds'].sum() / 3600:.2f} hours in all: "
-            f"{_range(epochs, 'd')} epochs per cell of {_range(done['n_train'], 'd')} samples, "
+            f"{_range(epochs, 'd')} epochs per run of {_range(done['n_train'], 'd')} samples, "
             f"{_range(rates, '.1f')} samples per second."
         )
         for what, name in _MADE_WITH.items():
@@ -135,8 +135,8 @@ def effort(facts: pd.DataFrame) -> str:
         wrong = facts[facts["error"].fillna("") != ""]
         keys = list(facts.columns[: list(facts.columns).index("state")])
         for row in wrong.to_dict("records"):
-            cell = ", ".join(f"{key_name(str(key))} {row[key]}" for key in keys)
-            lines.append(f"Failed: {cell}: `{row['error']}`.")
+            settings = ", ".join(f"{key_name(str(key))} {row[key]}" for key in keys)
+            lines.append(f"Failed: {settings}: `{row['error']}`.")
     return "\n".join(f"- {line}" for line in lines)
 
 

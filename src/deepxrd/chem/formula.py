@@ -195,7 +195,7 @@ def _known_element(symbol: str, text: str) -> str:
 
 
 def _factor(plain: str, position: int, text: str) -> tuple[Fraction | int, int]:
-    """The number that follows an element or a bracket, one where there is none, and where reading goes on."""
+    """The number that follows an element or a bracket, one where there is none, and where reading continues."""
     match = _TOKEN.match(plain, position)
     if match is None or not match["number"]:
         return 1, position

@@ -11,7 +11,7 @@ from deepxrd.errors import ConfigError
 
 @dataclass(frozen=True)
 class StructureLimits:
-    """The largest structure that a build takes; larger ones are counted by name and the rest goes on.
+    """The largest structure that a build takes; larger ones are counted by name and the rest is built.
 
     The Materials Project (2025.02.12) has at most 688 atoms and 18,369 Å^3 in a cell, and 170,000 reflections of one
     with Cu Kα: all of it passes.

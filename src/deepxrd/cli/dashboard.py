@@ -20,6 +20,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _dashboard(options: argparse.Namespace) -> None:
-    from deepxrd.sweeps.dashboard import save
+    from deepxrd.sweeps.dashboard import save_workspace
 
-    print(f"results: {save(options.entity, options.project, options.sweep)}")  # noqa: T201 - what the user asks for
+    print(f"results: {save_workspace(options.entity, options.project, options.sweep)}")  # noqa: T201 - what the user asks for

@@ -1,6 +1,6 @@
 """What all commands share: each ends with an exit code and, where it was not done, one sentence without a traceback.
 
-0 done; 2 something that the user can mend; 130 stopped by Ctrl-C; 143 stopped by SIGTERM; 1 anything else.
+0 done; 2 an error that the user can fix; 130 stopped by Ctrl-C; 143 stopped by SIGTERM; 1 anything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from typing import TypeVar
 from deepxrd.errors import DeepXRDError
 from deepxrd.io.stopping import Terminated, sigterm_raises
 
-BEGINS_ANEW, GOES_ON = "the same command begins anew", "the same command goes on with it; what is built is kept"
+STARTS_AGAIN, RESUMES = (
+    "the same command starts again from the beginning",
+    "the same command resumes it; what is built is kept",
+)
 """What becomes of a command that was stopped when it is given again."""
 _NO_PLACE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
@@ -30,12 +33,12 @@ T = TypeVar("T")
 _kept: list[Exception] = []
 
 
-def run(main: Callable[[], object], *, if_stopped: str = BEGINS_ANEW) -> None:
+def run(main: Callable[[], object], *, if_stopped: str = STARTS_AGAIN) -> None:
     """Call a command's main function and turn its outcome into an exit code.
 
     Args:
         main: the function.
-        if_stopped: how to go on after Ctrl-C or SIGTERM, where the place that was stopped does not say itself.
+        if_stopped: how to resume after Ctrl-C or SIGTERM, where the place that was stopped does not say itself.
     """
     try:
         with sigterm_raises():
@@ -55,7 +58,7 @@ def run(main: Callable[[], object], *, if_stopped: str = BEGINS_ANEW) -> None:
         _stopped(stop, if_stopped)
 
 
-def run_hydra(main: Callable[[], object], *, if_stopped: str = GOES_ON) -> None:
+def run_hydra(main: Callable[[], object], *, if_stopped: str = RESUMES) -> None:
     """The same for a Hydra main: a misspelt key or a bad value is a user's mistake too."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -72,7 +75,7 @@ def run_hydra(main: Callable[[], object], *, if_stopped: str = GOES_ON) -> None:
         _stop(f"{given}: name one of the options of that group (--help lists them), or leave it out by ~NAME", 2)
 
 
-def told_once(task: Callable[..., T]) -> Callable[..., T | None]:
+def error_once(task: Callable[..., T]) -> Callable[..., T | None]:
     """Keep the error of a single job until Hydra is done, which would print a line of its own above ours.
 
     Jobs of a sweep, perhaps in other processes, are Hydra's to report.
@@ -101,7 +104,7 @@ def _raise_kept(main: Callable[[], object]) -> None:
 
 
 def _stopped(stop: KeyboardInterrupt, way_on: str) -> None:
-    """Say how to go on, and end soon: neither a second Ctrl-C nor what libraries do at the end may hold it up."""
+    """Say how to resume, and end soon: neither a second Ctrl-C nor what libraries do at the end may hold it up."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     by, code = ("SIGTERM", 143) if isinstance(stop, Terminated) else ("Ctrl-C", 130)

@@ -37,7 +37,7 @@ def _match(options: argparse.Namespace) -> None:
         msg = "give the candidates: either formulas, such as SrTiO3, or --file candidates.csv"
         raise DeepXRDError(msg)
     from deepxrd.io.memory import keep_freed_memory
-    from deepxrd.matching import MAX_STRAIN, in_words, match_to_folder
+    from deepxrd.matching import MAX_STRAIN, match_to_folder, ranking_text
     from deepxrd.prediction.predictor import load_predictor
 
     keep_freed_memory()
@@ -48,7 +48,7 @@ def _match(options: argparse.Namespace) -> None:
     fits, skipped = match_to_folder(
         predictor, options.measured, candidates, out, radiation=options.radiation, max_strain=max_strain
     )
-    print(in_words(fits))  # noqa: T201 - what is asked for
+    print(ranking_text(fits))  # noqa: T201 - what is asked for
     print(f"results: {out}")  # noqa: T201 - what the user asks for
     if skipped:
         refuse_skipped(len(skipped), f"of the candidates, {len(skipped)} cannot be predicted", skipped[:10])

@@ -24,7 +24,7 @@ examples:
   deepxrd report sweeps=outputs/sweeps/table4
   deepxrd prepare --help
 
-exit code: 0 done; 2 something you can mend (the message says what); 1 anything else
+exit code: 0 done; 2 an error you can fix (the message says how); 1 anything else
 """
 
 

@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "predict",
         help="patterns of formulas, as CSV, Parquet and figures",
         description="Predict patterns. Formulas on the command line give a CSV and a PNG each, and a peaks.csv; "
-        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command goes on with it.",
+        "a file of formulas gives a folder of Parquet tables; if it is stopped, the same command resumes it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -73,7 +73,7 @@ def _predict(options: argparse.Namespace) -> None:
         return
     predictor = load()
     from deepxrd.chem.typed_formula import hint
-    from deepxrd.prediction.folder import called, in_words, predict_to_folder
+    from deepxrd.prediction.folder import called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
 
@@ -88,7 +88,7 @@ def _predict(options: argparse.Namespace) -> None:
         print(called(text, formula))  # noqa: T201 - what is asked for
         if known:
             print(f"{known_in_words(known[row])}\n  prediction, without them:")  # noqa: T201
-        print(in_words(predictions, row, predictor.xrd))  # noqa: T201
+        print(prediction_text(predictions, row, predictor.xrd))  # noqa: T201
         if meant := hint(text):
             print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
     print(f"results: {out}")  # noqa: T201 - what the user asks for

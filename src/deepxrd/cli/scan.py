@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _scan(options: argparse.Namespace) -> None:
     from deepxrd.io.files import write_json
     from deepxrd.scans import read_scans
-    from deepxrd.scans.report import figure, in_words, save, to_dict
+    from deepxrd.scans.describe import figure, save_drawing, scan_text, to_dict
 
     summary: dict[str, object] = {}
     failed: list[str] = []
@@ -45,10 +45,10 @@ def _scan(options: argparse.Namespace) -> None:
             summary[str(path)] = {"error": str(error)}
             continue
         picture = options.out / _free(f"{path.name}.png", taken)
-        save(figure(scans[:_SHOWN], path.name), picture)
+        save_drawing(figure(scans[:_SHOWN], path.name), picture)
         summary[str(path)] = {"figure": picture.name, "scans": [to_dict(scan) for scan in scans]}
         print(path)  # noqa: T201 - what is asked for
-        print("\n\n".join(in_words(scan) for scan in scans[:_SHOWN]))  # noqa: T201
+        print("\n\n".join(scan_text(scan) for scan in scans[:_SHOWN]))  # noqa: T201
         more = len(scans) - _SHOWN
         print(f"  figure        {picture}" + (f" (of the first {_SHOWN}; {more} more scans)" if more > 0 else ""))  # noqa: T201
     write_json(options.out / SUMMARY, summary)

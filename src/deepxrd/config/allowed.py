@@ -69,7 +69,7 @@ def names_in(values: Any) -> Iterator[str]:
             yield from names_in(value)
 
 
-def check_names(values: Any, trusted: Collection[str], *, where: str) -> None:
+def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
     """Make sure that a stored tree of plain values names nothing but what stands on the list.
 
     Args:

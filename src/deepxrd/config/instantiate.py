@@ -19,7 +19,7 @@ def build(node: Mapping[str, Any], expected: type[T], **extra: Any) -> T:
     """Make the object that a ``_target_`` node describes.
 
     The class is checked before it is called. It is imported before that: a node that was not typed by the user, but
-    comes out of a file, must have passed :func:`deepxrd.config.allowed.check_names`.
+    comes out of a file, must have passed :func:`deepxrd.config.allowed.check_targets`.
 
     Args:
         node: ``_target_``, the class's full name, and its arguments.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepxrd.config.allowed import CSV_LOGGER, DOWNLOADING, check_names, current_name
+from deepxrd.config.allowed import CSV_LOGGER, DOWNLOADING, check_targets, current_name
 from deepxrd.errors import ConfigError
 from deepxrd.io.bounded import read_yaml
 
@@ -87,7 +87,7 @@ def check_stored(stored: Mapping[str, Any], *, typed: Mapping[str, Any], where: 
             msg = f"{where} looks something up, {text[:80]!r}: settings out of a run's folder must be plain values"
             raise ConfigError(msg)
     own = _without(stored, typed)
-    check_names(own, trusted if isinstance(trusted, list) else [trusted], where=str(where))
+    check_targets(own, trusted if isinstance(trusted, list) else [trusted], where=str(where))
     _check_logger(own.get("logger"), stored.get("logger"), where)
     checked: dict[str, Any] = copy.deepcopy(dict(stored))
     _keep_offline(checked["source"], own.get("source"), typed.get("source"), where)

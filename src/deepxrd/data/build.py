@@ -39,7 +39,7 @@ def ensure_store(
     """Open the store for these inputs, building it first if it is not there.
 
     The store's folder is named by a hash of its inputs, so a changed setting gives another store and an unchanged one
-    is reused. A build that was killed goes on where it stopped. Two processes that want the same store build it once.
+    is reused. A build that was killed resumes where it stopped. Two processes that want the same store build it once.
 
     Args:
         source: where structures come from.

@@ -54,7 +54,7 @@ class Selected:
         positions: places of the taken records in the source's order, by composition; in the order of compositions.
         excluded: how many records were left out, by reason.
         failures: entries that could not be read.
-        remarks: how many records were mended or read with an assumption, by what it was.
+        remarks: how many records were repaired or read with an assumption, by what it was.
         n_read: entries of the source.
     """
 

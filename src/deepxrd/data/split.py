@@ -112,13 +112,13 @@ def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
     after = now.to_dict()
     differ = [key for key in after | before if after.get(key) != before.get(key)]
     if differ:
-        told = ", ".join(
+        differences = ", ".join(
             f"data.split.{key} was {before.get(key, 'not needed')} and is now {after.get(key, 'not needed')}"
             for key in differ
         )
         msg = (
-            f"{where} was made with another split: {told}. Its test part would be another, some of which was learned "
-            "from: leave data.split as it was, or train a new run"
+            f"{where} was made with another split: {differences}. Its test part would be another, some of which was "
+            "learned from: leave data.split as it was, or train a new run"
         )
         raise ConfigError(msg)
 

@@ -36,7 +36,7 @@ def is_baseline(node: dict[str, Any]) -> bool:
     return issubclass(class_of(node, object), Model)
 
 
-def check_names(names: list[str]) -> None:
+def check_baseline_names(names: list[str]) -> None:
     """Find out before a long evaluation, and not at its end.
 
     Raises:

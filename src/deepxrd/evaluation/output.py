@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis import evaluation_figures, evaluation_tables
 from deepxrd.analysis.case_studies import case_study
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.analysis.references import is_papers
 from deepxrd.data import statement
 from deepxrd.evaluation.scores import Summary
@@ -21,6 +21,7 @@ from deepxrd.io.files import atomic_path, write_text
 from deepxrd.io.progress import progress_bar
 from deepxrd.metrics import CURVE_TOLERANCES_DEG, DtwSettings, table2
 from deepxrd.metrics.bootstrap import mean_intervals
+from deepxrd.runs.names import PER_SAMPLE
 
 PREDICTIONS, SCORES, CURVES = "predictions.npy", "scores.csv", "tolerance_curves.csv"
 _PART_NAMES = {"train": "training", "val": "validation"}
@@ -30,7 +31,7 @@ def write_predictions(predicted: NDArray[np.float32], per_sample: pd.DataFrame, 
     """Write the patterns of the test part, in the order of the table, and the scores of each."""
     with atomic_path(out / PREDICTIONS) as temporary:
         np.save(temporary, predicted.astype(np.float32))  # half precision would move peaks across the threshold
-    with atomic_path(out / "per_sample.parquet") as temporary:
+    with atomic_path(out / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
 
 
@@ -66,7 +67,7 @@ def write_table2(
     intervals = {row: mean_intervals(cells, groups=groups, n_resamples=n_resamples) for row, cells in table.items()}
     frame = evaluation_tables.table2_frame(intervals, paper=is_papers(statement(task.store, task.split), "abc3"))
     title = f"{label} on {len(predicted)} test samples of {data}"
-    save(evaluation_figures.distance_histograms(table, title=f"{label}, {data}"), out / "figures/distances.png")
+    save_figure(evaluation_figures.distance_histograms(table, title=f"{label}, {data}"), out / "figures/distances.png")
     write_text(out / "table2.csv", frame.to_csv(index=False))
     write_text(out / "table2.md", evaluation_tables.table2_markdown(frame, title=f"Table 2: {title}"))
     return frame
@@ -80,7 +81,7 @@ def write_scores(models: dict[str, Summary], out: Path) -> None:
     table = pd.DataFrame({"tolerance_deg": CURVE_TOLERANCES_DEG, **curves})
     write_text(out / CURVES, table.round(6).to_csv(index=False))
     figure = evaluation_figures.tolerance_curves(curves, CURVE_TOLERANCES_DEG, score="F1", highlight=next(iter(models)))
-    save(figure, out / "figures/tolerance_curves.png")
+    save_figure(figure, out / "figures/tolerance_curves.png")
 
 
 def write_cases(task: Task, predicted: NDArray[np.float32], cases: dict[str, int], out: Path) -> None:
@@ -100,4 +101,4 @@ def write_cases(task: Task, predicted: NDArray[np.float32], cases: dict[str, int
             learned = "" if task.parts[row] == "test" else f", of the {_PART_NAMES[task.parts[row]]} part"
             title = f"{name} ({sample['material_id']}){learned}"
             figure = case_study(task.crystals[row], predicted[row], task.true[row], task.xrd, title=title)
-            save(figure, out / "figures/cases" / f"{re.sub(r'[^A-Za-z0-9().+-]+', '_', label)}.png")
+            save_figure(figure, out / "figures/cases" / f"{re.sub(r'[^A-Za-z0-9().+-]+', '_', label)}.png")

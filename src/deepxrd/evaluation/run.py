@@ -24,10 +24,10 @@ from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
-from deepxrd.runs.finished import CONFIG, METRICS, Finished
+from deepxrd.runs.finished import Finished
+from deepxrd.runs.names import CONFIG, METRICS, RUN_FACTS
 from deepxrd.training.assemble import make_data
 
-FACTS = "run.json"
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class _Model:
     facts: dict[str, Any]
 
 
-def evaluate(
+def run_evaluation(
     cfg: dict[str, Any], out: Path, *, choice: str | None = None, command: list[str] | None = None
 ) -> Evaluation:
     """Evaluate a finished run, or a baseline.
@@ -67,11 +67,11 @@ def evaluate(
         command: what was typed, kept in ``run.json``.
 
     Raises:
-        DeepXRDError: something the user can mend.
+        DeepXRDError: an error the user can fix.
     """
     options = EvaluateOptions(**cfg["evaluate"])
-    beside = list(options.baselines or [])
-    baselines.check_names(beside)
+    baseline_names = list(options.baselines or [])
+    baselines.check_baseline_names(baseline_names)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     if not cfg["run"]:
         _refuse_used_folder(out)
@@ -88,7 +88,7 @@ def evaluate(
         model = _baseline(cfg, task, choice=str(choice))
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
-    write_json(out / FACTS, run_facts(command))
+    write_json(out / RUN_FACTS, run_facts(command))
 
     data, label = cfg["data"]["name"], model.label
     summary, per_sample = score(task, predicted, label=label, n_resamples=options.n_resamples, fallbacks=fallbacks)
@@ -99,7 +99,7 @@ def evaluate(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
     models = {label: summary}
-    for name in beside:
+    for name in baseline_names:
         if name != label:
             models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
     output.write_scores(models, out)
@@ -162,8 +162,8 @@ def _trained(
 
     if isinstance(predictor, CandidatePredictor) and (learned := int(predictor.learned(task.formulas).sum())):
         # weights may be of another split
-        told = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
-        _log.warning(told, learned, len(task.formulas), path or SHIPPED)
+        warning = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
+        _log.warning(warning, learned, len(task.formulas), path or SHIPPED)
         facts = {**facts, "n_test_learned": learned}
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:

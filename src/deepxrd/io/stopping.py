@@ -1,4 +1,4 @@
-"""What stops a command from outside: SIGTERM as an exception, the way to go on, children that end with their parent."""
+"""What stops a command from outside: SIGTERM as an exception, how to resume, children that end with their parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from joblib import Parallel
+if TYPE_CHECKING:
+    from joblib import Parallel
 
 _LOOK_AGAIN_S = 0.1
 _watched: set[int] = set()
@@ -38,7 +39,7 @@ def sigterm_raises() -> Iterator[None]:
 
 @contextmanager
 def if_stopped(way_on: str) -> Iterator[None]:
-    """Say how to go on where the block is stopped; what stands further out has the last word."""
+    """Say how to resume where the block is stopped; what stands further out has the last word."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -53,6 +54,8 @@ def worker_pool(n_jobs: int, **settings: Any) -> Parallel:
         n_jobs: how many; 1 works in this process.
         settings: further arguments of :class:`joblib.Parallel`.
     """
+    from joblib import Parallel
+
     if n_jobs == 1:  # joblib hands the initializer on to a backend that knows none
         return Parallel(n_jobs=1, **settings)
     return Parallel(n_jobs=n_jobs, initializer=end_with, initargs=(os.getpid(),), **settings)

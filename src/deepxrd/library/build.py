@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from deepxrd.errors import LibraryError, SourceError
 from deepxrd.io.files import locked, value_hash
 from deepxrd.io.progress import progress_bar
-from deepxrd.library.card import write_card
+from deepxrd.library.card import write_library_card
 from deepxrd.library.container import FORMAT, read_container, write_container
 from deepxrd.library.library import Library
 from deepxrd.library.merge import merge
@@ -57,7 +57,7 @@ def build_library(
     max_failed_share: float = 0.05,
     overwrite: bool = False,
 ) -> Library:
-    """Build a library file, and its card beside it; a build that was killed goes on where it stopped.
+    """Build a library file, and its card beside it; a build that was killed resumes where it stopped.
 
     Each structure is kept by its symmetry if its powder pattern then has a cosine of at least 0.9999 with the
     original's; else by the symmetry found at a narrower tolerance, else without symmetry. The file's bytes depend on
@@ -91,7 +91,7 @@ def build_library(
             left_by_a_kill.unlink()
         _encode_parts(inputs, work, n_jobs)
         header = _assemble(work, path, {**facts, "built_from": identity}, max_failed_share)
-        write_card(path, header)
+        write_library_card(path, header)
         for part in work.glob("*.lib"):
             part.unlink()
         work.rmdir()

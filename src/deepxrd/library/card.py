@@ -9,7 +9,7 @@ from typing import Any
 from deepxrd.io.files import file_hash, write_text
 
 
-def write_card(path: Path, header: Mapping[str, Any]) -> Path:
+def write_library_card(path: Path, header: Mapping[str, Any]) -> Path:
     """Write ``README.md`` beside a library file.
 
     Args:

@@ -79,7 +79,7 @@ def read_measured(path: Path, *, radiation: str | None = None) -> Measured:
     return Measured(scan.two_theta_deg, scan.counts, tuple(ends), None if wave is None else wave.mean_angstrom)
 
 
-def prepare(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float | None = None) -> Target:
+def target_of(measured: Measured, xrd: XrdSettings, *, wavelength_angstrom: float | None = None) -> Target:
     """Take the background off, and bring a pattern to the radiation, the grid and the width of predictions.
 
     Args:

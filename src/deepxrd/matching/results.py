@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from deepxrd.analysis.figures import PREDICTED_COLOUR, TRUE_COLOUR, save
+from deepxrd.analysis.figures import PREDICTED_COLOUR, TRUE_COLOUR, save_figure
 from deepxrd.chem import Formula
 from deepxrd.errors import FormulaError
 from deepxrd.io.files import atomic_path
 from deepxrd.io.formula_table import read_formulas
-from deepxrd.matching.measured import Target, prepare, read_measured
+from deepxrd.matching.measured import Target, read_measured, target_of
 from deepxrd.matching.ranking import MAX_STRAIN, Fit, compared, rank, scaled
 from deepxrd.prediction.folder import called
 from deepxrd.prediction.predictor import PatternPredictor
@@ -48,7 +48,7 @@ def match_to_folder(
         SourceError: a file cannot be used.
         FormulaError: no candidate can be predicted.
     """
-    target = prepare(read_measured(measured, radiation=radiation), predictor.xrd)
+    target = target_of(read_measured(measured, radiation=radiation), predictor.xrd)
     formulas: list[Formula] = []
     typed: list[str] = []
     skipped: Skipped = []
@@ -79,21 +79,21 @@ def write_results(fits: list[Fit], target: Target, predictor: PatternPredictor, 
             known = not np.isnan(fit.similarity)
             how_well = [f"{fit.similarity:.4f}", f"{fit.lattice_scale:.3f}"] if known else ["", ""]
             writer.writerow([place, fit.typed, fit.formula, *how_well, *(f"{fit.columns[name]:.4g}" for name in names)])
-    save(_figure(fits[:_SHOWN], target, predictor), folder / FIGURE)
+    save_figure(_figure(fits[:_SHOWN], target, predictor), folder / FIGURE)
 
 
-def in_words(fits: list[Fit], *, n: int = 10) -> str:
+def ranking_text(fits: list[Fit], *, n: int = 10) -> str:
     """The n best fits, a line each."""
-    sure = "expected_f1" in fits[0].columns
+    with_f1 = "expected_f1" in fits[0].columns
     width = max(len(called(fit.typed, fit.formula)) for fit in fits[:n])
-    lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if sure else "")]
+    lines = [f"  rank  {'formula':<{max(width, 7)}}  similarity  lengths" + ("  expected F1" if with_f1 else "")]
     for place, fit in enumerate(fits[:n], 1):
         line = f"  {place:4d}  {called(fit.typed, fit.formula):<{max(width, 7)}}"
         if np.isnan(fit.similarity):
             lines.append(f"{line}  not known: nothing like it was learned from")
             continue
         line += f"  {fit.similarity:10.3f}  {fit.lattice_scale - 1:+7.1%}"
-        lines.append(line + (f"  {fit.columns['expected_f1']:11.2f}" if sure else ""))
+        lines.append(line + (f"  {fit.columns['expected_f1']:11.2f}" if with_f1 else ""))
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[
     return np.stack(columns, axis=1).astype(np.float64)
 
 
-def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 10) -> str:
+def prediction_text(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 10) -> str:
     """How sure the prediction is, and the n strongest peaks."""
     lines, columns = [], predictions.columns
     if "known" in columns and not columns["known"][row]:
@@ -37,10 +37,12 @@ def in_words(predictions: Predictions, row: int, xrd: XrdSettings, *, n: int = 1
             f"  expected F1 of the peaks (mean over 2°, 1° and 0.5°): {float(columns['expected_f1'][row]):.2f}"
         )
     peaks = peak_table(predictions, row, xrd)
-    sure = peaks.shape[1] > 2  # noqa: PLR2004 - the third column
-    lines.append("  2θ (deg)  intensity" + ("  probability" if sure else ""))
+    with_probability = peaks.shape[1] > 2  # noqa: PLR2004 - the third column
+    lines.append("  2θ (deg)  intensity" + ("  probability" if with_probability else ""))
     strongest = peaks[np.argsort(-peaks[:, 1], kind="stable")[:n]]
-    lines += [f"  {peak[0]:8.2f}  {peak[1]:9.1f}" + (f"  {peak[2]:11.2f}" if sure else "") for peak in strongest]
+    lines += [
+        f"  {peak[0]:8.2f}  {peak[1]:9.1f}" + (f"  {peak[2]:11.2f}" if with_probability else "") for peak in strongest
+    ]
     return "\n".join(lines)
 
 
@@ -78,7 +80,7 @@ def predict_to_folder(
             peaks=predictions.peaks_of(row, xrd),
             peaks_called=None if predictions.peaks is None else f"{predictions.name} peaks",
         )
-        figures.save(figure, folder / f"{file}.png")
+        figures.save_figure(figure, folder / f"{file}.png")
     with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         known = predictions.peak_probability is not None
@@ -111,5 +113,7 @@ def _title(predictions: Predictions, row: int, formula: str) -> str:
     columns = predictions.columns
     if "known" in columns and not columns["known"][row]:
         return f"{formula}: not known; the mean of all training patterns"
-    sure = f", expected F1 of its peaks {float(columns['expected_f1'][row]):.2f}" if "expected_f1" in columns else ""
-    return f"{formula}: predicted pattern{sure}"
+    expected_f1 = (
+        f", expected F1 of its peaks {float(columns['expected_f1'][row]):.2f}" if "expected_f1" in columns else ""
+    )
+    return f"{formula}: predicted pattern{expected_f1}"

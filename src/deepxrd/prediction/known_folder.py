@@ -52,7 +52,7 @@ def write_known(known: Sequence[KnownPhases], formulas: Sequence[Formula], typed
             labels = [phase_label(phase) for phase in found.phases[:_SHOWN]]
             title = f"{formula}: {len(found.phases)} known phase(s)"
             figure = figures.stacked_patterns(title, labels, found.patterns[:_SHOWN], found.xrd)
-            figures.save(figure, folder / f"{file_name(formula)}_known.png")
+            figures.save_figure(figure, folder / f"{file_name(formula)}_known.png")
 
 
 def known_in_words(found: KnownPhases) -> str:

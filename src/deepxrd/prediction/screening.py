@@ -1,4 +1,4 @@
-"""Predictions for a table of formulas: streamed into a folder of Parquet parts, and gone on with after a kill."""
+"""Predictions for a table of formulas: streamed into a folder of Parquet parts, and resumed after a kill."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     to_do = [not is_finished(part) for part in parts]
     jobs = itertools.compress(zip(_chunks(table, rows_per_part), parts, strict=True), to_do)
     n_jobs = min(cpu_count() if n_jobs == -1 else n_jobs, sum(to_do))
-    way_on = "the same command goes on with it; the parts that are written are kept"
+    way_on = "the same command resumes it; the parts that are written are kept"
     with progress_bar() as bar, if_stopped(way_on):
         n_done = n_rows - sum(min(rows_per_part, n_rows - i * rows_per_part) for i, do in enumerate(to_do) if do)
         task = bar.add_task("Predicting", total=n_rows, completed=n_done)
@@ -116,13 +116,13 @@ def _written(load: Load, predictor: PatternPredictor, jobs: Iterable[tuple[Rows,
     except BrokenProcessPool as error:
         msg = (
             f"one of {n_jobs} processes was killed, perhaps for want of memory: what is done is kept; the same command "
-            "with a smaller --jobs goes on"
+            "with a smaller --jobs resumes"
         )
         raise ScreeningError(msg) from error
 
 
 def _manifest(predictor: PatternPredictor, table: Path, **settings: int) -> dict[str, Any]:
-    """All that the parts depend on, and so what a screening that is gone on with must share."""
+    """All that the parts depend on, and so what a screening that is resumed must share."""
     return {
         "format": FORMAT,
         "deepxrd": __version__,

@@ -11,10 +11,8 @@ import pandas as pd
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.bounded import check_regular, read_json, read_yaml
+from deepxrd.runs.names import BEST_CHECKPOINT, CONFIG, METRICS, MODEL, PER_SAMPLE
 
-CONFIG, METRICS, PER_SAMPLE, CHECKPOINT = "config.yaml", "metrics.json", "per_sample.parquet", "checkpoints/best.ckpt"
-MODEL = "model"
-"""Folder of a model that is more than the network in its checkpoint."""
 DATA_SETTINGS = ("source", "data", "xrd", "build", "paths")
 """What of a run's configuration says which data it saw."""
 
@@ -48,7 +46,7 @@ class Finished:
             raise ConfigError(msg)
         if not (path / METRICS).is_file():
             way_out = (
-                f"go on with it by python -m deepxrd.train resume={path}"
+                f"resume it by python -m deepxrd.train resume={path}"
                 if (path / CONFIG).is_file()
                 else "give the folder of a run that is done"
             )
@@ -69,9 +67,9 @@ class Finished:
         Raises:
             ConfigError: there is none.
         """
-        file = self.path / CHECKPOINT
+        file = self.path / BEST_CHECKPOINT
         if not file.is_file():
-            msg = f"run={self.path} holds no trained network, {CHECKPOINT}; give a folder that deepxrd.train has made"
+            msg = f"run={self.path} holds no trained network, {BEST_CHECKPOINT}; give the folder of deepxrd.train"
             raise ConfigError(msg)
         return file
 

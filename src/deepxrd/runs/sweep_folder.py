@@ -1,6 +1,6 @@
-"""The folder of a sweep: ``sweep.json`` names its cells, and each cell has a folder of its own.
+"""The folder of a sweep: ``sweep.json`` names its runs, and each has a folder of its own.
 
-A *cell* is one run of a sweep, told from the others by the values of what the sweep varies.
+A *sweep run* is one run of a sweep; it differs from the others in the values of what the sweep varies.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import value_hash, write_json
+from deepxrd.runs.names import ERROR, METRICS, SWEEP, SWEEP_RUN
 
-SWEEP, CELL, ERROR, METRICS, PER_SAMPLE = "sweep.json", "cell.json", "error.txt", "metrics.json", "per_sample.parquet"
 DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "not finished", "not run"
 _LONGEST_NAME = 120
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepRun:
     """One run of a sweep.
 
     Attributes:
         path: its folder.
-        settings: what it is told by, such as ``{"model.depth": 20, "loss": "pearson"}``.
+        settings: those that the sweep varies, such as ``{"model.depth": 20, "loss": "pearson"}``.
     """
 
     path: Path
@@ -39,12 +39,12 @@ class Cell:
             return FAILED
         if (self.path / METRICS).is_file():
             return DONE
-        return STOPPED if (self.path / CELL).is_file() else NOT_RUN
+        return STOPPED if (self.path / SWEEP_RUN).is_file() else NOT_RUN
 
     @property
     def record(self) -> dict[str, Any]:
-        """What ``cell.json`` holds; empty if there is none."""
-        return _read(self.path / CELL) if (self.path / CELL).is_file() else {}
+        """What ``sweep_run.json`` holds; empty if there is none."""
+        return _read(self.path / SWEEP_RUN) if (self.path / SWEEP_RUN).is_file() else {}
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -66,25 +66,25 @@ class SweepFolder:
         table: name of the sweep's configuration, such as ``table4``; None for one made up on the command line.
         keys: what the sweep varies, in its order.
         session: of the command that planned it; each start has its own.
-        planned: the cells of the last command.
+        planned: the runs of the last command.
     """
 
     path: Path
     table: str | None
     keys: list[str]
     session: str
-    planned: list[Cell]
+    planned: list[SweepRun]
 
     @classmethod
-    def plan(cls, path: Path, cells: list[dict[str, Any]], facts: Mapping[str, Any]) -> SweepFolder:
+    def plan(cls, path: Path, runs: list[dict[str, Any]], facts: Mapping[str, Any]) -> SweepFolder:
         """Write ``sweep.json``.
 
         Args:
             path: of the folder.
-            cells: values of each.
+            runs: values of each.
             facts: ``table``, ``keys`` and ``session``, and whatever else is worth keeping.
         """
-        write_json(path / SWEEP, {**facts, "cells": cells})
+        write_json(path / SWEEP, {**facts, "runs": runs})
         return cls.open(path)
 
     @classmethod
@@ -99,30 +99,30 @@ class SweepFolder:
             msg = f"sweeps={path}: no sweep there, {SWEEP} is missing; give a folder such as outputs/sweeps/table4"
             raise ConfigError(msg)
         plan = _read(path / SWEEP)
-        cells = [Cell(path / cell_name(values), values) for values in plan["cells"]]
-        return cls(path, plan["table"], plan["keys"], plan["session"], cells)
+        runs = [SweepRun(path / run_name(values), values) for values in plan["runs"]]
+        return cls(path, plan["table"], plan["keys"], plan["session"], runs)
 
     @property
-    def cells(self) -> list[Cell]:
-        """The planned cells, then those of earlier commands in the same folder that varied the same."""
-        found = {cell.path: cell for cell in self.planned}
-        for record in sorted(self.path.glob(f"*/{CELL}")):
+    def runs(self) -> list[SweepRun]:
+        """The planned sweep runs, then those of earlier commands in the same folder that varied the same."""
+        found = {run.path: run for run in self.planned}
+        for record in sorted(self.path.glob(f"*/{SWEEP_RUN}")):
             values = _read(record)["values"]
             if list(values) == self.keys:
-                found.setdefault(record.parent, Cell(record.parent, values))
+                found.setdefault(record.parent, SweepRun(record.parent, values))
         return list(found.values())
 
-    def settled(self) -> list[Cell]:
-        """The planned cells that are done with, one way or the other, in this session."""
+    def settled(self) -> list[SweepRun]:
+        """The planned sweep runs that are done with, one way or the other, in this session."""
         return [
-            cell
-            for cell in self.planned
-            if (record := cell.record).get("session") == self.session and record["state"] in (DONE, FAILED)
+            run
+            for run in self.planned
+            if (record := run.record).get("session") == self.session and record["state"] in (DONE, FAILED)
         ]
 
 
-def cell_name(values: Mapping[str, Any]) -> str:
-    """The name of a cell's folder, such as ``depth-20_lr-0.001_batch_size-64``: readable, and safe on file systems."""
+def run_name(values: Mapping[str, Any]) -> str:
+    """The name of a run's folder, such as ``depth-20_lr-0.001_batch_size-64``: readable, and safe on file systems."""
     last = [key.rpartition(".")[2] for key in values]
     short = [part if last.count(part) == 1 else key for part, key in zip(last, values, strict=True)]
     plain = "_".join(f"{key}-{value}" for key, value in zip(short, values.values(), strict=True))

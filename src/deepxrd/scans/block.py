@@ -51,7 +51,7 @@ class Block:
         lines: line number of each point in a text file, ``(n,)``.
         peaks: whether the format itself says that these are peaks; None where only the points can tell.
         title: of the sample or the scan.
-        facts: anything else to be told.
+        facts: anything else the file says.
         metadata: of the header.
     """
 
@@ -121,7 +121,7 @@ def stated(
     return Wavelengths(alpha1, alpha2, ratio)
 
 
-def number(text: str | None) -> float | None:
+def parse_number(text: str | None) -> float | None:
     """A finite number of a header; None for anything else."""
     try:
         value = float((text or "").strip().strip("'\"").replace(",", "."))

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, number, numbers, stated
+from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated
 from deepxrd.scans.files import Archive, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -77,7 +77,7 @@ def _read_route(root: ET.Element, route: ET.Element, name: str) -> Block:
     columns, source = _columns(route, width, name)
     factors = table[:, columns["absorber"]] if "absorber" in columns else None
     values = table[:, columns["counts"]]
-    seconds = number(route.findtext(".//ScanInformation/TimePerStep"))
+    seconds = parse_number(route.findtext(".//ScanInformation/TimePerStep"))
     if seconds is None and "time" in columns:
         seconds = float(np.median(table[:, columns["time"]])) or None
     lines = stated(
@@ -154,12 +154,12 @@ def _by_axes(route: ET.Element, width: int) -> dict[str, int]:
 
 
 def _value(root: ET.Element, name: str) -> float | None:
-    return next((number(element.get("Value") or element.text) for element in root.iter(name)), None)
+    return next((parse_number(element.get("Value") or element.text) for element in root.iter(name)), None)
 
 
 def _length(root: ET.Element, name: str) -> float | None:
     """A wavelength in Å."""
     element = next(root.iter(name), None)
-    value = None if element is None else number(element.get("Value") or element.text)
+    value = None if element is None else parse_number(element.get("Value") or element.text)
     nanometres = element is not None and element.get("Unit", "").lower() == "nm"
     return 10 * value if value is not None and nanometres else value

@@ -38,7 +38,7 @@ class Columns:
         kind: of the axis.
         axis_source: how it is known.
         unit: ``counts``, ``cps`` or empty.
-        facts: what else is to be told.
+        facts: what else the file says.
     """
 
     axis: int

@@ -126,8 +126,8 @@ def gaps(two_theta_deg: NDArray[np.float64]) -> NDArray[np.int64]:
     if len(steps) < _FEWEST_IN_SEGMENT:
         return np.zeros(0, dtype=np.int64)
     allowed = _ROUNDING * _coarsest(two_theta_deg)
-    beside = np.minimum(np.append(np.inf, steps[:-1]), np.append(steps[1:], np.inf))
-    suspects = np.flatnonzero((steps > _SUSPECT * np.minimum(beside, np.median(steps))) & (steps > allowed))
+    neighbour_step = np.minimum(np.append(np.inf, steps[:-1]), np.append(steps[1:], np.inf))
+    suspects = np.flatnonzero((steps > _SUSPECT * np.minimum(neighbour_step, np.median(steps))) & (steps > allowed))
     found = []
     for place in suspects:
         sides = [steps[max(0, place - _NEAR) : place], steps[place + 1 : place + 1 + _NEAR]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, number, numbers, stated, steps
+from deepxrd.scans.block import Block, numbers, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 
 _OFF_BY = 1.5  # points
@@ -20,7 +20,7 @@ def read_cpi(text: str) -> list[Block]:
     rows = [line.strip() for line in lines_of(text)]
     marker = next((place for place, row in enumerate(rows) if row.upper().startswith("SCANDATA")), None)
     head = rows[1:marker]
-    start, end, step = (number(row) for row in [*head, "", "", ""][:3])
+    start, end, step = (parse_number(row) for row in [*head, "", "", ""][:3])
     if marker is None or start is None or end is None or not step:
         msg = "it lacks a start, an end, a step or the line SCANDATA: the file is damaged"
         raise ScanError(msg)
@@ -32,16 +32,16 @@ def read_cpi(text: str) -> list[Block]:
         msg = f"its header says {said:.0f} points ({start:g} to {end:g}° by {step:g}), and {len(values)} follow"
         raise ScanError(msg)
     anode, length, date, seconds, title = [*head[3:], "", "", "", "", ""][:5]
-    lines = stated(number(length), anode=anode)
+    lines = stated(parse_number(length), anode=anode)
     return [
         Block(
             axis=steps(start, step, len(values)),
             values=np.array(values),
             axis_source="the header's start and step",
             unit="counts",
-            seconds_per_step=number(seconds) or None,
+            seconds_per_step=parse_number(seconds) or None,
             wavelengths=lines,
-            wavelengths_source=("header" if number(length) else "anode") if lines else "",
+            wavelengths_source=("header" if parse_number(length) else "anode") if lines else "",
             title=title,
             metadata={"anode": anode, "date": date},
         )

@@ -52,7 +52,7 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes, *, otherwise: str = "latin-1") -> str:
+def decode_leniently(data: bytes, *, otherwise: str = "latin-1") -> str:
     """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else as given.
 
     Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most.
@@ -84,7 +84,7 @@ def parse_xml(data: bytes) -> ET.Element:
     Raises:
         ScanError: it declares a type, or is damaged.
     """
-    text = decode(data)
+    text = decode_leniently(data)
     if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
         msg = "its XML declares a document type or entities, which no instrument writes: it was not read"
         raise ScanError(msg)

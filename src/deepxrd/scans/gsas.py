@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, number, numbers, steps
+from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import wavelengths_in
 from deepxrd.scans.scan import Fact
@@ -69,11 +69,12 @@ def _read_bank(bank: Record, records: list[Record]) -> Block:
     place, line = bank
     words = line.split()
     kind = words[4].upper()
-    form = words[-1].upper() if number(words[-1]) is None else "STD"
+    form = words[-1].upper() if parse_number(words[-1]) is None else "STD"
     if kind not in _CONSTANT:
         msg = f"line {place} is a bank of {_OTHER.get(kind, 'an unknown kind')} ({kind}), not of steps in 2θ (CONS)"
         raise ScanError(msg)
-    said, start, step = number(words[2]), number(words[5]), number(words[6]) if len(words) > 6 else None  # noqa: PLR2004
+    said, start = parse_number(words[2]), parse_number(words[5])
+    step = parse_number(words[6]) if len(words) > 6 else None  # noqa: PLR2004
     if not said or start is None or not step:
         msg = f"line {place} has no number of points, start and step"
         raise ScanError(msg)

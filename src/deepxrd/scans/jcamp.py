@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_POINTS, Axis, Block, number, steps
+from deepxrd.scans.block import MAX_POINTS, Axis, Block, parse_number, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import axis_of, wavelengths_in
 
@@ -72,7 +72,7 @@ def _read_table(table: str, header: Mapping[str, str], rows: list[tuple[int, str
     if _NOT_DIFFRACTION.search(what):
         msg = f"it is JCAMP-DX of {what!r}, and no diffraction pattern"
         raise ScanError(msg)
-    x_factor, y_factor = (number(header.get(key)) or 1.0 for key in ("XFACTOR", "YFACTOR"))
+    x_factor, y_factor = (parse_number(header.get(key)) or 1.0 for key in ("XFACTOR", "YFACTOR"))
     if table == "XYDATA":
         x, y = _ordinates(rows, header, x_factor)
     else:
@@ -99,7 +99,7 @@ def _pairs(rows: list[tuple[int, str]]) -> tuple[NDArray[np.float64], NDArray[np
     x, y = [], []
     for place, line in rows:
         words = re.split(r"[\s,;]+", line.strip(" ;,"))
-        found = [number(word) for word in words]
+        found = [parse_number(word) for word in words]
         if len(found) % 2 or any(value is None for value in found):
             msg = f"line {place} holds no pairs of numbers: {line[:40]!r}"
             raise ScanError(msg)
@@ -128,12 +128,12 @@ def _ordinates(
     if not values:
         msg = "its table is empty"
         raise ScanError(msg)
-    said = number(header.get("NPOINTS"))
+    said = parse_number(header.get("NPOINTS"))
     if said is not None and said != len(values):
         msg = f"##NPOINTS={said:g}, and the table holds {len(values)}: it is cut short, or damaged"
         raise ScanError(msg)
-    first, last = number(header.get("FIRSTX")), number(header.get("LASTX"))
-    step = number(header.get("DELTAX"))
+    first, last = parse_number(header.get("FIRSTX")), parse_number(header.get("LASTX"))
+    step = parse_number(header.get("DELTAX"))
     start = begins[0][2] if first is None else first
     if last is not None and len(values) > 1:
         step = (last - start) / (len(values) - 1)
@@ -194,7 +194,7 @@ def _words(line: str, place: int, pattern: re.Pattern[str]) -> list[tuple[str, f
         mark, digits = (match[1], match[2]) if match else ("", "")
         forms = (("squeezed", _SQUEEZED), ("difference", _DIFFERENCE), ("repeat", _REPEAT))
         form, sign = next(((name, table[mark]) for name, table in forms if mark in table), ("plain", mark))
-        value = number(sign + digits)
+        value = parse_number(sign + digits)
         if match is None or value is None or match.end() == at:
             msg = f"line {place} is no data: {line[at : at + 20]!r}"
             raise ScanError(msg)

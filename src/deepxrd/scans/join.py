@@ -162,7 +162,7 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
             other.facts.append(Fact("level", "not known to be that of the range before", "counting time of only one"))
         return
     other.level_seconds = times[0]  # so that a third range is brought to the first one's level as well
-    if abs(factor - 1) < 0.02:  # noqa: PLR2004 - nothing to be told
+    if abs(factor - 1) < 0.02:  # noqa: PLR2004 - nothing to report
         factor = 1.0 if not (times[0] and times[1]) else factor
     if factor != 1:
         other.counts = other.counts * factor
@@ -193,8 +193,8 @@ def _scan(parts: list[Stretch], *, name: str, radiation: Wavelengths | None, giv
         facts.append(Fact("wavelength", f"{radiation}, where {said}", source))
     elif wavelengths:
         facts.append(Fact("wavelength", str(wavelengths), source))
-    told = [fact for part in parts for fact in (*part.block.facts, *part.facts)]
-    facts += list(dict.fromkeys(told))
+    part_facts = [fact for part in parts for fact in (*part.block.facts, *part.facts)]
+    facts += list(dict.fromkeys(part_facts))
     units = {part.unit for part in parts}
     sigmas = [part.sigma for part in parts if part.sigma is not None]
     return Scan(

@@ -6,7 +6,7 @@ import numpy as np
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import Block, check_count, number, numbers, stated, steps
+from deepxrd.scans.block import Block, check_count, numbers, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 
 _DATA_AT = {b"V3RD": 250, b"V5RD": 810}
@@ -33,7 +33,7 @@ def read_udf(text: str) -> list[Block]:
         values += numbers(word.rstrip("/").replace(",", " ").split(), line=place)
         if word.endswith("/"):
             break
-    ends = [number(part) for part in header.get("DataAngleRange", [])]
+    ends = [parse_number(part) for part in header.get("DataAngleRange", [])]
     step = _first(header, "ScanStepSize")
     if len(ends) != 2 or ends[0] is None or ends[1] is None or not step:  # noqa: PLR2004 - start and end
         msg = "it has no DataAngleRange and ScanStepSize: its axis is not known"
@@ -97,4 +97,4 @@ def read_rd(data: bytes) -> list[Block]:
 
 
 def _first(header: dict[str, list[str]], key: str) -> float | None:
-    return number(header.get(key, [""])[0]) if header.get(key) else None
+    return parse_number(header.get(key, [""])[0]) if header.get(key) else None

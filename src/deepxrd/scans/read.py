@@ -19,7 +19,7 @@ from deepxrd.scans.bruker_raw4 import read_version_4
 from deepxrd.scans.clean import stretches
 from deepxrd.scans.columns import read_columns
 from deepxrd.scans.cpi import read_cpi
-from deepxrd.scans.files import Archive, decode, lines_of, read_bytes
+from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes
 from deepxrd.scans.gsas import is_gsas, read_gsas
 from deepxrd.scans.jcamp import read_jcamp
 from deepxrd.scans.join import joined
@@ -141,7 +141,7 @@ def _format(data: bytes) -> tuple[str, Callable[[], list[Block]]]:
             raise ScanError(msg)
     if data.startswith(b"PK\3\4"):
         return _zip_format(Archive(data))
-    text = decode(data)
+    text = decode_leniently(data)
     control = sum(text[:4000].count(chr(code)) for code in [*range(9), *range(14, 26), *range(27, 32)])
     if control > _CONTROL * min(len(text), 4000):
         shown = data[:8]
@@ -170,7 +170,7 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
     if first.startswith("<"):
         return "PANalytical XRDML" if "<xrdMeasurements" in text[:20_000] else "XML", lambda: read_xrdml(data)
     if first.startswith("*RAS_"):
-        return "Rigaku RAS", lambda: read_ras(decode(data, otherwise="cp932"))
+        return "Rigaku RAS", lambda: read_ras(decode_leniently(data, otherwise="cp932"))
     if first.startswith("DATA_"):
         msg = "it is a CIF: give the pattern itself as columns of text"
         raise ScanError(msg)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, number, numbers, stated, steps
-from deepxrd.scans.files import Archive, decode, lines_of, natural, parse_xml
+from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, stated, steps
+from deepxrd.scans.files import Archive, decode_leniently, lines_of, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
 _PROFILE = re.compile(r"(?:^|/)Profile\d*\.txt$")
@@ -77,7 +77,7 @@ def read_rasx(archive: Archive) -> list[Block]:
                 header = _conditions(parse_xml(archive.read(conditions)))
         rows = [
             _row(line.split(), place)
-            for place, line in enumerate(lines_of(decode(archive.read(name))), 1)
+            for place, line in enumerate(lines_of(decode_leniently(archive.read(name))), 1)
             if line.strip() and line.strip()[0] not in "*#"
         ]
         _close(rows, header, 1, blocks, others)
@@ -132,7 +132,7 @@ def _close(
         msg = "a range without data"
         raise ScanError(msg)
     table = np.array(rows, dtype=np.float64)
-    wave = [number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{line}")) for line in (1, 2)]
+    wave = [parse_number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{line}")) for line in (1, 2)]
     lines = stated(*wave, anode=header.get("HW_XG_TARGET_NAME", ""))
     block = Block(
         axis=table[:, 0],
@@ -177,18 +177,18 @@ def _conditions(root: ET.Element) -> dict[str, str]:
 
 
 def _group(header: Mapping[str, str], values: list[float]) -> Block:
-    start, step = number(header.get("START")), number(header.get("STEP"))
+    start, step = parse_number(header.get("START")), parse_number(header.get("STEP"))
     if start is None or step is None:
         msg = "a group without *START and *STEP: its axis is not known"
         raise ScanError(msg)
-    said = number(header.get("COUNT"))
+    said = parse_number(header.get("COUNT"))
     if said is not None and said != len(values):
         msg = f"a group says *COUNT = {said:g}, and {len(values)} numbers follow: it is cut short, or damaged"
         raise ScanError(msg)
     axis_name = header.get("SCAN_AXIS", "")
     if axis_name and "2" not in axis_name and "two" not in axis_name.lower():
         raise ScanError(_NO_AXIS + axis_name)
-    wave = [number(header.get(key)) for key in ("WAVE_LENGTH1", "WAVE_LENGTH2")]
+    wave = [parse_number(header.get(key)) for key in ("WAVE_LENGTH1", "WAVE_LENGTH2")]
     lines = stated(*wave, anode=header.get("TARGET", ""))
     unit = header.get("YUNIT", "").lower()
     return Block(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, number, numbers, stated, steps
+from deepxrd.scans.block import Block, numbers, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import wavelengths_in
 from deepxrd.scans.scan import Fact
@@ -36,14 +36,14 @@ def find_header(text: str) -> tuple[int, float, float, int] | None:
         words = [words for _, words in _body(lines, place)]
         n, found = round(points), sum(map(len, words))
         after = words[0] if words else []
-        if number(after[0] if after else "") is None:
+        if parse_number(after[0] if after else "") is None:
             continue
         if len(after) == 2 and found == 2 * n:  # noqa: PLR2004 - angles and counts under a line on their range
             continue
         if found in {n, 2 * n}:
             return place, start, step, n
         one_wide = 1 == len(after) < len(line.split())
-        alone = sum(number(word) is not None for word in line.split()) == 3  # noqa: PLR2004 - no row of a table
+        alone = sum(parse_number(word) is not None for word in line.split()) == 3  # noqa: PLR2004 - no row of a table
         certain = alone and abs(points - n) <= _NEARLY
         if certain and ((len(after) > _PAIR and len(line.split()) <= len(after)) or one_wide):
             msg = (
@@ -72,7 +72,7 @@ def read_start_step_stop(text: str) -> list[Block]:
     facts = [Fact("not read", f"text from line {below[0][0]} on", "after the last of the counts")] if below else []
     wave, where = wavelengths_in(lines[: place + 1])
     twice = len(values) == 2 * n
-    by_columns = len(lines[place].split()) > 3 and number(lines[place].split()[2]) is None  # noqa: PLR2004 - DBWS
+    by_columns = len(lines[place].split()) > 3 and parse_number(lines[place].split()[2]) is None  # noqa: PLR2004 - DBWS
     title = lines[place][24:].strip() if by_columns else " ".join(lines[place].split()[3:])
     return [
         Block(
@@ -93,7 +93,7 @@ def _body(lines: list[str], place: int) -> list[tuple[int, list[str]]]:
     body: list[tuple[int, list[str]]] = []
     for row, line in enumerate(lines[place + 1 :], place + 2):
         words = line.replace(",", " ").split()
-        if words and number(words[0]) is None:
+        if words and parse_number(words[0]) is None:
             break
         if words:
             body.append((row, words))
@@ -111,17 +111,17 @@ def read_mdi(text: str) -> list[Block]:
     values = [
         value for row, line in enumerate(lines[2:], 3) for value in numbers(line.replace(",", " ").split(), line=row)
     ]
-    first, width, n = number(start), number(step), number(said)
+    first, width, n = parse_number(start), parse_number(step), parse_number(said)
     if first is None or width is None or n != len(values):
         msg = f"line 2 says {said} points, and {len(values)} numbers follow: it is cut short, or damaged"
         raise ScanError(msg)
-    wave = stated(number(length), anode=anode)
+    wave = stated(parse_number(length), anode=anode)
     return [
         Block(
             axis=steps(first, width, len(values)),
             values=np.array(values),
             axis_source="start and step of line 2",
-            seconds_per_step=number(seconds) or None,
+            seconds_per_step=parse_number(seconds) or None,
             wavelengths=wave,
             wavelengths_source="line 2" if wave else "",
             title=lines[0].strip(),
@@ -134,14 +134,14 @@ def is_mdi(text: str) -> bool:
     words = [line.split() for line in lines_of(text[:2000])[1:2]]
     if not words or len(words[0]) < 7:  # noqa: PLR2004 - as described above
         return False
-    kinds = [number(word) is not None for word in words[0][:7]]
+    kinds = [parse_number(word) is not None for word in words[0][:7]]
     return kinds == [True, True, True, False, True, True, True] and words[0][3].isalpha()
 
 
 def _three(line: str) -> tuple[float, float, float] | None:
     """The first three numbers of a line, by blanks or by columns of eight (DBWS); None if there are none."""
     for words in (line.replace(",", " ").split()[:3], [line[first : first + 8] for first in (0, 8, 16)]):
-        found = [number(word) for word in words]
+        found = [parse_number(word) for word in words]
         if len(found) == 3 and all(value is not None and math.isfinite(value) for value in found):  # noqa: PLR2004
             start, step, stop = (value for value in found if value is not None)
             if step:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, number, numbers, quantum, stated, steps
+from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, quantum, stated, steps
 from deepxrd.scans.files import lines_of
 
 _MARKER = re.compile(r"_(2THETA|D|THETA)?-?(COUNTS?|CPS|I|INTENSITY)(TIME)?\s*$", re.IGNORECASE)
@@ -87,10 +87,10 @@ class _Reading:
 
     def _block(self, column: str, marker: re.Match[str]) -> Block:
         header = self._header
-        seconds = number(header.get("STEPTIME"))
+        seconds = parse_number(header.get("STEPTIME"))
         unit = 10.0 if header.get("WL_UNIT", "A").lower().startswith("n") else 1.0
-        alpha1, alpha2 = (value and unit * value for value in (number(header.get(key)) for key in ("WL1", "WL2")))
-        lines = stated(alpha1, alpha2, number(header.get("WLRATIO")), anode=header.get("ANODE", ""))
+        alpha1, alpha2 = (value and unit * value for value in (parse_number(header.get(key)) for key in ("WL1", "WL2")))
+        lines = stated(alpha1, alpha2, parse_number(header.get("WLRATIO")), anode=header.get("ANODE", ""))
         block = Block(
             axis=np.empty(0),
             values=np.empty(0),
@@ -103,7 +103,7 @@ class _Reading:
             title=header.get("SAMPLE", ""),
             metadata={key.lower(): header[key] for key in ("DATEMEASURED", "ANODE", "DRIVE") if header.get(key)},
         )
-        start, step = number(header.get("START")), number(header.get("STEPSIZE"))
+        start, step = parse_number(header.get("START")), parse_number(header.get("STEPSIZE"))
         if column:
             self._fill(block, twice=column == "THETA")
             if column == "2THETA":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, number, numbers, stated
+from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated
 from deepxrd.scans.files import parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -66,7 +66,7 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
         if element == "intensities" and _already_applied(values, factors):
             facts.append(Fact("attenuation", "factors are in the intensities already", "all are their multiples"))
             factors = None
-    seconds = number(_text(points, "commonCountingTime"))
+    seconds = parse_number(_text(points, "commonCountingTime"))
     times = _list(points, "countingTimes")
     if times is not None and len(times) == len(values) and np.ptp(times) > 0 and times.min() > 0:
         facts.append(Fact("counting time", f"from {times.min():g} to {times.max():g} s, set to one", "countingTimes"))
@@ -78,7 +78,7 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
     lines = stated(
         _length(wave, "kAlpha1"),
         _length(wave, "kAlpha2"),
-        number(_text(wave, "ratioKAlpha2KAlpha1")) if wave is not None else None,
+        parse_number(_text(wave, "ratioKAlpha2KAlpha1")) if wave is not None else None,
         anode=anode,
     )
     metadata = {"anode": anode, "scan axis": scan.get("scanAxis", ""), "status": scan.get("status", "")}
@@ -119,7 +119,7 @@ def _two_theta(points: ET.Element, n: int) -> NDArray[np.float64] | None:
                 msg = f"a scan with {n} intensities and {len(listed)} angles: it is damaged"
                 raise ScanError(msg)
             return listed
-        ends = [number(_text(positions, end)) for end in ("startPosition", "endPosition")]
+        ends = [parse_number(_text(positions, end)) for end in ("startPosition", "endPosition")]
         if ends[0] is not None and ends[1] is not None and ends[0] != ends[1]:
             return np.linspace(ends[0], ends[1], n)
     return None
@@ -155,7 +155,7 @@ def _unit(points: ET.Element, name: str) -> str:
 def _length(wave: ET.Element | None, name: str) -> float | None:
     """A wavelength in Å, whatever unit it is written in."""
     element = next(_children(wave, name), None)
-    value = None if element is None else number(element.text)
+    value = None if element is None else parse_number(element.text)
     return value if value is None or element is None or element.get("unit") != "nm" else _NM * value
 
 

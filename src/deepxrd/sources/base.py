@@ -20,7 +20,7 @@ class StructureRecord:
         formation_energy_per_atom: eV per atom, or None where unknown.
         ground_state: whether the source marks it as the one structure of its composition; None if it does not say.
         provenance: further facts, such as the file it was read from.
-        remarks: what had to be mended or assumed to read it, in words that do not depend on it; in most cases nothing.
+        remarks: what had to be repaired or assumed to read it, in words that do not depend on it; mostly nothing.
         energy_above_hull: eV per atom, or None where unknown.
     """
 

@@ -24,7 +24,7 @@ from deepxrd.sources.cif_symmetry import Symmetry, listed_symmetry, named_symmet
 from deepxrd.sources.cif_values import cell_of, column, has_structure, number_of
 
 Read = Callable[[], "tuple[Crystal, tuple[str, ...]]"]
-"""What reads one block: its crystal, and remarks on what had to be mended."""
+"""What reads one block: its crystal, and remarks on what had to be repaired."""
 
 _BLOCK_START = re.compile(r"(?:^|(?<=\s))data_(\S*)", re.IGNORECASE)
 _LINE_START = re.compile(r"^data_", re.IGNORECASE)
@@ -123,7 +123,7 @@ class _Verdict:
 
 
 def crystal_of_block(block: cif.Block) -> tuple[Crystal, tuple[str, ...]]:
-    """The crystal of one block, and remarks on what had to be mended.
+    """The crystal of one block, and remarks on what had to be repaired.
 
     Raises:
         SourceError: something is missing, cannot be read, or contradicts something else; the message says what.

@@ -38,7 +38,7 @@ class Sites:
 
 
 def fill_cell(lattice: NDArray[np.float64], sites: Sites, symmetry: Symmetry) -> tuple[Crystal, tuple[str, ...]]:
-    """All atoms of the cell, sites near special positions moved onto them; and remarks on what was mended.
+    """All atoms of the cell, sites near special positions moved onto them; and remarks on what was repaired.
 
     Raises:
         SourceError: an occupancy is impossible, or the cell would hold too many atoms.

@@ -105,7 +105,7 @@ class DownloadedSource(Source):
 
     def _way_on(self) -> str:
         return (
-            "To go on without it: source=files reads your own structures, and the default, source=prototypes,"
+            "To continue without it: source=files reads your own structures, and the default, source=prototypes,"
             " needs no network"
         )
 

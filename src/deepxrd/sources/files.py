@@ -42,7 +42,7 @@ Entry = tuple[str, Callable[[], StructureRecord]]
 
 
 class FilesSource(Source):
-    """Structures from one file or folder; what cannot be read is reported by name and the rest goes on.
+    """Structures from one file or folder; what cannot be read is reported by name and the rest is read.
 
     Args:
         path: a Parquet table (columns as in the project's snapshots), a CSV with a ``cif`` column, JSON Lines of
@@ -100,11 +100,11 @@ class FilesSource(Source):
     @property
     def no_dates(self) -> str | None:
         """Why its entries have no date, if they have none; see :func:`deepxrd.sources.base.why_no_dates`."""
-        told = "a Parquet table tells it in a column created_at, other files do not"
+        without_dates = "a Parquet table tells it in a column created_at, other files do not"
         if self._format != "parquet":
-            return told
+            return without_dates
         with parquet.open_table(self.path) as table:
-            return None if "created_at" in table.schema_arrow.names else told
+            return None if "created_at" in table.schema_arrow.names else without_dates
 
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""
@@ -192,8 +192,8 @@ def read_one(
         return ReadFailure(entry_name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     reason = record.crystal.why_unusable(max_volume_per_atom_angstrom3=max_volume_per_atom_angstrom3)
     if reason is None:
-        told = dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught if str(warning.message))
-        return replace(record, remarks=(*record.remarks, *told)) if told else record
+        remarks = dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught if str(warning.message))
+        return replace(record, remarks=(*record.remarks, *remarks)) if remarks else record
     same = record.material_id == entry_name
     return ReadFailure(entry_name if same else f"{record.material_id} ({entry_name})", reason)
 

@@ -32,7 +32,7 @@ FIELDS = (
 )
 CREATED_AT = "created_at"
 WAY_ON = (
-    "To go on without the Materials Project: source=optimade needs no key, source=files reads your own structures,"
+    "To continue without the Materials Project: source=optimade needs no key, source=files reads your own structures,"
     " and the default, source=prototypes, needs no network"
 )
 _KEY_VARIABLE = "MP_API_KEY"

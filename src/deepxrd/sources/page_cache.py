@@ -167,7 +167,7 @@ class PageCache:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what killed runs left half written; fresh files may belong to a run that goes on beside this one."""
+        """Remove what killed runs left half written; fresh files may belong to another run."""
         for left_over in self.folder.glob("*.tmp"):
             with suppress(FileNotFoundError):
                 if time.time() - left_over.stat().st_mtime > _STALE_AFTER_S:
@@ -197,7 +197,7 @@ def write_atomic(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
         msg = (
             f"cannot write {path}: {error.strerror or error}. Free some space, or choose another place with"
-            " source.cache_dir=FOLDER; the pages that were written are kept, and the next run goes on from them"
+            " source.cache_dir=FOLDER; the pages that were written are kept, and the next run resumes from them"
         )
         raise SourceError(msg) from error
 
@@ -275,7 +275,7 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
     """Show a bar on standard error, but only once the work has lasted for two seconds.
 
     Args:
-        description: what is going on.
+        description: what is done at the time.
         total: how many documents are to come; None if nobody knows.
     """
     from rich.console import Console

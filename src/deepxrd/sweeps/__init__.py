@@ -1,1 +1,1 @@
-"""Sweeps: cells that are run once, resumed after a kill, and told of in one line."""
+"""Sweeps: several runs, each done once, resumed after a kill, and shown in one line."""

@@ -1,4 +1,4 @@
-"""What Hydra does at the start of a sweep: write down its cells, and watch them."""
+"""What Hydra does at the start of a sweep: write down its runs, and watch them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from deepxrd.runs.sweep_folder import SweepFolder, cell_name
-from deepxrd.sweeps.resolvers import register
+from deepxrd.runs.sweep_folder import SweepFolder, run_name
+from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.share import COMMAND
 from deepxrd.sweeps.watch import SweepWatch
 
 
 class PlanSweep(Callback):
-    """Plans a sweep in its folder, so that each cell knows its name and a report knows what is missing."""
+    """Plans a sweep in its folder, so that each run knows its name and a report knows what is missing."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Write ``sweep.json``, hand the folder on to the cells, and show one line for the whole."""
+        """Write ``sweep.json``, hand the folder on to the sweep runs, and show one line for the whole."""
         folder = Path(config.hydra.sweep.dir).resolve()
         given = [*_as_overrides(config.hydra.sweeper.get("params")), *config.hydra.overrides.task]
-        keys, cells = plan(given)
+        keys, runs = plan(given)
         now = datetime.now(UTC)
         facts = {
             "table": OmegaConf.to_container(config.hydra.runtime.choices).get("sweep"),  # type: ignore[union-attr]
@@ -37,7 +37,7 @@ class PlanSweep(Callback):
             "session": now.isoformat(),
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         }
-        sweep = SweepFolder.plan(folder, cells, facts)
+        sweep = SweepFolder.plan(folder, runs, facts)
         with read_write(config.hydra):
             config.hydra.sweep.dir = str(folder)
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}")
@@ -45,17 +45,17 @@ class PlanSweep(Callback):
         SweepWatch(sweep).start()
 
     def __reduce__(self) -> tuple[Callable[[], PlanSweep], tuple[()]]:
-        """A worker gets this before it composes its cell, and must know the resolvers by then."""
+        """A worker gets this before it composes its sweep run, and must know the resolvers by then."""
         return _in_worker, ()
 
 
 def _in_worker() -> PlanSweep:
-    register()
+    register_resolvers()
     return PlanSweep()
 
 
 def plan(given: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
-    """What a sweep varies, and the values of each of its cells.
+    """What a sweep varies, and the values of each of its runs.
 
     Args:
         given: settings, those of the sweep's file first.
@@ -68,12 +68,12 @@ def plan(given: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def name_of(folder: Path, job: Sequence[str]) -> str:
-    """Name of the cell of a planned sweep that has these settings."""
-    return cell_name(values_of(job, SweepFolder.open(folder).keys))
+    """Name of the run of a planned sweep that has these settings."""
+    return run_name(values_of(job, SweepFolder.open(folder).keys))
 
 
 def values_of(job: Sequence[str], keys: list[str]) -> dict[str, Any]:
-    """The values of a cell, from its settings."""
+    """The values of a sweep run, from its settings."""
     values = {each.get_key_element(): _plain(each) for each in OverridesParser.create().parse_overrides(list(job))}
     return {key: values[key] for key in keys}
 

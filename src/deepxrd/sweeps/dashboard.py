@@ -81,7 +81,7 @@ def workspace(entity: str, project: str, sweep: str) -> Workspace:
     )
 
 
-def save(entity: str | None, project: str, sweep: str) -> str:
+def save_workspace(entity: str | None, project: str, sweep: str) -> str:
     """Save the workspace of a sweep for whoever is logged in.
 
     Args:

@@ -1,4 +1,4 @@
-"""One line that tells how far a sweep is, whoever runs its cells: it watches their folders."""
+"""One line that tells how far a sweep is, whatever computes its runs: it watches their folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 class SweepError(DeepXRDError):
-    """A sweep of which some cells failed; the others were run."""
+    """Some runs of a sweep failed; the others were done."""
 
 
 class SweepWatch(threading.Thread):
@@ -36,7 +36,7 @@ class SweepWatch(threading.Thread):
         self._shown: Any = None
 
     def run(self) -> None:
-        """Look and show until told to stop."""
+        """Look and show until `finish` is called."""
         while not self._over.wait(_EVERY_S):
             self._show()
 
@@ -48,7 +48,7 @@ class SweepWatch(threading.Thread):
 
     def _show(self, *, last: bool = False) -> None:
         settled = self.sweep.settled()
-        records = [cell.record for cell in settled]
+        records = [run.record for run in settled]
         terminal = sys.stderr.isatty()
         text = progress_text(records, len(self.sweep.planned), time.monotonic() - self._began)
         seen = text if terminal else len(records)  # without a terminal the time left alone is no news
@@ -61,22 +61,22 @@ class SweepWatch(threading.Thread):
         self._shown = seen
 
 
-def progress_text(records: list[dict[str, Any]], n_cells: int, elapsed_s: float) -> str:
+def progress_text(records: list[dict[str, Any]], n_runs: int, elapsed_s: float) -> str:
     """How far a sweep is.
 
     Args:
-        records: ``cell.json`` of each cell that is done with in this session.
-        n_cells: of the sweep.
+        records: ``sweep_run.json`` of each sweep run that is done with in this session.
+        n_runs: of the sweep.
         elapsed_s: since its start, seconds.
     """
     n_failed = sum(record["state"] == FAILED for record in records)
     n_before = sum(record["reused"] for record in records)
-    parts = [f"{len(records) - n_failed} of {n_cells} cells done"]
+    parts = [f"{len(records) - n_failed} of {n_runs} sweep runs done"]
     if n_before:
         parts[0] += f" ({n_before} before)"
     if n_failed:
         parts.append(f"{n_failed} failed")
-    n_run, n_left = len(records) - n_before, n_cells - len(records)
+    n_run, n_left = len(records) - n_before, n_runs - len(records)
     if n_left and n_run:
         parts.append(f"{_duration(elapsed_s / n_run * n_left)} left")
     return ", ".join(parts)
@@ -87,16 +87,16 @@ def watched() -> Iterator[None]:
     """End the watch of a sweep that the block has started, if it has, and say how the sweep went.
 
     Raises:
-        SweepError: cells failed.
+        SweepError: sweep runs failed.
     """
     watch: SweepWatch | None = None
     try:
         yield
     except KeyboardInterrupt as stop:
         if _running_watch() is not None:
-            stop.add_note("the same command goes on with the sweep; cells that are done are kept")
+            stop.add_note("the same command resumes the sweep; runs that are done are kept")
         raise
-    finally:  # whatever ended it, the line must not go on
+    finally:  # whatever ended it, the line must end too
         watch = _running_watch()
         if watch is not None:
             watch.finish()
@@ -109,12 +109,12 @@ def _running_watch() -> SweepWatch | None:
 
 
 def _conclude(watch: SweepWatch) -> None:
-    failed = [cell for cell in watch.sweep.settled() if cell.record["state"] == FAILED]
+    failed = [run for run in watch.sweep.settled() if run.record["state"] == FAILED]
     if failed:
-        shown = "\n".join(f"  {cell.path.name}: {cell.error}" for cell in failed[:_SHOWN])
+        shown = "\n".join(f"  {run.path.name}: {run.error}" for run in failed[:_SHOWN])
         more = f"\n  and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
         msg = (
-            f"{len(failed)} of {len(watch.sweep.planned)} cells failed:\n{shown}{more}\n"
+            f"{len(failed)} of {len(watch.sweep.planned)} sweep runs failed:\n{shown}{more}\n"
             f"see error.txt in their folders under {watch.sweep.path}; the same command tries them again"
         )
         raise SweepError(msg)

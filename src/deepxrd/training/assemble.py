@@ -20,6 +20,7 @@ from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
 from deepxrd.errors import ConfigError
 from deepxrd.models.candidates import CandidateNet
+from deepxrd.runs.names import BEST, CHECKPOINTS, LAST, LAST_CHECKPOINT
 from deepxrd.sources import Source
 from deepxrd.training.callbacks import RunFacts, StepSeed
 from deepxrd.training.candidate_data import CandidateDataModule
@@ -28,12 +29,10 @@ from deepxrd.training.checkpoints import SealedCheckpointIO
 from deepxrd.training.interrupted import KeepSignals
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
-from deepxrd.training.watch import StopOnNaN
+from deepxrd.training.stop_on_nan import StopOnNaN
 from deepxrd.xrd import XrdSettings
 
-CHECKPOINTS = "checkpoints"
 CURVES = "curves"
-BEST, LAST = "best", "last"
 _STEPS_PER_LOOK = 10
 
 
@@ -152,7 +151,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict
     callbacks: list[pl.Callback] = [
         Timer(),
         StepSeed(cfg["seed"]),
-        StopOnNaN(folder / f"{LAST}.ckpt"),
+        StopOnNaN(run_dir / LAST_CHECKPOINT),
         KeepSignals(),
         RunFacts(facts),
         *(build(node, pl.Callback) for node in (cfg["callbacks"] or {}).values()),

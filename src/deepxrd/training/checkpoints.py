@@ -1,4 +1,4 @@
-"""Checkpoints as a run writes them, and what is made sure of before a run goes on from one."""
+"""Checkpoints as a run writes them, and what is checked before a run resumes from one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SealedCheckpointIO(TorchCheckpointIO):
 
 
 def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Path) -> None:
-    """Make sure that a run can go on from a checkpoint, which may be a stranger's.
+    """Make sure that a run can resume from a checkpoint, which may be a stranger's.
 
     Lightning follows it without a look, and deletes what it names as the best so far.
 
@@ -50,14 +50,14 @@ def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Pat
     """
     wrong = [key for key, kind in _NEEDED.items() if not isinstance(content.get(key), kind)]
     if wrong:
-        msg = f"{where} cannot be gone on with: its {wrong[0]} is missing or damaged; start a new run"
+        msg = f"{where} cannot be resumed: its {wrong[0]} is missing or damaged; start a new run"
         raise CheckpointError(msg)
     try:
         check_weights(content["state_dict"])
         needed = {name: value.shape for name, value in module.state_dict().items()}
         found = {name: value.shape for name, value in content["state_dict"].items()}
     except ValueError as error:
-        msg = f"{where} cannot be gone on with: {error}"
+        msg = f"{where} cannot be resumed: {error}"
         raise CheckpointError(msg) from error
     differ = sorted(name for name in needed.keys() | found.keys() if needed.get(name) != found.get(name))
     if differ:

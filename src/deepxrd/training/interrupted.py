@@ -42,7 +42,7 @@ class KeepSignals(pl.Callback):
 @contextmanager
 def resumable(run_dir: Path) -> Iterator[None]:
     """Say how to resume where the block is stopped; Lightning makes of a Ctrl-C an exit with code 1."""
-    with if_stopped(f"go on by python -m deepxrd.train resume={os.path.relpath(run_dir)}"):
+    with if_stopped(f"resume by python -m deepxrd.train resume={os.path.relpath(run_dir)}"):
         try:
             yield
         except SystemExit as end:

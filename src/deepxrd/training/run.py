@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from deepxrd.analysis import figures
-from deepxrd.config.allowed import check_names, names_in
+from deepxrd.config.allowed import check_targets, names_in
 from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
@@ -28,17 +28,24 @@ from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
-from deepxrd.runs.finished import MODEL
+from deepxrd.runs.names import (
+    BEST_CHECKPOINT,
+    CONFIG,
+    LAST_CHECKPOINT,
+    METRICS,
+    MODEL,
+    OVERRIDES,
+    PER_SAMPLE,
+    RUN_FACTS,
+    TEST_PATTERNS,
+)
 from deepxrd.training import assemble
 from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.devices import check_devices
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
-from deepxrd.training.wandb_report import report
-
-CONFIG, OVERRIDES, FACTS = "config.yaml", "overrides.yaml", "run.json"
-METRICS, PER_SAMPLE, FIGURE = "metrics.json", "per_sample.parquet", "figures/test_patterns.png"
+from deepxrd.training.wandb_report import log_test_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +69,7 @@ def fit_and_test(
 ) -> RunResult:
     """Train and score one configuration.
 
-    If the folder holds the last checkpoint of a run with the same configuration, training goes on from there and ends
+    If the folder holds the last checkpoint of a run with the same configuration, training resumes from there and ends
     with the numbers of a run that was never stopped.
 
     Args:
@@ -72,7 +79,7 @@ def fit_and_test(
         announce: whether to say what is about to happen.
 
     Raises:
-        DeepXRDError: something the user can mend.
+        DeepXRDError: an error the user can fix.
     """
     keep_freed_memory()
     check_devices(cfg["trainer"])
@@ -85,7 +92,7 @@ def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], a
     datamodule = assemble.make_datamodule(cfg)
     datamodule.setup()
     module = assemble.make_module(cfg, datamodule)
-    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
+    last = run_dir / LAST_CHECKPOINT
     resumed = _check_resume(last, run_dir, datamodule, module) if cfg.get("resume") else None
     facts = {
         "data_hash": datamodule.data.store.content_hash,
@@ -117,7 +124,7 @@ def _train(
     resumed: dict[str, Any] | None,
 ) -> RunResult:
     """Train, from the last checkpoint of a run that is resumed, and score."""
-    last = run_dir / assemble.CHECKPOINTS / f"{assemble.LAST}.ckpt"
+    last = run_dir / LAST_CHECKPOINT
     logger = assemble.make_logger(cfg, run_dir)
     if isinstance(logger, CSVLogger) and resumed and is_main_process():
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
@@ -140,9 +147,9 @@ def _score(
     facts: dict[str, Any],
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
-    best = run_dir / assemble.CHECKPOINTS / f"{assemble.BEST}.ckpt"
+    best = run_dir / BEST_CHECKPOINT
     content = load_checkpoint(best)
-    check_names(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
+    check_targets(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
     logged = trainer.test(module, datamodule=datamodule, verbose=False)[0]
     outputs = {name: torch.cat(parts).numpy() for name, parts in module.test_patterns.items()}
@@ -174,12 +181,12 @@ def _score(
     if not is_main_process():
         return RunResult(run_dir, metrics, per_sample)
     figure = figures.pattern_grid(per_sample, predicted, true, datamodule.data.xrd)
-    figures.save(figure, run_dir / FIGURE)
+    figures.save_figure(figure, run_dir / TEST_PATTERNS)
     with atomic_path(run_dir / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
     module.export(datamodule, run_dir / MODEL)
     if isinstance(logger, WandbLogger):
-        report(logger, metrics, per_sample, run_dir / FIGURE)
+        log_test_results(logger, metrics, per_sample, run_dir / TEST_PATTERNS)
     write_json(run_dir / METRICS, metrics)  # last of all: a folder with metrics is a run that is done
     return RunResult(run_dir, metrics, per_sample)
 
@@ -190,14 +197,14 @@ def _means(scores: dict[str, NDArray[np.float64]]) -> dict[str, float]:
 
 def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
     if (run_dir / CONFIG).exists() and not resuming:
-        msg = f"{run_dir} already holds a run: choose another hydra.run.dir, or go on with it by resume={run_dir}"
+        msg = f"{run_dir} already holds a run: choose another hydra.run.dir, or resume it by resume={run_dir}"
         raise ConfigError(msg)
 
 
 def _check_resume(
     last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule
 ) -> dict[str, Any] | None:
-    """The last checkpoint of the run to go on with; None if it had none yet."""
+    """The last checkpoint of the run to resume; None if it had none yet."""
     if (run_dir / METRICS).exists():
         msg = f"the run in {run_dir} is done: see {run_dir / METRICS}"
         raise ConfigError(msg)
@@ -229,7 +236,7 @@ def _noted_split(run_dir: Path) -> Any:
         ConfigError: the files are damaged.
     """
     try:
-        facts = json.loads((run_dir / FACTS).read_text(encoding="utf-8")) if (run_dir / FACTS).exists() else {}
+        facts = json.loads((run_dir / RUN_FACTS).read_text(encoding="utf-8")) if (run_dir / RUN_FACTS).exists() else {}
         if "split" in facts:
             return facts["split"]
         return yaml.safe_load((run_dir / CONFIG).read_text(encoding="utf-8"))["data"]["split"]
@@ -241,8 +248,8 @@ def _noted_split(run_dir: Path) -> Any:
 def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any], overrides: list[str]) -> None:
     write_text(run_dir / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_text(run_dir / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
-    now, path = {**run_facts(), **facts}, run_dir / FACTS
-    if path.exists():  # a resume: what began the run stays, and who went on with it is added
+    now, path = {**run_facts(), **facts}, run_dir / RUN_FACTS
+    if path.exists():  # a resume: what began the run stays, and each resume is added
         began = json.loads(path.read_text(encoding="utf-8"))
         now = {**began, "resumed": [*began.get("resumed", []), now]}
     write_json(path, now)

@@ -12,7 +12,7 @@ _SORTED_BY = "peak_f1_2deg"
 _MOST_ROWS = 10_000  # of a table that wandb shows
 
 
-def report(logger: WandbLogger, metrics: dict[str, Any], per_sample: pd.DataFrame, figure: Path) -> None:
+def log_test_results(logger: WandbLogger, metrics: dict[str, Any], per_sample: pd.DataFrame, figure: Path) -> None:
     """Log the test scores as summary, the figure, and a table of the test samples, the worst first."""
     import wandb
 

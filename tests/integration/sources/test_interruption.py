@@ -1,4 +1,4 @@
-"""A fetch that is killed, and a disk that is full: what was written is whole, and the next run goes on from there."""
+"""A fetch that is killed, and a disk that is full: what was written is whole, and the next run resumes from there."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_full_disk(mp: Server, small_disk: Path, tmp_path: Path, monkeypatch: py
             real(descriptor)
 
         monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SourceError, match=r"No space left on device.*source.cache_dir=FOLDER.*goes on"):
+    with pytest.raises(SourceError, match=r"No space left on device.*source.cache_dir=FOLDER.*resumes from"):
         len(mp_source(mp, folder, page_size=10))
     written = sorted(path.name for path in folder.rglob("page-*"))
     assert "page-00003.json.gz" not in written

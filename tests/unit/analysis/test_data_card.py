@@ -73,14 +73,14 @@ KNOWN = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_structures_have_their_space_group_and_crystal_system(name: str) -> None:
     crystal, number, system = KNOWN[name]
-    assert card.space_group(crystal) == number
+    assert card.space_group_number(crystal) == number
     assert card.crystal_system(number) == system
 
 
 def test_the_crystals_that_all_tests_share_have_the_groups_of_the_literature(
     cscl: Crystal, nacl: Crystal, silicon: Crystal, wurtzite: Crystal, triclinic: Crystal
 ) -> None:
-    groups = [card.space_group(c) for c in (cscl, nacl, silicon, wurtzite, triclinic)]
+    groups = [card.space_group_number(c) for c in (cscl, nacl, silicon, wurtzite, triclinic)]
     assert groups == [221, 225, 227, 186, 1]
 
 
@@ -107,22 +107,22 @@ def test_a_site_shared_by_two_elements_is_one_site_of_its_own_kind() -> None:
     corner, centre, face = [0.0] * 3, [0.5] * 3, [0.5, 0.5, 0.0]
     faces = [face, [0.5, 0, 0.5], [0, 0.5, 0.5]]
     mixed = Structure(Lattice.cubic(3.9), [{"Ba": 0.5, "Sr": 0.5}, "Ti", "O", "O", "O"], [corner, centre, *faces])
-    assert card.space_group(Crystal.from_pymatgen(mixed)) == 221
+    assert card.space_group_number(Crystal.from_pymatgen(mixed)) == 221
     # Were the shares forgotten, the two faces below would be alike and the cell cubic.
     ordered = Structure(Lattice.cubic(3.9), ["Sr", "Ti", {"O": 0.5, "F": 0.5}, "O", "O"], [corner, centre, *faces])
-    assert card.space_group(Crystal.from_pymatgen(ordered)) == 123
+    assert card.space_group_number(Crystal.from_pymatgen(ordered)) == 123
 
 
 def test_noise_under_the_tolerance_keeps_the_symmetry() -> None:
     crystal, number, _ = KNOWN["SrTiO3"]
     noise = np.random.default_rng(0).uniform(-0.02, 0.02, crystal.frac_coords.shape) / 3.905
     moved = Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + noise, crystal.occupancies)
-    assert card.space_group(moved) == number
+    assert card.space_group_number(moved) == number
 
 
 def test_a_crystal_in_which_no_group_is_found_is_unknown() -> None:
     twice = Crystal(np.eye(3) * 4, np.array([1, 1]), np.array([[0, 0, 0], [0, 0, 1e-7]]), np.ones(2))
-    assert card.space_group(twice) == 0
+    assert card.space_group_number(twice) == 0
 
 
 def test_many_crystals_keep_their_order(cscl: Crystal, wurtzite: Crystal) -> None:
@@ -250,7 +250,7 @@ def rendered(figure: Figure) -> np.ndarray:
 
 
 def test_the_table_of_elements_shows_each_count_in_its_place() -> None:
-    figure = draw.element_table({"O": 1234, "Ba": 7, "La": 1, "U": 55})
+    figure = draw.periodic_table({"O": 1234, "Ba": 7, "La": 1, "U": 55})
     axis = figure.axes[0]
     texts = {text.get_text(): text.get_position() for text in axis.texts}
     assert {"1,234", "7", "1", "55"} <= set(texts)

@@ -12,7 +12,7 @@ from deepxrd.analysis import sweep_conclusions as conclusions
 from deepxrd.analysis import sweep_scores, sweep_tables
 from deepxrd.analysis.sweep_figures import heat_map
 from deepxrd.analysis.sweep_report import write_report
-from deepxrd.analysis.sweep_scores import SweepScores, facts_of_cells
+from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.chem import SYMBOLS
 from deepxrd.data import Split
 from deepxrd.errors import ConfigError
@@ -30,49 +30,49 @@ Made = Callable[..., Path]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Writes the folder of a sweep: for each cell an array of F1 per test sample, an error, or None for not run."""
+    """Writes the folder of a sweep: for each run an array of F1 per test sample, an error, or None for not run."""
 
     def make(
-        cells: dict[tuple[Any, ...], Any],
+        runs: dict[tuple[Any, ...], Any],
         *,
         table: str | None = "table4",
         keys: list[str] = KEYS,
         data_set: dict[str, Any] | None = PAPERS,
     ) -> Path:
-        settings = [dict(zip(keys, cell, strict=True)) for cell in cells]
+        settings = [dict(zip(keys, run, strict=True)) for run in runs]
         sweep = SweepFolder.plan(tmp_path / "sweep", settings, {"table": table, "keys": keys, "session": "s"})
-        for cell, values in zip(sweep.planned, cells.values(), strict=True):
+        for run, values in zip(sweep.planned, runs.values(), strict=True):
             if values is None:
                 continue
-            cell.path.mkdir()
-            record = {"values": cell.settings, "fingerprint": {"code": "c0de"}, "session": "s", "state": "done"}
-            (cell.path / "cell.json").write_text(json.dumps(record))
+            run.path.mkdir()
+            record = {"values": run.settings, "fingerprint": {"code": "c0de"}, "session": "s", "state": "done"}
+            (run.path / "sweep_run.json").write_text(json.dumps(record))
             if isinstance(values, str):
-                (cell.path / "error.txt").write_text(values)
+                (run.path / "error.txt").write_text(values)
                 continue
             f1 = np.asarray(values, dtype=float)
             table_of = pd.DataFrame({"composition": SYSTEMS[: len(f1)], "peak_f1_2deg": f1, "mse": 1 - f1})
-            table_of.sample(frac=1, random_state=len(cell.path.name)).to_parquet(cell.path / "per_sample.parquet")
+            table_of.sample(frac=1, random_state=len(run.path.name)).to_parquet(run.path / "per_sample.parquet")
             metrics = {
                 "data": "abc3", "data_set": data_set, "data_hash": "da7a", "seed": 1, "n_train": 100, "epochs": 6,
                 "best_epoch": 4,
                 "train_seconds": 30.0, "precision": "32-true",
                 "test": {"peak_f1_2deg": f1.mean(), "mse": (1 - f1).mean()},
             }  # fmt: skip
-            (cell.path / "metrics.json").write_text(json.dumps(metrics))
-            run = {"git_commit": "abc", "versions": {"torch": "2"}, "machine": {"cores": 1, "processor": "P"}}
-            (cell.path / "run.json").write_text(json.dumps(run))
+            (run.path / "metrics.json").write_text(json.dumps(metrics))
+            provenance = {"git_commit": "abc", "versions": {"torch": "2"}, "machine": {"cores": 1, "processor": "P"}}
+            (run.path / "run.json").write_text(json.dumps(provenance))
         return sweep.path
 
     return make
 
 
 def around(mean: float, n: int = 200) -> np.ndarray:
-    """Scores that differ from sample to sample, the same way in all cells."""
+    """Scores that differ from sample to sample, the same way in all sweep runs."""
     return mean + 0.1 * np.sin(np.arange(n))
 
 
-def test_table_4_has_the_papers_cells_beside_ours_and_says_what_is_missing(made: Made) -> None:
+def test_table_4_has_the_papers_values_beside_ours_and_says_what_is_missing(made: Made) -> None:
     folder = made(
         {(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 32): "E: bad", (25, 0.004, 64): None}
     )
@@ -90,26 +90,26 @@ def test_table_4_has_the_papers_cells_beside_ours_and_says_what_is_missing(made:
     assert best["low"].item() < best["value"].item() < best["high"].item()
 
 
-def test_the_best_cell_by_an_error_is_the_lowest(made: Made) -> None:
+def test_the_best_run_by_an_error_is_the_lowest(made: Made) -> None:
     folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4)})
     frame = SweepScores.read(folder, "mse").frame
     assert frame[frame["best"]]["data.batch_size"].tolist() == [64]
     assert np.isclose(frame["value"].min(), 1 - around(0.5).mean())
 
 
-def test_a_score_that_no_cell_has_is_an_error_that_lists_those_there_are(made: Made) -> None:
+def test_a_score_that_no_run_has_is_an_error_that_lists_those_there_are(made: Made) -> None:
     folder = made({(20, 0.001, 64): around(0.5)})
     with pytest.raises(ConfigError, match=r"metric=f1.*peak_f1_2deg, mse"):
         SweepScores.read(folder, "f1")
 
 
-def test_scores_of_an_evaluation_can_be_chosen_where_all_cells_have_one(made: Made) -> None:
+def test_scores_of_an_evaluation_can_be_chosen_where_all_runs_have_one(made: Made) -> None:
     folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4)})
-    for cell in SweepFolder.open(folder).planned:
-        (cell.path / "evaluation").mkdir()
-        table = pd.read_parquet(cell.path / "per_sample.parquet").assign(jsd=0.25)
-        table.to_parquet(cell.path / "evaluation/per_sample.parquet")
-        (cell.path / "evaluation/metrics.json").write_text('{"test": {"jsd": 0.25}}')
+    for run in SweepFolder.open(folder).planned:
+        (run.path / "evaluation").mkdir()
+        table = pd.read_parquet(run.path / "per_sample.parquet").assign(jsd=0.25)
+        table.to_parquet(run.path / "evaluation/per_sample.parquet")
+        (run.path / "evaluation/metrics.json").write_text('{"test": {"jsd": 0.25}}')
     assert SweepScores.read(folder, "jsd").frame["value"].dropna().tolist() == [0.25, 0.25]
 
 
@@ -151,8 +151,8 @@ def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> No
 def test_the_papers_numbers_and_conclusions_stand_beside_no_other_data(
     made: Made, tmp_path: Path, data_set: dict[str, Any] | None
 ) -> None:
-    cells = {(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 64): None}
-    scores = SweepScores.read(made(cells, data_set=data_set), "peak_f1_2deg")
+    runs = {(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 64): None}
+    scores = SweepScores.read(made(runs, data_set=data_set), "peak_f1_2deg")
     assert sweep_tables.markdown(scores).splitlines()[0] == "| layers | learning rate | 64 | 128 |"
     assert conclusions.claims(scores) == []
     page = write_report(scores, tmp_path / "out").read_text()
@@ -161,8 +161,8 @@ def test_the_papers_numbers_and_conclusions_stand_beside_no_other_data(
 
 
 def test_table_3_has_the_papers_numbers_for_the_data_set_that_is_its_own(made: Made) -> None:
-    cells = {(data, loss): around(0.5) for data in ("abc3", "ternary") for loss in ("mse", "pearson")}
-    scores = SweepScores.read(made(cells, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
+    runs = {(data, loss): around(0.5) for data in ("abc3", "ternary") for loss in ("mse", "pearson")}
+    scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
     assert set(scores.paper["data"]) == {"abc3"}  # what is called ternary here is ABC3 too
 
 
@@ -172,11 +172,11 @@ def test_of_many_steps_one_that_chance_would_give_stays_open(made: Made) -> None
     noise = np.random.default_rng(17).normal(size=(5, n))
     noise -= noise.mean(axis=1, keepdims=True)
     others = [(d, 0.001, 64) for d in (10, 15, 25)] + [(20, 0.001, b) for b in (32, 128)]
-    cells = {(20, 0.001, 64): base}
-    for place, cell in enumerate(others):
+    runs = {(20, 0.001, 64): base}
+    for place, run in enumerate(others):
         shift = 2.2 / np.sqrt(n) if place == 0 else 0.0  # 2.2 standard errors
-        cells[cell] = base - shift - noise[place] / noise[place].std()
-    found = conclusions.claims(SweepScores.read(made(cells), "peak_f1_2deg"))
+        runs[run] = base - shift - noise[place] / noise[place].std()
+    found = conclusions.claims(SweepScores.read(made(runs), "peak_f1_2deg"))
     step = found[0].steps[0]
     assert step.difference is not None
     assert step.difference.p_value < 0.05 < (step.p_corrected or 0)
@@ -192,22 +192,22 @@ def test_a_lower_error_is_better(made: Made) -> None:
 
 def test_the_difference_of_two_values_is_the_mean_over_pairs_that_differ_in_nothing_else(made: Made) -> None:
     rng = np.random.default_rng(1)
-    cells = {(d, lr, 64): rng.random(50) for d in (10, 20) for lr in (0.001, 0.002, 0.003)}
-    del cells[10, 0.003, 64]
-    scores = SweepScores.read(made(cells), "peak_f1_2deg")
+    runs = {(d, lr, 64): rng.random(50) for d in (10, 20) for lr in (0.001, 0.002, 0.003)}
+    del runs[10, 0.003, 64]
+    scores = SweepScores.read(made(runs), "peak_f1_2deg")
     n, difference = conclusions.compare_values(scores, "model.depth", 20, 10, {})
-    expected = np.mean([cells[20, lr, 64] - cells[10, lr, 64] for lr in (0.001, 0.002)])
+    expected = np.mean([runs[20, lr, 64] - runs[10, lr, 64] for lr in (0.001, 0.002)])
     assert n == 2
     assert difference is not None
     assert difference.mean == pytest.approx(expected)
 
 
 def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
-    cells = {
+    runs = {
         ("abc3", loss): around(mean)
         for loss, mean in zip(("mse", "msle", "cosine", "pearson"), (1, 2, 3, 4), strict=True)
     }
-    scores = SweepScores.read(made(cells, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
+    scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
     abc3, ternary = conclusions.claims(scores)
     assert abc3.verdict == conclusions.HOLDS
     assert ternary.verdict == conclusions.UNKNOWN
@@ -235,14 +235,14 @@ def test_seeds_are_summed_up(made: Made) -> None:
 
 def test_the_effort_is_counted_and_failures_are_named(made: Made) -> None:
     folder = made({(20, 0.001, 64): around(0.5), (10, 0.001, 64): "Traceback\nE: too bad"})
-    facts = facts_of_cells(SweepScores.read(folder, "mse"))
+    facts = facts_of_runs(SweepScores.read(folder, "mse"))
     assert facts["samples_per_second"].dropna().tolist() == [20.0]  # 100 samples, 6 epochs, 30 s
     text = sweep_tables.effort(facts)
     assert "1 done, 1 failed" in text
     assert "layers 10, learning rate 0.001, batch size 64: `E: too bad`" in text
 
 
-def test_the_heat_map_shows_every_cell_and_frames_the_best(made: Made) -> None:
+def test_the_heat_map_shows_every_run_and_frames_the_best(made: Made) -> None:
     folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (10, 0.001, 32): "E: bad"})
     figure = heat_map(SweepScores.read(folder, "peak_f1_2deg"))
     panels = [axis for axis in figure.axes if axis.get_xticklabels() and axis.texts]

@@ -17,7 +17,7 @@ from deepxrd.config import check, conf_dir, plain_values
 from deepxrd.config.groups import COMMANDS
 from deepxrd.config.rules import Either, Group, Named, Part, Rule
 from deepxrd.errors import ConfigError
-from deepxrd.sweeps.resolvers import register
+from deepxrd.sweeps.resolvers import register_resolvers
 
 VALUES = (-1, 0, math.nan, "abc", 1e30)
 MODELS = ("comb", "random", "substitution", "template_oracle")
@@ -49,7 +49,7 @@ HUGE = {
 
 @pytest.fixture(scope="module")
 def composed() -> dict[str, tuple[str, DictConfig]]:
-    register()
+    register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return {name: (command, compose(command, list(given))) for name, (command, given) in COMPOSED.items()}
 
@@ -135,7 +135,7 @@ def rules_missing(values: Any, rule: Rule | None, key: str = "") -> Iterator[str
 
 @pytest.mark.parametrize("key", ["data", "source", "model", "optimizer", "trainer", "loss", "logger", "xrd", "paths"])
 def test_a_group_that_is_left_out_is_missed_by_name(key: str) -> None:
-    register()
+    register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("train", [f"~{key}"])
     with pytest.raises(ConfigError, match=rf"^{key}=null: give settings"):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deepxrd.config import conf_dir
-from deepxrd.config.allowed import STORED, check_names, current_name, names_in
+from deepxrd.config.allowed import STORED, check_targets, current_name, names_in
 from deepxrd.config.trust import check_stored, read_overrides, typed_values
 from deepxrd.errors import ConfigError
 
@@ -39,9 +39,9 @@ def test_names_are_found_wherever_they_stand() -> None:
     tree = {"a": [{"_target_": "x.Y"}, 1], "b": {"c": {"_target_": "deepxrd.models.DeepXRDNet"}}, "_target_": None}
     assert list(names_in(tree)) == ["x.Y", "deepxrd.models.paper.DeepXRDNet"]
     with pytest.raises(ConfigError, match=r"'x\.Y'.*trust=\[x\.Y\]"):
-        check_names(tree, [], where="f")
-    check_names(tree, ["x.Y"], where="f")
-    check_names({"_target_": "deepxrd.models.resnet.DeepXRDNet"}, [], where="f")
+        check_targets(tree, [], where="f")
+    check_targets(tree, ["x.Y"], where="f")
+    check_targets({"_target_": "deepxrd.models.resnet.DeepXRDNet"}, [], where="f")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_names_are_found_wherever_they_stand() -> None:
 )
 def test_no_other_name_is_followed(name: str) -> None:
     with pytest.raises(ConfigError, match="names the class"):
-        check_names({"_target_": name}, [], where="f")
+        check_targets({"_target_": name}, [], where="f")
 
 
 def test_what_is_typed_is_a_tree() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepxrd.errors import ConfigError, SourceError
-from deepxrd.matching import Measured, converted, prepare, read_measured, snip, wavelength
+from deepxrd.matching import Measured, converted, read_measured, snip, target_of, wavelength
 from deepxrd.xrd import XrdSettings, smooth_reflections
 
 ANGLE = np.linspace(10, 90, 4001)
@@ -53,7 +53,7 @@ def test_snip_is_never_above_the_counts(counts: list[float], half_width: int) ->
 
 @pytest.mark.parametrize("settings", [XrdSettings(), XrdSettings(axis="q", n_points=2048)])
 def test_a_measurement_becomes_what_would_have_been_predicted(settings: XrdSettings) -> None:
-    target = prepare(Measured(ANGLE, lines(ANGLE, PLACES) + background(ANGLE)), settings)
+    target = target_of(Measured(ANGLE, lines(ANGLE, PLACES) + background(ANGLE)), settings)
     expected = smooth_reflections(PLACES, HEIGHTS, settings).astype(float)
     assert np.abs(target.pattern - expected)[target.inside].max() < 5.0  # a twentieth of the hump, ten times as wide
     covered = settings.two_theta_deg[target.inside]
@@ -65,7 +65,7 @@ def test_a_measurement_becomes_what_would_have_been_predicted(settings: XrdSetti
 def test_without_background_and_width_it_is_exact() -> None:
     narrow = Measured(ANGLE, lines(ANGLE, PLACES, 0.02))
     expected = smooth_reflections(PLACES, HEIGHTS, XrdSettings())
-    target = prepare(narrow, XrdSettings())
+    target = target_of(narrow, XrdSettings())
     assert np.abs(target.pattern - expected)[target.inside].max() < 0.6  # of 100
 
 
@@ -74,7 +74,7 @@ def test_another_radiation_moves_lines_where_they_belong() -> None:
     by_molybdenum = converted(PLACES, settings.wavelength_angstrom, wavelength("MoKa"))
     angle = np.linspace(4, 42, 4001)
     measured = Measured(angle, lines(angle, by_molybdenum, 0.01))
-    target = prepare(measured, settings, wavelength_angstrom=wavelength("MoKa"))
+    target = target_of(measured, settings, wavelength_angstrom=wavelength("MoKa"))
     found = target.pattern
     peaks = np.flatnonzero((found[1:-1] > found[:-2]) & (found[1:-1] > found[2:]) & (found[1:-1] > 5)) + 1
     np.testing.assert_allclose(settings.two_theta_deg[peaks], PLACES, atol=settings.step)
@@ -92,7 +92,7 @@ def test_angles_come_back_from_another_wavelength(angle: float, radiation: str) 
 
 @given(st.floats(1e-3, 1e6))
 def test_the_unit_of_counts_does_not_matter_without_background(factor: float) -> None:
-    one, other = (prepare(Measured(ANGLE, f * 1e4 * lines(ANGLE, PLACES)), XrdSettings()) for f in (1.0, factor))
+    one, other = (target_of(Measured(ANGLE, f * 1e4 * lines(ANGLE, PLACES)), XrdSettings()) for f in (1.0, factor))
     np.testing.assert_allclose(one.pattern, other.pattern, atol=0.5)
 
 
@@ -138,7 +138,7 @@ def test_what_is_no_pattern_is_refused(tmp_path: Path, change: Callable[[list[st
 )
 def test_what_cannot_be_compared_is_refused(measured: Measured, settings: dict[str, float], told: str) -> None:
     with pytest.raises(SourceError, match=told):
-        prepare(measured, XrdSettings(), **settings)
+        target_of(measured, XrdSettings(), **settings)
 
 
 @pytest.mark.parametrize("radiation", ["Foo", "-1", "0", "nan", ""])
@@ -154,7 +154,7 @@ def test_nothing_is_compared_in_a_gap_and_the_wavelength_is_the_files(tmp_path: 
     (tmp_path / "m.xy").write_text("# wavelength 1.7890 A\n" + rows)
     measured = read_measured(tmp_path / "m.xy")
     assert measured.wavelength_angstrom == 1.7890
-    target = prepare(measured, XrdSettings())
+    target = target_of(measured, XrdSettings())
     by_copper = converted(np.array([30.0, 50.0]), 1.7890, XrdSettings().wavelength_angstrom)
     angle = XrdSettings().two_theta_deg
     gap = (angle > by_copper[0]) & (angle < by_copper[1])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.errors import ConfigError, FormulaError
-from deepxrd.matching import Target, best_fits, in_words, lattice_scales, match_to_folder, rank, scaled
+from deepxrd.matching import Target, best_fits, lattice_scales, match_to_folder, rank, ranking_text, scaled
 from deepxrd.prediction.predictor import Predictions
 from deepxrd.xrd import XrdSettings, simulate
 
@@ -112,7 +112,7 @@ def test_the_true_one_is_first_and_the_unknown_last() -> None:
     assert np.isnan(fits[-1].similarity)
     assert fits[0].lattice_scale == pytest.approx(3.9 / 3.95, abs=0.0011)
     assert fits[0].columns == {"expected_f1": 0.5, "known": 1.0}
-    words = in_words(fits)
+    words = ranking_text(fits)
     assert "SrTiO3" in words.splitlines()[1]
     assert "not known" in words.splitlines()[-1]
 

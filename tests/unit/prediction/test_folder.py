@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepxrd.chem import Formula, parse_formula
-from deepxrd.prediction.folder import in_words, predict_to_folder
+from deepxrd.prediction.folder import predict_to_folder, prediction_text
 from deepxrd.prediction.predictor import CandidatePredictor, Predictions
 from deepxrd.xrd import XrdSettings, find_peaks
 
@@ -38,7 +38,7 @@ def test_shown_intensities_are_predicted_ones_and_none_is_made_up(shipped: Candi
         assert min(shown) < 12  # which was the least that was ever shown
         found = find_peaks(curve["decoded"][None], shipped.two_theta).of(0)[0]
         np.testing.assert_allclose(found, angles, atol=1e-3)
-        words = in_words(said, row, shipped.xrd, n=100).splitlines()[2:]
+        words = prediction_text(said, row, shipped.xrd, n=100).splitlines()[2:]
         assert sorted(float(line.split()[1]) for line in words) == pytest.approx(sorted(shown), abs=0.06)
     assert (tmp_path / "SrTiO3.png").stat().st_size > 10_000
 

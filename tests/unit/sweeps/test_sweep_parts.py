@@ -10,7 +10,8 @@ import torch
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.code_hash import code_hash
-from deepxrd.runs.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, NOT_RUN, STOPPED, Cell, SweepFolder, cell_name
+from deepxrd.runs.names import ERROR, METRICS, SWEEP_RUN
+from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, STOPPED, SweepFolder, SweepRun, run_name
 from deepxrd.sweeps import fingerprint as prints
 from deepxrd.sweeps import share
 from deepxrd.sweeps.callback import name_of, plan
@@ -31,16 +32,20 @@ CONFIG = {
 
 def test_a_sweep_is_planned_as_hydra_will_run_it() -> None:
     given = ["model.depth=10,15", "optimizer.lr=0.001,0.002", "loss=choice(mse,cosine)", "seed=3", "optimizer.lr=1e-3"]
-    keys, cells = plan(given)
-    assert keys == ["model.depth", "optimizer.lr", "loss"]  # one that the command line narrows still names the cell
-    assert cells == [
+    keys, runs = plan(given)
+    assert keys == [
+        "model.depth",
+        "optimizer.lr",
+        "loss",
+    ]  # one that the command line narrows still names the sweep run
+    assert runs == [
         {"model.depth": depth, "optimizer.lr": 0.001, "loss": loss} for depth in (10, 15) for loss in ("mse", "cosine")
     ]
 
 
-def test_a_cell_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:
-    keys, cells = plan(["model.depth=10,15", "optimizer.lr=1e-3,0.002"])
-    SweepFolder.plan(tmp_path, cells, {"table": None, "keys": keys, "session": "s"})
+def test_a_run_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:
+    keys, runs = plan(["model.depth=10,15", "optimizer.lr=1e-3,0.002"])
+    SweepFolder.plan(tmp_path, runs, {"table": None, "keys": keys, "session": "s"})
     assert name_of(tmp_path, ["seed=1", "optimizer.lr=0.0010", "model.depth=15"]) == "depth-15_lr-0.001"
 
 
@@ -52,25 +57,25 @@ def test_a_cell_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:
         ({"loss": "pearson"}, "loss-pearson"),
     ],
 )
-def test_names_of_cells_are_readable(values: dict[str, object], name: str) -> None:
-    assert cell_name(values) == name
+def test_names_of_runs_are_readable(values: dict[str, object], name: str) -> None:
+    assert run_name(values) == name
 
 
-def test_names_that_cannot_be_folders_are_mended_and_stay_apart() -> None:
-    one, other = cell_name({"source.path": "a/b c"}), cell_name({"source.path": "a b/c"})
+def test_names_that_cannot_be_folders_are_repaired_and_stay_apart() -> None:
+    one, other = run_name({"source.path": "a/b c"}), run_name({"source.path": "a b/c"})
     assert one != other
     assert not set("/ ") & set(one + other)
-    assert len(cell_name({"x": "y" * 999})) < 200
+    assert len(run_name({"x": "y" * 999})) < 200
 
 
-def test_a_cell_is_what_its_files_say(tmp_path: Path) -> None:
-    cell = Cell(tmp_path, {"seed": 1})
-    states = [cell.state]
-    for file in (CELL, METRICS, ERROR):
+def test_a_run_is_what_its_files_say(tmp_path: Path) -> None:
+    run = SweepRun(tmp_path, {"seed": 1})
+    states = [run.state]
+    for file in (SWEEP_RUN, METRICS, ERROR):
         (tmp_path / file).write_text("{}\nValueError: bad\n")
-        states.append(cell.state)
+        states.append(run.state)
     assert states == [NOT_RUN, STOPPED, DONE, FAILED]
-    assert cell.error == "ValueError: bad"
+    assert run.error == "ValueError: bad"
 
 
 def test_no_sweep_in_a_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -94,9 +99,9 @@ def test_the_fingerprint_holds_the_code_of_all_that_computes() -> None:
 
 def test_the_line_of_a_sweep_tells_done_failed_and_time_left() -> None:
     done, failed, before = ({"state": s, "reused": r} for s, r in ((DONE, False), (FAILED, False), (DONE, True)))
-    assert progress_text([], 12, 0) == "0 of 12 cells done"
-    assert progress_text([before, done, failed], 9, 600) == "2 of 9 cells done (1 before), 1 failed, 30 min left"
-    assert progress_text([done], 1, 600) == "1 of 1 cells done"
+    assert progress_text([], 12, 0) == "0 of 12 sweep runs done"
+    assert progress_text([before, done, failed], 9, 600) == "2 of 9 sweep runs done (1 before), 1 failed, 30 min left"
+    assert progress_text([done], 1, 600) == "1 of 1 sweep runs done"
     assert progress_text([done], 100, 600).endswith("16.5 h left")
 
 

@@ -2,7 +2,7 @@
 
 from deepxrd.models.base import Model, Reference, Truth
 from deepxrd.models.baselines.constant import Comb, MeanPattern, RandomPattern
-from deepxrd.models.baselines.polymorphs import PolymorphOracle
+from deepxrd.models.baselines.polymorph_oracle import PolymorphOracle
 from deepxrd.models.baselines.templates import NearestPattern, OracleVolume, Substitution, TemplateOracle
 
 __all__ = [

@@ -105,11 +105,11 @@ class NeighbourSearch:
 
 def _by_stoichiometry(formulas: Sequence[Formula], order: Sequence[int]) -> dict[str, _Group]:
     """The compositions of each stoichiometry, in the order given; slots by ascending count."""
-    members: dict[str, list[int]] = {}
+    by_name: dict[str, list[int]] = {}
     for row in order:
-        members.setdefault(formulas[row].anonymous, []).append(row)
+        by_name.setdefault(formulas[row].anonymous, []).append(row)
     groups = {}
-    for name, rows in members.items():
+    for name, rows in by_name.items():
         slots = [sorted(formulas[row].counts, key=lambda pair: pair[1]) for row in rows]
         elements = np.array([[ATOMIC_NUMBERS[symbol] for symbol, _ in each] for each in slots], dtype=np.int64)
         counts = np.array([count for _, count in slots[0]], dtype=np.int64)

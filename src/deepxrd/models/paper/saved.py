@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deepxrd.chem import ATOMIC_NUMBERS, OneHotEncoding
-from deepxrd.config.allowed import STORED, check_names, current_name
+from deepxrd.config.allowed import STORED, check_targets, current_name
 from deepxrd.config.instantiate import build
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import check_sealed
@@ -76,7 +76,7 @@ def load_network(path: Path, *, trust: Collection[str] = ()) -> SavedNetwork:
     content = load_checkpoint(path)
     settings = content["hyper_parameters"]
     try:
-        check_names(settings.get("net"), trust, where=str(path))
+        check_targets(settings.get("net"), trust, where=str(path))
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
     try:

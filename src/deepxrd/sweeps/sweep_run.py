@@ -1,4 +1,4 @@
-"""One cell of a sweep: not run again if done, gone on with if killed; the others go on if it fails."""
+"""One run of a sweep: not run again if done, resumed if killed; the others continue if it fails."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from deepxrd.io.files import locked, value_hash, write_json, write_text
-from deepxrd.runs.sweep_folder import CELL, DONE, ERROR, FAILED, METRICS, STOPPED, Cell, SweepFolder
+from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
+from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
 from deepxrd.sweeps.fingerprint import fingerprint
 from deepxrd.training import assemble
-from deepxrd.training.run import CONFIG, fit_and_test
+from deepxrd.training.run import fit_and_test
 
 _OUTDATED, _LOCKS = "outdated", ".locks"
 _RESULT = "peak_f1_2deg"
 
 
-def run_cell(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> float:
-    """Run a cell, or find that it has been run.
+def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> float:
+    """Run one of a sweep, or find that it has been run.
 
-    An error is written to ``error.txt`` in the cell's folder and goes no further.
+    An error is written to ``error.txt`` in the sweep run's folder and goes no further.
 
     Args:
         cfg: a composed and resolved configuration, plain values.
-        run_dir: the cell's folder, in that of a sweep.
+        run_dir: the sweep run's folder, in that of a sweep.
         overrides: the command line's settings.
 
     Returns:
@@ -36,19 +37,19 @@ def run_cell(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> flo
     with locked(run_dir.parent / _LOCKS / run_dir.name):
         try:
             return _once(_for_sweep(cfg, run_dir), attempt, overrides)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other cells go on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other runs continue
             return _failed(attempt, error)
 
 
-def refuse_cell(run_dir: Path, error: Exception) -> float:
-    """Note that a cell cannot be run, since its settings cannot be; the other cells go on.
+def refuse_one(run_dir: Path, error: Exception) -> float:
+    """Note that a sweep run cannot be run, since its settings are wrong; the other runs continue.
 
     Args:
-        run_dir: the cell's folder, in that of a sweep.
+        run_dir: the sweep run's folder, in that of a sweep.
         error: what is wrong with them.
 
     Returns:
-        Not a number, as `run_cell` of a cell that failed.
+        Not a number, as `run_one` of a sweep run that failed.
     """
     with locked(run_dir.parent / _LOCKS / run_dir.name):
         return _failed(_attempt(run_dir), error)
@@ -56,21 +57,21 @@ def refuse_cell(run_dir: Path, error: Exception) -> float:
 
 def _attempt(run_dir: Path) -> _Attempt:
     sweep = SweepFolder.open(run_dir.parent)
-    cell = next(each for each in sweep.planned if each.path.name == run_dir.name)
-    return _Attempt(Cell(run_dir, cell.settings), sweep.session)
+    planned = next(each for each in sweep.planned if each.path.name == run_dir.name)
+    return _Attempt(SweepRun(run_dir, planned.settings), sweep.session)
 
 
 def _failed(attempt: _Attempt, error: Exception) -> float:
     attempt.record(FAILED)
-    write_text(attempt.cell.path / ERROR, "".join(traceback.format_exception(error)))
+    write_text(attempt.run.path / ERROR, "".join(traceback.format_exception(error)))
     return math.nan
 
 
 @dataclass
 class _Attempt:
-    """What is noted of a cell while it is worked on."""
+    """What is noted of a sweep run while it is worked on."""
 
-    cell: Cell
+    run: SweepRun
     session: str
     fingerprint: dict[str, str] | None = None
     began: float = 0.0
@@ -80,27 +81,27 @@ class _Attempt:
 
     def record(self, state: str, *, reused: bool = False) -> None:
         values = {
-            "values": self.cell.settings,
-            "fingerprint": self.fingerprint or self.cell.record.get("fingerprint"),
+            "values": self.run.settings,
+            "fingerprint": self.fingerprint or self.run.record.get("fingerprint"),
             "session": self.session,
             "state": state,
             "reused": reused,
             "seconds": round(time.monotonic() - self.began, 1),
         }
-        write_json(self.cell.path / CELL, values)
+        write_json(self.run.path / SWEEP_RUN, values)
 
 
 def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float:
-    run_dir = attempt.cell.path
+    run_dir = attempt.run.path
     now = fingerprint(cfg, assemble.make_data(cfg).store.content_hash)
-    before = attempt.cell.record.get("fingerprint")
+    before = attempt.run.record.get("fingerprint")
     if before != now and (run_dir / CONFIG).exists():
         _set_aside(run_dir, before)
     attempt.fingerprint = now
     if (run_dir / METRICS).exists():
         (run_dir / ERROR).unlink(missing_ok=True)
         attempt.record(DONE, reused=True)
-        return float(attempt.cell.metrics["test"][_RESULT])
+        return float(attempt.run.metrics["test"][_RESULT])
     attempt.record(STOPPED)  # until it is not
     (run_dir / ERROR).unlink(missing_ok=True)
     if (run_dir / CONFIG).exists():
@@ -120,15 +121,15 @@ def _set_aside(run_dir: Path, fingerprint: dict[str, str] | None) -> None:
 
 
 def _for_sweep(cfg: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """No bar of its own; in wandb a group for the sweep, a name that tells the cell, and an id that a resume finds."""
+    """No bar of its own; in wandb a group for the sweep, the run's own name, and an id that a resume finds."""
     cfg = {**cfg, "trainer": {**cfg["trainer"], "enable_progress_bar": False}}
     if cfg["logger"]["_target_"].endswith("WandbLogger"):
         own = {key: value for key, value in cfg["logger"].items() if value is not None}
-        of_cell = {
+        of_run = {
             "group": run_dir.parent.name,
             "name": run_dir.name,
             "id": value_hash(str(run_dir.resolve()))[:12],
             "resume": "allow",
         }
-        cfg["logger"] = {**of_cell, **own}
+        cfg["logger"] = {**of_run, **own}
     return cfg

@@ -17,7 +17,7 @@ _DOTS_PER_INCH = 110
 _LABEL_WIDTH = 13
 
 
-def in_words(scan: Scan) -> str:
+def scan_text(scan: Scan) -> str:
     """A scan for people, a line for each thing that was understood and where it was taken from."""
     top = int(scan.counts.argmax())
     points = f"{len(scan.counts)} {'peaks: a list, not a scan' if scan.is_peak_list else 'points'}"
@@ -105,7 +105,7 @@ def figure(scans: list[Scan], title: str) -> Figure:
     return drawing
 
 
-def save(drawing: Figure, path: Path) -> None:
+def save_drawing(drawing: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     from deepxrd.io.files import atomic_path
 

@@ -11,7 +11,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-train study match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-library bench-train study match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd
 
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results
+
+bench-library: $(VENV)/.installed-dev ## size and times of the library that ships, into results/library
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_library.py --out results/library
 
 bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (two hours): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT)

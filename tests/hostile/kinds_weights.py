@@ -177,6 +177,12 @@ def arrays(folder: Path, shared: Path) -> Iterator[Attempt]:
         "mean-nan": _arrays(library, mean=lambda x: x * np.float32(np.nan)),
         "lonely-flat": _arrays(library, lonely=lambda x: x.ravel()),
     }
+    learned = "learned.safetensors"
+    changes |= {
+        "learned-nothing": _arrays(learned, hashes=lambda _: None),
+        "learned-reals": _arrays(learned, hashes=lambda x: x.astype(np.float32)),
+        "learned-table": _arrays(learned, hashes=lambda x: x[None]),
+    }
     networks = "networks.safetensors"
     centre = "0.centre"
     changes |= {

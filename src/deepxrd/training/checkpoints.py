@@ -56,7 +56,7 @@ def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Pat
         check_weights(content["state_dict"])
         needed = {name: value.shape for name, value in module.state_dict().items()}
         found = {name: value.shape for name, value in content["state_dict"].items()}
-    except CheckpointError as error:
+    except ValueError as error:
         msg = f"{where} cannot be resumed: {error}"
         raise CheckpointError(msg) from error
     differ = sorted(name for name in needed.keys() | found.keys() if needed.get(name) != found.get(name))

@@ -445,5 +445,5 @@ def test_a_parquet_column_of_another_type_is_refused_by_name(
 def test_a_parquet_column_that_is_there_twice_is_refused(tmp_path: Path, cscl: Crystal) -> None:
     table = pq.read_table(_write_parquet(tmp_path, {"one": cscl}))
     pq.write_table(table.append_column("a", table.column("a")), tmp_path / "table.parquet")
-    with pytest.raises(SourceError, match="2 columns 'a'"):
+    with pytest.raises(SourceError, match="2 columns are called 'a'"):
         list(FilesSource(tmp_path / "table.parquet"))

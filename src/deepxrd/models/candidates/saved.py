@@ -19,7 +19,13 @@ from deepxrd.io.files import file_hash, write_json
 from deepxrd.io.tensors import read_tensors
 from deepxrd.models.baselines.volumes import AdditiveVolumes
 from deepxrd.models.candidates.candidates import TemplateLibrary, n_exchange_features, n_features
-from deepxrd.models.candidates.checked import check_library, check_network, check_texts, read_facts
+from deepxrd.models.candidates.checked import (
+    check_library,
+    check_network,
+    check_texts,
+    checked_hashes,
+    read_facts,
+)
 from deepxrd.models.candidates.geometry import Geometries, narrowed
 from deepxrd.models.candidates.learned import LearnedFrom
 from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
@@ -64,7 +70,7 @@ def load(folder: Path) -> CandidateModel:
         arrays, xrd = read_tensors(folder / _LIBRARY), XrdSettings(**facts["xrd"])
         check_library(arrays, facts, n_points=xrd.n_points)
         check_grid(xrd)
-        learned = LearnedFrom(read_tensors(folder / _LEARNED)["hashes"]) if noted else None
+        learned = LearnedFrom(checked_hashes(read_tensors(folder / _LEARNED))) if noted else None
         library = _library(facts, arrays, learned)
         nets = _networks(read_tensors(folder / _NETWORKS), facts, library.width, xrd)
         for net in nets:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepxrd.chem import ATOMIC_NUMBERS, OneHotEncoding
 from deepxrd.config.allowed import STORED, check_targets, current_name
 from deepxrd.config.instantiate import build
-from deepxrd.errors import CheckpointError
+from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import check_sealed
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
@@ -74,9 +74,12 @@ def load_network(path: Path, *, trust: Collection[str] = ()) -> SavedNetwork:
         CheckpointError: no checkpoint of ours, or its weights do not fit its own settings.
     """
     content = load_checkpoint(path)
+    settings = content["hyper_parameters"]
     try:
-        settings = content["hyper_parameters"]
-        check_targets(settings["net"], trust, where=str(path))
+        check_targets(settings.get("net"), trust, where=str(path))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    try:
         weights = {
             str(k).removeprefix(_PREFIX): v for k, v in content["state_dict"].items() if str(k).startswith(_PREFIX)
         }
@@ -103,13 +106,13 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     """Make sure that weights are plain numbers in memory.
 
     Raises:
-        CheckpointError: one of them is not.
+        ValueError: one of them is not.
     """
     for name, value in weights.items():
         plain = isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
         if not plain or value.is_complex() or value.is_quantized:
             msg = f"the weights {name} are no real numbers"
-            raise CheckpointError(msg)
+            raise ValueError(msg)
 
 
 def _encoding(values: dict[str, Any]) -> OneHotEncoding:
@@ -117,7 +120,7 @@ def _encoding(values: dict[str, Any]) -> OneHotEncoding:
     unknown = [each for each in encoding.elements if not isinstance(each, str) or each not in ATOMIC_NUMBERS]
     if unknown or len(set(encoding.elements)) != len(encoding.elements):
         msg = f"its encoding has elements that there are not, or twice: {str(unknown)[:80]}"
-        raise CheckpointError(msg)
+        raise ValueError(msg)
     return encoding
 
 
@@ -128,10 +131,10 @@ def _check_shapes(net: nn.Module, weights: Mapping[str, Tensor], xrd: XrdSetting
     if differ:
         name = differ[0]
         msg = f"its weights {name} have the shape {found.get(name)}, but its settings need {needed.get(name)}"
-        raise CheckpointError(msg)
+        raise ValueError(msg)
     if net.n_points != xrd.n_points:
         msg = f"its network gives {net.n_points} points, but its settings are for {xrd.n_points}"
-        raise CheckpointError(msg)
+        raise ValueError(msg)
 
 
 def channels_last(net: nn.Module) -> nn.Module:

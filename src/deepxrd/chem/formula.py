@@ -28,6 +28,11 @@ _MAX_ATOMS = 1_000_000
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
+def lettered(amounts: Iterable[int]) -> str:
+    """Letters for elements that are left open, each with its amount unless that is one: ``ABC3`` of 1, 1 and 3."""
+    return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(_LETTERS, amounts, strict=False))
+
+
 @dataclass(frozen=True)
 class Formula:
     """A composition in its smallest whole numbers, elements in order of electronegativity (as pymatgen prints them).
@@ -46,8 +51,7 @@ class Formula:
     @cached_property
     def anonymous(self) -> str:
         """The stoichiometry, letters by ascending amount, such as ``ABC3`` for SrTiO3 (pymatgen's notation)."""
-        amounts = sorted(count for _, count in self.counts)
-        return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(_LETTERS, amounts, strict=False))
+        return lettered(sorted(count for _, count in self.counts))
 
     @property
     def elements(self) -> tuple[str, ...]:

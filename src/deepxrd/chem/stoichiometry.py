@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import gcd
-from string import ascii_uppercase
 from typing import Any
 
+from deepxrd.chem.formula import lettered
 from deepxrd.errors import ConfigError
 
 _SHOWN = 80  # characters of what cannot be read
@@ -27,12 +27,12 @@ class Stoichiometry:
     @property
     def name(self) -> str:
         """Letters by ascending amount, such as ``ABC3``: as pymatgen and the Materials Project write it."""
-        return _lettered(self.amounts)
+        return lettered(self.amounts)
 
     @property
     def descending(self) -> str:
         """Letters by descending amount, such as ``A3BC``: as OPTIMADE writes it."""
-        return _lettered(self.amounts[::-1])
+        return lettered(self.amounts[::-1])
 
     def check_elements(self, n_elements: int | None) -> None:
         """Make sure that a number of elements given beside it is its own.
@@ -78,7 +78,3 @@ def parse_stoichiometry(text: Any) -> Stoichiometry:
     amounts = sorted(int(amount or 1) for _, amount in parts)
     divisor = gcd(*amounts)
     return Stoichiometry(tuple(amount // divisor for amount in amounts))
-
-
-def _lettered(amounts: tuple[int, ...]) -> str:
-    return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in zip(ascii_uppercase, amounts, strict=False))

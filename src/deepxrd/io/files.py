@@ -65,8 +65,17 @@ def file_hash(path: Path) -> str:
 
 def value_hash(values: Any) -> str:
     """SHA-256 of plain values, in hexadecimal; the order of keys does not matter."""
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(values, ensure_ascii=False).encode()).hexdigest()
+
+
+def canonical_json(values: Any, *, ensure_ascii: bool = True) -> str:
+    """JSON in which equal plain values are equal text: keys in order, no spaces.
+
+    Args:
+        values: plain values.
+        ensure_ascii: whether other characters are written as escapes: so in downloads, not in runs.
+    """
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=ensure_ascii)
 
 
 @contextmanager

@@ -10,10 +10,8 @@ import gzip
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deepxrd.errors import SourceError
+from deepxrd.io.files import atomic_path, canonical_json
 from deepxrd.sources.retry import TransientError
 
 Document = dict[str, Any]
@@ -56,7 +55,7 @@ class PageCache:
     @classmethod
     def of(cls, root: Path, identity: Mapping[str, Any]) -> PageCache:
         """The folder under ``root`` for what ``identity`` describes; nothing is created yet."""
-        digest = hashlib.sha256(_canonical(identity).encode()).hexdigest()
+        digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
         return cls(root / digest[:16])
 
     @classmethod
@@ -66,7 +65,7 @@ class PageCache:
         for path in sorted(root.glob(f"*/{_MANIFEST}")):
             cache = cls(path.parent)
             manifest = cache.manifest()
-            if manifest is None or manifest.get("query") != json.loads(_canonical(query)):
+            if manifest is None or manifest.get("query") != json.loads(canonical_json(query)):
                 continue
             if cache.is_whole(manifest):
                 found.append((str(manifest["finished"]), cache))
@@ -107,7 +106,7 @@ class PageCache:
         Raises:
             SourceError: the disk is full, or the folder cannot be written.
         """
-        text = _canonical({"documents": page.documents, "following": page.following})
+        text = canonical_json({"documents": page.documents, "following": page.following})
         write_atomic(self._path(number), gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
     def pages(self) -> Iterator[Page]:
@@ -127,7 +126,7 @@ class PageCache:
         pages: list[dict[str, Any]] = []
         for number, page in enumerate(self.pages(), start=1):
             for document in page.documents:
-                content.update(_canonical(document).encode() + b"\n")
+                content.update(canonical_json(document).encode() + b"\n")
             packed = self._path(number).read_bytes()
             digest = hashlib.sha256(packed).hexdigest()
             name = self._path(number).name
@@ -168,7 +167,7 @@ class PageCache:
 
     def _sweep(self) -> None:
         """Remove what killed runs left half written; fresh files may belong to another run."""
-        for left_over in self.folder.glob("*.tmp"):
+        for left_over in self.folder.glob(".*"):
             with suppress(FileNotFoundError):
                 if time.time() - left_over.stat().st_mtime > _STALE_AFTER_S:
                     left_over.unlink()
@@ -178,23 +177,15 @@ class PageCache:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file under another name, flush it to the disk, and only then give it its own.
+    """Write a file that is whole or not there, see :func:`deepxrd.io.files.atomic_path`.
 
     Raises:
         SourceError: the disk is full, or the folder cannot be written; nothing is left of the attempt.
     """
-    temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         msg = (
             f"cannot write {path}: {error.strerror or error}. Free some space, or choose another place with"
             " source.cache_dir=FOLDER; the pages that were written are kept, and the next run resumes from them"
@@ -301,11 +292,6 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
 def _unpack(packed: bytes) -> Page:
     content = json.loads(gzip.decompress(packed))
     return Page(list(content["documents"]), content["following"])
-
-
-def _canonical(value: Any) -> str:
-    """JSON in which equal values are equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _as_text(name: str) -> tuple[str, ...]:

@@ -123,12 +123,12 @@ def test_damaged_manifest_means_not_complete(tmp_path: Path, content: str) -> No
 def test_finish_sweeps_what_killed_runs_left(tmp_path: Path) -> None:
     cache = PageCache.of(tmp_path, {**QUERY, "version": "1"})
     cache.write(1, Page(documents(1)))
-    old, fresh = cache.folder / "page-00001.json.gzabc.tmp", cache.folder / "page-00001.json.gzdef.tmp"
+    old, fresh = cache.folder / ".page-00001.json.gz.abc.gz", cache.folder / ".page-00001.json.gz.def.gz"
     for path in (old, fresh):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
     cache.finish({"query": QUERY, "database_version": "1"})
-    assert list(cache.folder.glob("*.tmp")) == [fresh]  # which a run beside this one may be writing
+    assert list(cache.folder.glob(".*")) == [fresh]  # which a run beside this one may be writing
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])

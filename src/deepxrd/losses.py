@@ -27,7 +27,9 @@ from deepxrd.metrics.distances import (
 )
 
 _NEGATIVE_COST = 0.5
+"""What JSD and Wasserstein add where an output is wholly negative, since they cannot see how negative it is."""
 _EPS = 1e-12
+"""Least sum of an output to divide by: an output of zeros has no negative share."""
 _PEARSON = {"_target_": "deepxrd.losses.PearsonLoss"}
 
 

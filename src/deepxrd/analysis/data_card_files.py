@@ -90,9 +90,9 @@ def _crystal_systems(store: PatternStore, path: Path, *, n_jobs: int) -> pd.Data
     numbers: list[int] = []
     with progress_bar() as bar:
         task = bar.add_task("Finding crystal systems", total=len(store))
-        for found in space_groups(store.crystals(), n_jobs=n_jobs):
-            numbers += found
-            bar.advance(task, len(found))
+        for part in space_groups(store.crystals(), n_jobs=n_jobs):
+            numbers += part
+            bar.advance(task, len(part))
     table = store.samples[["material_id", "composition"]].assign(
         space_group=numbers, crystal_system=[crystal_system(number) for number in numbers]
     )

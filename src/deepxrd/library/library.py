@@ -163,11 +163,11 @@ class Library:
         a = tables.arrays
         runs = np.array(prototype.runs, dtype=np.int64)
         alike = (tables.group_of_prototype == prototype.space_group) & (a["prototype_runs"] == len(runs))
-        kinds = np.flatnonzero(alike)
-        within = tables.run_start[kinds][:, None] + np.arange(len(runs))
+        candidates = np.flatnonzero(alike)
+        within = tables.run_start[candidates][:, None] + np.arange(len(runs))
         columns = [a[name][within] for name in ("run_slot", "run_letter", "run_count")]
         same = np.logical_and.reduce([(c == runs[:, i]).all(axis=1) for i, c in enumerate(columns)])
-        rows: Index = np.flatnonzero(np.isin(a["prototype"], kinds[same]))
+        rows: Index = np.flatnonzero(np.isin(a["prototype"], candidates[same]))
         if not elements or not len(rows):
             return rows
         numbers = a["slot_number"][tables.slot_start[rows][:, None] + np.arange(prototype.n_elements)]
@@ -239,10 +239,10 @@ class Library:
     def prototype(self, row: int) -> Prototype:
         """The prototype of an entry, as it is kept."""
         tables = self.tables
-        kind = int(tables.arrays["prototype"][row])
-        part = slice(tables.run_start[kind], tables.run_start[kind + 1])
+        number = int(tables.arrays["prototype"][row])
+        part = slice(tables.run_start[number], tables.run_start[number + 1])
         columns = [tables.arrays[name][part].tolist() for name in ("run_slot", "run_letter", "run_count")]
-        return Prototype.from_runs(int(tables.group_of_prototype[kind]), list(zip(*columns, strict=True)))
+        return Prototype.from_runs(int(tables.group_of_prototype[number]), list(zip(*columns, strict=True)))
 
     def phases(self, rows: Index) -> list[Phase]:
         """All that is known of some entries."""

@@ -28,7 +28,7 @@ def merge(parts: Sequence[Tables]) -> Arrays:
     compositions = [key for part in parts for key in _compositions(part)]
     prototypes = [key for part in parts for key in _prototypes(part)]
     known, composition = _ranked(compositions)
-    kinds, prototype = _ranked(prototypes)
+    distinct, prototype = _ranked(prototypes)
     order = np.lexsort((entry_ids["id_number"], entry_ids["id_prefix"], entry["energy_above_hull"], composition))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -44,11 +44,11 @@ def merge(parts: Sequence[Tables]) -> Arrays:
         "cell": _reordered(parts, "cell", [part.cell_start for part in parts], order),
         "coordinate": _reordered(parts, "coordinate", [part.coordinate_start for part in parts], order),
         "slot_number": _reordered(parts, "slot_number", [part.slot_start for part in parts], order),
-        "prototype_group": np.array([group for group, _ in kinds], dtype=np.uint8),
-        "prototype_runs": narrow(np.array([len(runs) for _, runs in kinds])),
-        "run_slot": np.array([slot for _, runs in kinds for slot, _, _ in runs], dtype=np.uint8),
-        "run_letter": np.array([letter for _, runs in kinds for _, letter, _ in runs], dtype=np.uint8),
-        "run_count": narrow(np.array([count for _, runs in kinds for _, _, count in runs])),
+        "prototype_group": np.array([group for group, _ in distinct], dtype=np.uint8),
+        "prototype_runs": narrow(np.array([len(runs) for _, runs in distinct])),
+        "run_slot": np.array([slot for _, runs in distinct for slot, _, _ in runs], dtype=np.uint8),
+        "run_letter": np.array([letter for _, runs in distinct for _, letter, _ in runs], dtype=np.uint8),
+        "run_count": narrow(np.array([count for _, runs in distinct for _, _, count in runs])),
         **_occupancies(parts, order),
         **_exceptions(parts, place),
         "prefix_length": narrow(entry_ids["prefix_length"]),

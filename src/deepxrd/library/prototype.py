@@ -16,7 +16,7 @@ _LABEL = re.compile(r"(\d{1,3}):((?:[a-zA]\d{0,5})+(?:\|(?:[a-zA]\d{0,5})+)*)")
 
 @dataclass(frozen=True)
 class Prototype:
-    """A kind of structure, elements left open.
+    """The arrangement of sites that many structures share, elements left open.
 
     Attributes:
         space_group: 1 to 230.

@@ -20,7 +20,6 @@ PEAK_HALF_WIDTH_DEG = 1.0
 """From the middle of the widest peak to its foot; what varies more slowly is background."""
 _CALM_SIGMA_DEG, _COARSE_STEP_DEG = 0.15, 0.1
 _LEAST_SIGNAL = 1e-9  # of the highest count: rounding
-_MOST_BYTES = 1 << 26
 _FEWEST_POINTS = 50
 _FEWEST_GRID_POINTS = 50
 _FINE = 8  # points within a standard deviation of the width, where the pattern is smeared

@@ -9,9 +9,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.errors import ConfigError, ScanError
+from deepxrd.errors import ScanError
 from deepxrd.scans.scan import Fact
-from deepxrd.xrd import Wavelengths, parse_radiation
+from deepxrd.xrd import Wavelengths
 from deepxrd.xrd.radiation import ANODES, from_angstrom, tube
 
 MAX_POINTS = 4_000_000
@@ -128,14 +128,6 @@ def parse_number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if np.isfinite(value) and "_" not in (text or "") else None
-
-
-def named_radiation(text: str) -> Wavelengths | None:
-    """A tube by its name in a header, else None."""
-    try:
-        return parse_radiation(text)
-    except ConfigError:
-        return None
 
 
 def numbers(words: Sequence[str], *, line: int) -> list[float]:

@@ -10,7 +10,6 @@ from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
 from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps
 
-_UNKNOWN = -1e6  # what version 1 writes for an angle that was not set
 _HEADER_1, _FILE_HEADER_2, _FILE_HEADER_3, _RANGE_HEADER_3 = 156, 256, 712, 304
 _SMALLEST_HEADER_2 = 48
 _PLAIN_RECORD = 4

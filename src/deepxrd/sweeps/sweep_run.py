@@ -113,8 +113,8 @@ def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float
 
 def _set_aside(run_dir: Path, fingerprint: dict[str, str] | None) -> None:
     """Move what other settings, data or code have made out of the way; nothing of it is lost."""
-    made = value_hash([fingerprint, time.time_ns()])[:8]
-    target = run_dir.parent / _OUTDATED / f"{run_dir.name}-{made}"
+    suffix = value_hash([fingerprint, time.time_ns()])[:8]
+    target = run_dir.parent / _OUTDATED / f"{run_dir.name}-{suffix}"
     target.parent.mkdir(exist_ok=True)
     run_dir.rename(target)
     run_dir.mkdir()

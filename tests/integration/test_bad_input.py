@@ -33,7 +33,7 @@ def test_formulas(command: Command, trained: Path, tmp_path: Path, formula: str,
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["data.selection.stoichiometry=AB7"], ["AB7", "ABC3 (36)"]),
+        (["data.selection.stoichiometry=AB7"], ["AB7 has 2 elements", "n_elements=2"]),
         (["source.path=missing.parquet"], ["no such file or folder: missing.parquet", "source.path=PATH"]),
         (["source.path=null"], ["source.path=PATH"]),
         (["source.path=."], ["no CIF or POSCAR file"]),

@@ -63,9 +63,11 @@ def test_train_composes_its_configuration_from_the_wheel(installed: Path) -> Non
 
 
 def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> None:
-    shown = run(installed, "-m", "deepxrd.cli.main", "predict", "SrTiO3", "NaCl", "--out", "shipped")
-    assert "SrTiO3\n  expected F1 of the peaks" in shown
-    assert "NaCl\n  not known" in shown
+    shown = run(installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "NaCl", "--out", "shipped")
+    assert "SrTiO3\n  known phases: 4\n    mp-5229  P m -3 m (221)" in shown  # the library is in the wheel
+    assert "prediction, without them:\n  expected F1 of the peaks" in shown
+    assert "NaCl\n  known phases: 3" in shown
+    assert "not known: nothing of this stoichiometry" in shown
     with (installed / "shipped/peaks.csv").open() as stream:
         peaks = [row for row in csv.DictReader(stream) if row["formula"] == "SrTiO3"]
     sure = [float(row["two_theta_deg"]) for row in peaks if float(row["probability_within_1deg"]) > 0.8]
@@ -75,7 +77,9 @@ def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> N
 
 def test_predict_works_from_the_wheel(installed: Path, trained: Path) -> None:
     checkpoint = str(trained / "checkpoints/best.ckpt")
-    shown = run(installed, "-m", "deepxrd.cli.main", "predict", "SrTiO3", "--checkpoint", checkpoint, "--out", "out")
+    shown = run(
+        installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--unseen", "--out", "out"
+    )
     assert shown.startswith("SrTiO3\n  2θ (deg)  intensity\n")
     assert (installed / "out/SrTiO3.png").stat().st_size > 10_000
     assert (installed / "site/bin/deepxrd").exists()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal
@@ -121,6 +120,8 @@ def narrowed(values: NDArray[np.floating], dtype: type[np.floating]) -> NDArray[
 
 def _standard_cells(crystals: Sequence[Crystal]) -> list[Crystal]:
     """Primitive cells in spglib's standard setting, so that crystals of a kind have comparable positions."""
+    import spglib
+
     cells = []
     with quiet_spglib(), progress_bar() as bar:
         for crystal in bar.track(crystals, description="Standardising cells"):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import spglib
 
 from deepxrd.chem import Crystal
 from deepxrd.chem.symmetry import quiet_spglib
@@ -40,6 +39,8 @@ def protostructure(crystal: Crystal) -> Protostructure | None:
     origin: X of a cubic perovskite is on 3c with A at the origin and on 3d with B there, and spglib takes either, as
     the input has it. Site symmetries are the same for all positions that a change of origin exchanges.
     """
+    import spglib
+
     if not np.all(crystal.occupancies == 1.0):
         return None
     cell = (crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import json
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +19,7 @@ from deepxrd.chem.elements import SYMBOLS
 from deepxrd.errors import ConfigError
 
 _NOT_INSTALLED = "the form factors 'waasmaier_kirfel' come with the package periodictable: pip install periodictable"
+_PYMATGEN_TABLE = "analysis/diffraction/atomic_scattering_params.json"
 _MOTT_BETHE = 41.78214  # 8π² m e² / h² in Å^-2: from electron to X-ray scattering factors
 
 
@@ -58,12 +63,28 @@ def table_version(table: str) -> dict[str, str]:
 
 def _fill_pymatgen(factors: NDArray[np.float64], s_squared: NDArray[np.float64]) -> None:
     """``f = Z - 41.78214 s^2 sum_i a_i exp(-b_i s^2)``: De Graef & McHenry, Structure of Materials, chapter 12."""
-    from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS
-
+    parameters = _pymatgen_parameters()
     for row, symbol in enumerate(SYMBOLS):
-        if symbol in ATOMIC_SCATTERING_PARAMS:
-            a, b = np.array(ATOMIC_SCATTERING_PARAMS[symbol], dtype=np.float64).T
+        if symbol in parameters:
+            a, b = np.array(parameters[symbol], dtype=np.float64).T
             factors[row] = row + 1 - _MOTT_BETHE * s_squared * (a @ np.exp(-b[:, None] * s_squared))
+
+
+@functools.cache
+def _pymatgen_parameters() -> dict[str, list[list[float]]]:
+    """Pymatgen's table, read without importing pymatgen, which takes half a second and spglib with it.
+
+    Raises:
+        ConfigError: pymatgen-core is not installed, or keeps its table elsewhere.
+    """
+    found = importlib.util.find_spec("pymatgen")
+    for place in found.submodule_search_locations or () if found else ():
+        file = Path(place) / _PYMATGEN_TABLE
+        if file.is_file():
+            parameters: dict[str, list[list[float]]] = json.loads(file.read_text(encoding="utf-8"))
+            return parameters
+    msg = f"pymatgen-core has no file {_PYMATGEN_TABLE}: install the version that constraints.txt names"
+    raise ConfigError(msg)
 
 
 def _fill_waasmaier_kirfel(factors: NDArray[np.float64], s_squared: NDArray[np.float64]) -> None:

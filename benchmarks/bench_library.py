@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepxrd.analysis.figures import save
+from deepxrd.analysis.figures import save_figure
 from deepxrd.chem import SYMBOLS
 from deepxrd.io.files import file_hash, write_json, write_text
 from deepxrd.io.provenance import git_commit, machine
@@ -57,7 +57,7 @@ def main() -> None:
         ),
     }
     atoms, cost = _cost(library, rng)
-    save(_figure(atoms, cost), out / "cost.png")
+    save_figure(_figure(atoms, cost), out / "cost.png")
     facts = {
         "library": {"sha256": file_hash(SHIPPED), "bytes": SHIPPED.stat().st_size, "structures": len(library)},
         "counts": library.header["counts"],

@@ -33,8 +33,9 @@ from deepxrd.io.files import write_json
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
-from deepxrd.training.callbacks import CompileNetwork, StepSeed, StopOnNaN
+from deepxrd.training.callbacks import CompileNetwork, StepSeed
 from deepxrd.training.quiet import quiet
+from deepxrd.training.stop_on_nan import StopOnNaN
 from floor import GPU, floor, wait
 
 WAYS = ("plain", "ours", "ours-32", "ours-compiled")

@@ -236,7 +236,7 @@ class CandidatePredictor:
 
     def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
         """Which compositions were learned from, ``(n,)``; scores on them would be too good."""
-        return self._model.library.learned.has(formulas)
+        return self._model.maker.learned(formulas)
 
     def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
         """Drawings of the decoded peaks, ``(len(formulas), n_points)`` float32, from 0 to 100.

@@ -114,9 +114,7 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
         return DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
     examples, templates = datamodule.dataset("train").examples, datamodule.templates
     features = examples.features
-    module = CandidateModule(
-        networks=cfg["model"]["networks"], n_features=features.shape[-1], width=templates.library.width, **common
-    )
+    module = CandidateModule(networks=cfg["model"]["networks"], n_features=features.shape[-1], **common)
     module.scale_to(features[examples.mask], templates.mean)
     return module
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import expit
 
-from deepxrd.chem import Crystal, Formula
+from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula
 from deepxrd.models.baselines.element_distance import element_distances
 from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
-from deepxrd.models.candidates.describe import describe, describe_cells
+from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
 from deepxrd.models.candidates.search import Found, search
 from deepxrd.models.candidates.sharing import Sharing
 from deepxrd.models.candidates.structures import structures
@@ -25,14 +25,17 @@ from deepxrd.models.candidates.folded import FoldedTrees, folds
 from deepxrd.xrd import XrdSettings, simulate
 
 N_CANDIDATES = 16
+N_FEATURES = 2 + N_CELL + N_BEFORE
+"""Of each candidate: the correction of its volume, what describes its cell, the ranking, what describes its kind."""
+MOST_CHANGE, MOST_ODDS = 1.0, 30.0
+"""Of the logarithm of a volume and of odds: far beyond what is learned."""
 _FEW = 6  # fewer kinds than this, and the second tier is asked too
 _LESS = 20.0  # of the logarithm of the odds: what the second tier finds comes after what the first does
 _ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
 _MOST = 0.4  # of the logarithm of a volume: what the process misses by more is odd, and would teach nothing
 _RANKED = 30_000  # compositions to learn the ranking from
-_VOLUMES = {"objective": "l1", "learning_rate": 0.08, "num_leaves": 127, "min_data_in_leaf": 20}
-_RANKS = {"objective": "binary", "learning_rate": 0.06, "num_leaves": 63, "min_data_in_leaf": 40}
-_VOLUME_ROUNDS, _RANK_ROUNDS = 400, 250
+_VOLUMES: dict[str, Any] = {"objective": "l1", "learning_rate": 0.08, "min_data_in_leaf": 20, "rounds": 600, "most": MOST_CHANGE}
+_RANKS: dict[str, Any] = {"objective": "binary", "learning_rate": 0.06, "min_data_in_leaf": 40, "rounds": 250, "most": MOST_ODDS}
 _VACUUM = 80.0  # Å^3 per atom: cells with more hold mostly vacuum
 _AT_ONCE = 4096
 
@@ -92,8 +95,8 @@ class CandidateMaker:
             formulas: their compositions.
             seed: of all that is drawn.
         """
-        none = FoldedTrees((None, None))
-        maker = cls(templates, additive_volumes(templates), none, none)
+        none = FoldedTrees.none
+        maker = cls(templates, additive_volumes(templates), none(MOST_CHANGE), none(MOST_ODDS))
         if not len(templates):
             return maker
         order = np.random.default_rng(seed).permutation(len(formulas))
@@ -109,9 +112,9 @@ class CandidateMaker:
         return replace(
             maker,
             volumes=FoldedTrees.fit(
-                volume[sound], wanted[sound], fold[sound], seed=seed, rounds=_VOLUME_ROUNDS, **_VOLUMES
+                volume[sound], wanted[sound], fold[sound], seed=seed, **_VOLUMES
             ),
-            ranking=FoldedTrees.fit(ranks, right, rank_fold, seed=seed, rounds=_RANK_ROUNDS, **_RANKS),
+            ranking=FoldedTrees.fit(ranks, right, rank_fold, seed=seed, **_RANKS),
         )
 
     def _lessons(
@@ -171,10 +174,18 @@ class CandidateMaker:
         return Sharing(self.templates)
 
     @cached_property
-    def _elements(self) -> NDArray[np.bool_]:
-        there = np.zeros(119, dtype=bool)
-        there[np.unique(self.templates.elements)] = True
-        return there
+    def _with_element(self) -> NDArray[np.int64]:
+        """How many compositions of the templates hold each element, ``(1 + 118,)``."""
+        _, first = np.unique(self.templates.composition, return_index=True)
+        return np.bincount(self.templates.elements[first].ravel(), minlength=1 + len(SYMBOLS))
+
+    def knows_elements(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Whether other compositions with each of the elements are among the templates, ``(n,)``."""
+        seen = [
+            all(self._with_element[ATOMIC_NUMBERS[symbol]] > own for symbol in formula.elements)
+            for formula, own in zip(formulas, self.learned(formulas).tolist(), strict=True)
+        ]
+        return np.array(seen, dtype=bool)
 
     def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
         """Whether structures of each composition are among the templates, ``(n,)``."""

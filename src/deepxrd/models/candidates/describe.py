@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from deepxrd.models.candidates.cells import Cells, descriptors, log_volume
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets
-from deepxrd.models.candidates.templates import Templates
+from deepxrd.models.candidates.templates import WIDTH, Templates
 
 Floats = NDArray[np.float32]
 _NEAR, _FURTHEST = 6, 9.0
+N_BEFORE, N_CELL = 72 + WIDTH, 23
+"""Columns of `describe` and of `describe_cells`."""
 
 
 def describe(templates: Templates, targets: Targets, found: Found) -> Floats:

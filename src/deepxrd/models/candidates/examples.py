@@ -13,8 +13,7 @@ from deepxrd.chem import Formula
 from deepxrd.io.files import atomic_path
 from deepxrd.io.progress import progress_bar
 from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
-from deepxrd.models.candidates.candidates import N_CANDIDATES, TemplateLibrary
-from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 _PART_SIZE = 512  # compositions per file of work: a kill loses some seconds
@@ -51,8 +50,7 @@ def build_examples(
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
     *,
-    library: TemplateLibrary,
-    volumes: TemplateVolumes,
+    maker: CandidateMaker,
     xrd: XrdSettings,
     folder: Path,
 ) -> Examples:
@@ -63,8 +61,7 @@ def build_examples(
     Args:
         formulas: n compositions; structures of their own are never among the candidates.
         patterns: the true patterns, ``(n, n_points)`` in 0 to 100.
-        library: where templates are looked for.
-        volumes: of the candidates.
+        maker: what makes the candidates.
         xrd: settings of the patterns.
         folder: for these inputs and no others; what a killed build left there is used.
     """
@@ -78,7 +75,7 @@ def build_examples(
             chosen = slice(start, start + _PART_SIZE)
             part = folder / f"part-{start // _PART_SIZE:05d}.npz"
             if not part.is_file():
-                made = _make_part(formulas[chosen], patterns[chosen], library, volumes, xrd, into=simulated[chosen])
+                made = _make_part(formulas[chosen], patterns[chosen], maker, xrd, into=simulated[chosen])
                 simulated.flush()
                 with atomic_path(part) as temporary:
                     np.savez(temporary, **made)  # type: ignore[arg-type]
@@ -92,19 +89,18 @@ def build_examples(
 def _make_part(
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
-    library: TemplateLibrary,
-    volumes: TemplateVolumes,
+    maker: CandidateMaker,
     xrd: XrdSettings,
     *,
     into: NDArray[np.float16],
 ) -> dict[str, NDArray[np.generic]]:
-    found = library.candidates(formulas, volumes)
-    simulated = library.patterns(found, xrd)
+    found = maker.candidates(formulas)
+    simulated = maker.patterns(found, xrd)
     into[:] = simulated
     true = find_peaks(np.asarray(patterns), xrd.two_theta_deg)
     return {
         "features": found.features,
-        "elements": np.concatenate([found.old, found.new], axis=2).astype(np.uint8),
+        "elements": found.elements,
         "mask": np.asarray(simulated.any(axis=2)),
         "quality": _quality(simulated, true, xrd.two_theta_deg),
         "peaks": _peak_map(true, xrd),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
-from deepxrd.io.files import atomic_path
+from deepxrd.models.candidates.lightgbm_text import read_trees
+from deepxrd.models.candidates.trees import Trees
 
 N_FOLDS = 2
 _COMMON: dict[str, Any] = {
+    "num_leaves": 63,  # `Trees` holds no more than 64
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
-    "feature_fraction": 0.6,
+    "feature_fraction": 0.5,
     "deterministic": True,
     "force_row_wise": True,  # what LightGBM chooses by itself depends on how fast the machine is at the moment
     "verbosity": -1,
@@ -41,17 +40,25 @@ class FoldedTrees:
 
     Attributes:
         trees: for each fold, or None where there was nothing to learn from, which predicts zero.
+        most: predictions beyond this are cut, since trees may be a stranger's.
     """
 
-    trees: tuple[lightgbm.Booster | None, ...]
+    trees: tuple[Trees | None, ...]
+    most: float
+
+    @classmethod
+    def none(cls, most: float) -> Self:
+        """Trees that predict zero."""
+        return cls((None,) * N_FOLDS, most)
 
     @classmethod
     def fit(
         cls,
         features: NDArray[np.float32],
-        wanted: NDArray[np.floating],
+        wanted: NDArray[np.generic],
         fold: NDArray[np.int64],
         *,
+        most: float,
         seed: int,
         rounds: int,
         **parameters: Any,
@@ -62,11 +69,14 @@ class FoldedTrees:
             features: ``(n, n_features)``.
             wanted: what to predict, ``(n,)``.
             fold: of the composition, ``(n,)``.
+            most: predictions beyond this are cut.
             seed: of the drawing of rows and columns.
             rounds: trees.
             parameters: LightGBM's, such as its objective.
         """
-        trees: list[lightgbm.Booster | None] = []
+        import lightgbm  # a second to import, and nothing but learning needs it
+
+        trees: list[Trees | None] = []
         for each in range(N_FOLDS):
             chosen = fold != each
             if not chosen.any():
@@ -74,9 +84,8 @@ class FoldedTrees:
                 continue
             data = lightgbm.Dataset(features[chosen], wanted[chosen])
             learned = lightgbm.train({**_COMMON, **parameters, "seed": seed}, data, num_boost_round=rounds)
-            # through text, so that what is used now is to the last bit what a file will give back
-            trees.append(lightgbm.Booster(model_str=learned.model_to_string()))
-        return cls(tuple(trees))
+            trees.append(read_trees(learned.model_to_string()))
+        return cls(tuple(trees), most)
 
     def predict(
         self, features: NDArray[np.float32], fold: NDArray[np.int64], learned: NDArray[np.bool_]
@@ -94,19 +103,30 @@ class FoldedTrees:
                 continue
             for rows, part in ((learned & (fold == each), 1.0), (~learned, 1 / N_FOLDS)):
                 if rows.any():
-                    out[rows] += part * np.asarray(trees.predict(features[rows], raw_score=True))
-        return out
+                    out[rows] += part * trees.predict(features[rows])
+        return np.clip(out, -self.most, self.most)
 
-    def save(self, folder: Path, name: str) -> None:
-        """Write the trees as LightGBM's text, compressed, one file a fold."""
-        for fold, trees in enumerate(self.trees):
-            text = trees.model_to_string() if trees else ""
-            with atomic_path(folder / f"{name}-{fold}.txt.gz") as temporary:
-                temporary.write_bytes(gzip.compress(text.encode(), mtime=0))  # the same trees, the same bytes
+    def to_arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """The arrays by name, as a file keeps them."""
+        parts = [trees.to_arrays(f"{prefix}{fold}.") for fold, trees in enumerate(self.trees) if trees]
+        return {name: each for part in parts for name, each in part.items()}
 
     @classmethod
-    def load(cls, folder: Path, name: str) -> Self:
-        """Read what `save` wrote."""
-        files = [folder / f"{name}-{fold}.txt.gz" for fold in range(N_FOLDS)]
-        texts = [gzip.decompress(file.read_bytes()).decode() for file in files]
-        return cls(tuple(lightgbm.Booster(model_str=text) if text else None for text in texts))
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str, *, n_features: int, most: float) -> Self:
+        """What `to_arrays` gave.
+
+        Raises:
+            ValueError: they are no such trees.
+        """
+        found: list[Trees | None] = []
+        for fold in range(N_FOLDS):
+            start = f"{prefix}{fold}."
+            there = any(name.startswith(start) for name in arrays)
+            trees = Trees.from_arrays(arrays, start) if there else None
+            if trees is not None:
+                trees.check(n_features, largest=_LARGEST)
+            found.append(trees)
+        return cls(tuple(found), most)
+
+
+_LARGEST = 1e3  # sum of the trees' largest values: far beyond what is learned

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ class Templates:
     def same_places(self) -> dict[int, Index]:
         """Kinds without free coordinates in which slots can be exchanged: the ways to do so, ``(n, n_slots)``."""
         out, seen = {}, dict[int, Index | None]()
-        free = self.library.tables._prototype_free  # noqa: SLF001 - TODO
+        free = self.library.tables.prototype_free
         for kind, first in enumerate(self.kind_start[:-1].tolist()):
             p = int(self.prototype[first])
             if free[p]:
@@ -163,15 +163,26 @@ class Templates:
 
     @cached_property
     def _by_name(self) -> dict[bytes, int]:
-        a, start = self.library.tables.arrays, self.library.tables.element_start
-        numbers, counts = a["element_number"].astype(np.int32), a["element_count"].astype(np.int32)
-        pairs = np.stack([numbers, counts], axis=1)
-        return {pairs[i:j].tobytes(): k for k, (i, j) in enumerate(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))}
+        return {name: place for place, name in enumerate(_names(self.library))}
+
+
+def _names(library: Library) -> list[bytes]:
+    """Elements and counts of each composition of a library, as `_name` gives them."""
+    a, start = library.tables.arrays, library.tables.element_start.tolist()
+    pairs = np.stack([a["element_number"].astype(np.int32), a["element_count"].astype(np.int32)], axis=1)
+    return [pairs[i:j].tobytes() for i, j in pairwise(start)]
 
 
 def _name(formula: Formula) -> bytes:
     pairs = sorted((ATOMIC_NUMBERS[symbol], count) for symbol, count in formula.counts)
     return np.array(pairs, dtype=np.int32).tobytes()
+
+
+def entries_of(library: Library, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+    """Which entries of a library are of these compositions, ``(len(library),)``."""
+    wanted, tables = {_name(formula) for formula in formulas}, library.tables
+    chosen = np.array([name in wanted for name in _names(library)], dtype=bool)
+    return chosen[tables.composition_of(np.arange(len(library)))]
 
 
 def ways_of(counts: Index) -> Index:

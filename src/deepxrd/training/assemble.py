@@ -61,14 +61,16 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         ConfigError: a setting cannot be used.
     """
     data = cfg["data"]
-    kind = CandidateDataModule if _weighs_candidates(cfg) else PatternDataModule
-    return kind(
-        make_data(cfg),
-        batch_size=data["batch_size"],
-        eval_batch_size=data["eval_batch_size"],
-        seed=cfg["seed"],
-        resident=data.get("resident", True),  # a run made before there was the setting has none
-    )
+    settings = {
+        "batch_size": data["batch_size"],
+        "eval_batch_size": data["eval_batch_size"],
+        "seed": cfg["seed"],
+        "resident": data.get("resident", True),  # a run made before there was the setting has none
+    }
+    if _weighs_candidates(cfg):
+        library = cfg["model"].get("library")
+        return CandidateDataModule(make_data(cfg), library=None if library is None else Path(library), **settings)
+    return PatternDataModule(make_data(cfg), **settings)
 
 
 def make_source(node: dict[str, Any]) -> Source:

@@ -139,7 +139,9 @@ class CandidateDataModule(PatternDataModule):
         rows, model = self.data.rows[part], self.templates
         formulas = [self.data.store.formulas[row] for row in rows]
         patterns = np.asarray(self.data.store.patterns[rows])
-        return build_examples(formulas, patterns, maker=model.maker, xrd=self.data.xrd, folder=folder, options=self.data.build)
+        return build_examples(
+            formulas, patterns, maker=model.maker, xrd=self.data.xrd, folder=folder, options=self.data.build
+        )
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
         """Make, or open, the candidates of all parts."""

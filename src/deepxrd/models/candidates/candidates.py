@@ -34,8 +34,20 @@ _LESS = 20.0  # of the logarithm of the odds: what the second tier finds comes a
 _ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
 _MOST = 0.4  # of the logarithm of a volume: what the process misses by more is odd, and would teach nothing
 _RANKED = 30_000  # compositions to learn the ranking from
-_VOLUMES: dict[str, Any] = {"objective": "l1", "learning_rate": 0.08, "min_data_in_leaf": 20, "rounds": 600, "most": MOST_CHANGE}
-_RANKS: dict[str, Any] = {"objective": "binary", "learning_rate": 0.06, "min_data_in_leaf": 40, "rounds": 250, "most": MOST_ODDS}
+_VOLUMES: dict[str, Any] = {
+    "objective": "l1",
+    "learning_rate": 0.08,
+    "min_data_in_leaf": 20,
+    "rounds": 1000,
+    "most": MOST_CHANGE,
+}
+_RANKS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 40,
+    "rounds": 250,
+    "most": MOST_ODDS,
+}
 _VACUUM = 80.0  # Å^3 per atom: cells with more hold mostly vacuum
 _AT_ONCE = 4096
 
@@ -105,15 +117,11 @@ class CandidateMaker:
             maker._lessons(order[start : start + _AT_ONCE], formulas, fold_of, ranked=start < _RANKED)
             for start in range(0, len(order), _AT_ONCE)
         ]
-        volume, wanted, fold, ranks, right, rank_fold = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
+        volume, wanted, fold, ranks, right, rank_fold = (np.concatenate(column) for column in zip(*parts, strict=True))
         sound = np.abs(wanted) < _MOST
         return replace(
             maker,
-            volumes=FoldedTrees.fit(
-                volume[sound], wanted[sound], fold[sound], seed=seed, **_VOLUMES
-            ),
+            volumes=FoldedTrees.fit(volume[sound], wanted[sound], fold[sound], seed=seed, **_VOLUMES),
             ranking=FoldedTrees.fit(ranks, right, rank_fold, seed=seed, **_RANKS),
         )
 
@@ -263,9 +271,7 @@ def additive_volumes(templates: Templates) -> NDArray[np.float64]:
     return np.asarray(solution[element_distances()[:, occurring].argmin(axis=1)])
 
 
-def _best(
-    owner: NDArray[np.int64], score: NDArray[np.float64], n: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _best(owner: NDArray[np.int64], score: NDArray[np.float64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the best `N_CANDIDATES` of each composition, best first, and their ranks."""
     order = np.lexsort((np.arange(len(owner)), -score, owner))
     start = np.searchsorted(owner[order], np.arange(n))

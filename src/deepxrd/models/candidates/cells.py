@@ -59,7 +59,7 @@ def log_volume(cell: Floats) -> Floats:
 def log_additive(elements: NDArray[np.int64], counts: NDArray[np.int64], volume_angstrom3: Floats) -> Floats:
     """Logarithm of the additive volume per atom of the elements in slots, ``(…, WIDTH)``."""
     total = (volume_angstrom3[elements] * counts).sum(axis=-1)
-    return np.log(np.maximum(total / np.maximum(counts.sum(axis=-1), 1), _LEAST_VOLUME))
+    return np.asarray(np.log(np.maximum(total / np.maximum(counts.sum(axis=-1), 1), _LEAST_VOLUME)))
 
 
 def log_additive_targets(targets: Targets, volume_angstrom3: Floats) -> Floats:
@@ -67,7 +67,7 @@ def log_additive_targets(targets: Targets, volume_angstrom3: Floats) -> Floats:
     each = (volume_angstrom3[targets.mixed] * targets.filled).sum(axis=2)
     empty = np.maximum(1 - targets.filled.sum(axis=2), 0) * volume_angstrom3[targets.elements]
     total = ((each + empty) * targets.counts).sum(axis=1) / np.maximum(targets.counts.sum(axis=1), 1)
-    return np.log(np.maximum(total, _LEAST_VOLUME))
+    return np.asarray(np.log(np.maximum(total, _LEAST_VOLUME)))
 
 
 def predict_cells(templates: Templates, targets: Targets, found: Found, volume_angstrom3: Floats) -> Cells:

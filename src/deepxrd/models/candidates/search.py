@@ -87,7 +87,9 @@ def search(templates: Templates, targets: Targets) -> Found:
         none = np.zeros(0, dtype=np.int64)
         wide = np.zeros((0, WIDTH), dtype=np.int64)
         near = np.zeros((0, MEMBERS))
-        return Found(none, none, wide, wide, near.astype(np.int64), near.astype(np.float32), np.zeros((0, 8), np.float32))
+        return Found(
+            none, none, wide, wide, near.astype(np.int64), near.astype(np.float32), np.zeros((0, 8), np.float32)
+        )
     found = Found.join(parts)
     return found.take(np.argsort(found.target, kind="stable"))
 
@@ -139,9 +141,7 @@ def _without_doubles(templates: Templates, of: Stoichiometry, distance: Floats) 
     return distance
 
 
-def _best_way(
-    templates: Templates, targets: Targets, of: Stoichiometry, rows: Index
-) -> tuple[Floats, Index]:
+def _best_way(templates: Templates, targets: Targets, of: Stoichiometry, rows: Index) -> tuple[Floats, Index]:
     """The same for the best way alone, by an assignment solver: ``(1, …)``; and the way of each pair."""
     table = element_distances() / of.counts.sum()
     new, old = targets.elements[rows], templates.elements[of.rows]
@@ -188,7 +188,16 @@ def _choose(
     weight, ground, hull = (each[place, chosen] for each in sums)
     size = np.diff([*of.kinds.tolist(), distance.shape[2]])[kind]
     safe = np.maximum(weight, 1e-30)
-    columns = [rank, far[:, 0] - value[:, 0][place], size, weight / total, weight, ground / safe, ground / total, hull / safe]
+    columns = [
+        rank,
+        far[:, 0] - value[:, 0][place],
+        size,
+        weight / total,
+        weight,
+        ground / safe,
+        ground / total,
+        hull / safe,
+    ]
     slot = np.full((len(place), WIDTH), 0, dtype=np.int64)
     slot[:, : slots.shape[1]] = slots
     elements = np.zeros((len(place), WIDTH), dtype=np.int64)

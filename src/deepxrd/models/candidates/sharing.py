@@ -104,7 +104,7 @@ class Sharing:
 
 def _merged(beam: list[tuple[float, tuple[_Group, ...]]]) -> list[tuple[float, tuple[_Group, ...]]]:
     """All ways to put two groups together, the cheapest few."""
-    table, out = element_distances(), {}
+    table, out = element_distances(), dict[tuple[_Group, ...], float]()
     for cost, groups in beam:
         for i, j in combinations(range(len(groups)), 2):
             (amount, there), (other, also) = groups[i], groups[j]

@@ -139,7 +139,7 @@ class Templates:
     @cached_property
     def same_places(self) -> dict[int, Index]:
         """Kinds without free coordinates in which slots can be exchanged: the ways to do so, ``(n, n_slots)``."""
-        out, seen = {}, dict[int, Index | None]()
+        out, seen = dict[int, Index](), dict[int, Index | None]()
         free = self.library.tables.prototype_free
         for kind, first in enumerate(self.kind_start[:-1].tolist()):
             p = int(self.prototype[first])
@@ -153,8 +153,9 @@ class Templates:
                 back = np.argsort(order)
                 made = np.array([back[np.array(way)[order]] for way in ways], dtype=np.int64) if len(ways) > 1 else None
                 seen[p] = made
-            if seen[p] is not None:
-                out[kind] = seen[p]
+            found = seen[p]
+            if found is not None:
+                out[kind] = found
         return out
 
     def compositions_of(self, formulas: Sequence[Formula]) -> Index:
@@ -194,7 +195,8 @@ def ways_of(counts: Index) -> Index:
             total *= factor
     if total > MOST_WAYS:
         return np.zeros((0, len(counts)), dtype=np.int64)
-    ways, start = [[]], 0
+    ways: list[list[int]] = [[]]
+    start = 0
     for size in sizes:
         ways = [[*way, *each] for way in ways for each in permutations(range(start, start + size))]
         start += size
@@ -205,9 +207,9 @@ def prototype_counts(library: Library, prototypes: Index) -> tuple[dict[int, Ind
     """Atoms of each slot in the reduced formula, and of all in the conventional cell, by prototype."""
     tables = library.tables
     a = tables.arrays
-    times = multiplicities()[
-        np.repeat(tables.group_of_prototype, a["prototype_runs"]), a["run_letter"]
-    ] * a["run_count"].astype(np.int64)
+    times = multiplicities()[np.repeat(tables.group_of_prototype, a["prototype_runs"]), a["run_letter"]] * a[
+        "run_count"
+    ].astype(np.int64)
     counts, atoms = {}, {}
     for p in prototypes.tolist():
         part = slice(tables.run_start[p], tables.run_start[p + 1])

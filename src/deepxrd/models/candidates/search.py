@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from deepxrd.models.baselines.element_distance import element_distances
 from deepxrd.models.candidates.targets import Targets
-from deepxrd.models.candidates.templates import WIDTH, Index, Stoichiometry, Templates
+from deepxrd.models.candidates.templates import WIDTH, Index, Stoichiometry, Templates, order_key
 
 MEMBERS = 32
 """So many of a kind's nearest templates are looked at closely."""
@@ -120,24 +120,26 @@ def _all_ways(templates: Templates, targets: Targets, of: Stoichiometry, rows: I
             out[way] += part[slot, other]
     own = targets.own[rows][:, None] == templates.composition[of.rows][None]
     out[:, own] = _FAR
-    return _without_doubles(templates, of, out)
+    return _without_doubles(templates, of, new, out)
 
 
-def _without_doubles(templates: Templates, of: Stoichiometry, distance: Floats) -> Floats:
-    """Of ways that give the same structure only the first is kept, at the least distance of them."""
+def _without_doubles(templates: Templates, of: Stoichiometry, new: Index, distance: Floats) -> Floats:
+    """Of ways that give the same structure only that is kept in which the templates stand too."""
     if len(of.ways) == 1:
         return distance
     place = {way: index for index, way in enumerate(map(tuple, of.ways.tolist()))}
     stops = [*of.kinds[1:].tolist(), distance.shape[2]]
-    first_kind = int(templates.kind[of.rows.start])
+    first_kind, done = int(templates.kind[of.rows.start]), dict[bytes, NDArray[np.bool_]]()
+    keys = np.stack([order_key(new[:, way]) for way in of.ways])
     for number, (start, stop) in enumerate(zip(of.kinds.tolist(), stops, strict=True)):
         same = templates.same_places.get(first_kind + number)
         if same is None:
             continue
-        columns, before = slice(start, stop), distance[:, :, start:stop].copy()
-        for index, way in enumerate(of.ways):
-            alike = sorted({place[tuple(way[each].tolist())] for each in same})
-            distance[index, :, columns] = before[alike].min(axis=0) if index == alike[0] else _FAR
+        name = same.tobytes()
+        if name not in done:
+            alike = np.array([[place[tuple(way[each].tolist())] for each in same] for way in of.ways])
+            done[name] = keys > keys[alike].min(axis=1)
+        distance[:, :, start:stop][done[name]] = _FAR
     return distance
 
 
@@ -168,7 +170,7 @@ def _choose(
     vote = np.exp(distance * np.float32(-1 / _REACH))
     sums = [
         np.add.reduceat(each, of.kinds, axis=2).transpose(1, 0, 2).reshape(n, -1)
-        for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members])
+        for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members], (vote > 0).astype(np.float32))
     ]
     flat = least.transpose(1, 0, 2).reshape(n, n_ways * n_kinds)
     looked = min(_LOOKED_AT, flat.shape[1])
@@ -185,8 +187,7 @@ def _choose(
     nearest, far = _members(of, distance, way, place, kind)
     slots = ways[way, place, np.maximum(nearest[:, 0], 0)]
     total = np.maximum(sums[0].sum(axis=1), 1e-30)[place]
-    weight, ground, hull = (each[place, chosen] for each in sums)
-    size = np.diff([*of.kinds.tolist(), distance.shape[2]])[kind]
+    weight, ground, hull, size = (each[place, chosen] for each in sums)  # without the composition's own structures
     safe = np.maximum(weight, 1e-30)
     columns = [
         rank,

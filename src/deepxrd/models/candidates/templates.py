@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import ATOMIC_NUMBERS, Formula
+from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Formula
+from deepxrd.chem.elements import ELECTRONEGATIVITY
 from deepxrd.library import Library
 from deepxrd.library.decode import cells
 from deepxrd.library.prototype import Prototype
@@ -25,6 +26,7 @@ WIDTH = 10
 MOST_WAYS = 24
 """Up to so many ways of putting elements into places are all looked at; of more, an assignment solver gives the best."""
 _ALIKE_LOG, _ALIKE_RAD = 0.12, 0.105
+_MOST_IN_KEY = 8  # digits of base 119 in 64 bits
 _UNKNOWN_HULL = 0.05  # eV per atom: about the mean of what is known
 _YES = 2  # in the library's bits of facts
 
@@ -98,6 +100,7 @@ class Templates:
         self.hull = np.nan_to_num(library.energies_above_hull(self.row), nan=_UNKNOWN_HULL).astype(np.float32)
         self.space_group = tables.group_of_prototype[self.prototype]
         self.elements, self.slot, self.counts = self._slots(counts_of)
+        self._align()
         self.of_counts = self._sorted(stoichiometry[order], {place: name for name, place in number.items()})
 
     def __len__(self) -> int:
@@ -113,6 +116,16 @@ class Templates:
             elements[members, : len(own)] = tables.arrays["slot_number"][starts[:, None] + order]
             slot[members, : len(own)], counts[members, : len(own)] = order, own[order]
         return elements, slot, counts
+
+    def _align(self) -> None:
+        """Where slots can be exchanged, put the same kind of element first in all templates of the kind."""
+        for kind, ways in self.same_places.items():
+            members = np.arange(self.kind_start[kind], self.kind_start[kind + 1])
+            n = ways.shape[1]
+            keys = np.stack([order_key(self.elements[members][:, way]) for way in ways], axis=1)
+            chosen = ways[keys.argmin(axis=1)]
+            for table in (self.elements, self.slot):
+                table[members, :n] = np.take_along_axis(table[members, :n], chosen, axis=1)
 
     @cached_property
     def _members(self) -> dict[int, Index]:
@@ -184,6 +197,21 @@ def entries_of(library: Library, formulas: Sequence[Formula]) -> NDArray[np.bool
     wanted, tables = {_name(formula) for formula in formulas}, library.tables
     chosen = np.array([name in wanted for name in _names(library)], dtype=bool)
     return chosen[tables.composition_of(np.arange(len(library)))]
+
+
+def order_key(elements: Index) -> Index:
+    """A number by which lists of elements ``(…, n)`` are put in order: the less electronegative first."""
+    out = np.zeros(elements.shape[:-1], dtype=np.int64)
+    for column in range(min(elements.shape[-1], _MOST_IN_KEY)):
+        out = out * (1 + len(SYMBOLS)) + _place_of_element()[elements[..., column]]
+    return out
+
+
+@cache
+def _place_of_element() -> Index:
+    """Place of each element in order of electronegativity, ``(1 + 118,)``."""
+    order = sorted(range(1 + len(SYMBOLS)), key=lambda z: (ELECTRONEGATIVITY[SYMBOLS[z - 1]], z) if z else (-1.0, 0))
+    return np.argsort(order)
 
 
 def ways_of(counts: Index) -> Index:

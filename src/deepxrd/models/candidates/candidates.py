@@ -16,12 +16,12 @@ from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula
 from deepxrd.models.baselines.element_distance import element_distances
 from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
+from deepxrd.models.candidates.folded import FoldedTrees, folds
 from deepxrd.models.candidates.search import Found, search
 from deepxrd.models.candidates.sharing import Sharing
 from deepxrd.models.candidates.structures import structures
 from deepxrd.models.candidates.targets import Targets, plain_targets
 from deepxrd.models.candidates.templates import Templates
-from deepxrd.models.candidates.folded import FoldedTrees, folds
 from deepxrd.xrd import XrdSettings, simulate
 
 N_CANDIDATES = 16

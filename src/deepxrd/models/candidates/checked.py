@@ -76,6 +76,17 @@ def check_facts(facts: Mapping[str, Any], *, needed_format: int) -> None:
         raise ValueError(msg)
 
 
+def check_library(facts: Mapping[str, Any], identity: str) -> None:
+    """Make sure that a library is that which the model was learned from.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if facts["library"] != identity:
+        msg = f"it was learned from the structures of another library, {str(facts['library'])[:80]!r}, not {identity!r}"
+        raise ValueError(msg)
+
+
 def check_arrays(arrays: Mapping[str, NDArray[Any]], *, n_points: int, n_compositions: int) -> None:
     """Make sure that what was learned fits the library and the grid; trees are checked apart.
 

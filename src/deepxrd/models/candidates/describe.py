@@ -73,4 +73,4 @@ def describe_cells(templates: Templates, found: Found, cells: Cells) -> Floats:
     weight = np.exp(-found.distance[:, :_NEAR] / (found.distance[:, :1] + 0.3)).astype(np.float64)
     mean = (near * weight).sum(axis=1) / weight.sum(axis=1)
     columns = [volume, mean, cells.additive, cells.doubt, near.std(axis=1), cells.near.std(axis=1), cells.spread, near]
-    return np.concatenate([each if each.ndim == 2 else each[:, None] for each in columns], axis=1).astype(np.float32)
+    return np.concatenate([each if each.ndim > 1 else each[:, None] for each in columns], axis=1).astype(np.float32)

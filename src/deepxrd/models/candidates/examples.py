@@ -99,7 +99,7 @@ def _read(part: Path) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _make_part(
+def _make_part(  # noqa: PLR0917 - as joblib hands them over
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
     maker: CandidateMaker,

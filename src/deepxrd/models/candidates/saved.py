@@ -18,7 +18,7 @@ from deepxrd.io.tensors import read_tensors
 from deepxrd.library import Library
 from deepxrd.library.container import write_container
 from deepxrd.models.candidates.candidates import MOST_CHANGE, MOST_ODDS, N_FEATURES, CandidateMaker
-from deepxrd.models.candidates.checked import check_arrays, check_facts, check_network, read_facts
+from deepxrd.models.candidates.checked import check_arrays, check_facts, check_library, check_network, read_facts
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL
 from deepxrd.models.candidates.folded import FoldedTrees
 from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
@@ -66,10 +66,8 @@ def load(folder: Path) -> CandidateModel:
         arrays, xrd = read_tensors(folder / _ARRAYS), XrdSettings(**facts["xrd"])
         check_grid(xrd)
         library = Library.open(folder / _LIBRARY if own else SHIPPED_LIBRARY)
-        if _identity(library) != facts["library"]:
-            msg = f"it was learned from the structures of another library than {library.name}"
-            raise CheckpointError(msg)
         check_arrays(arrays, n_points=xrd.n_points, n_compositions=len(library.tables.composition_start) - 1)
+        check_library(facts, _identity(library))
         nets = _networks(read_tensors(folder / _NETWORKS), facts, xrd)
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)

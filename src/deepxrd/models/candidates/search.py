@@ -63,8 +63,8 @@ class Found:
 
 
 VOTES = ("rank", "further", "members", "share", "weight", "ground_states", "ground_state_share", "hull")
-"""Its rank; how much further than the nearest; members of the kind; their share of all votes exp(−d / 0.4), and sum; the
-ground states' part of it, and share of all votes; mean energy above the hull."""
+"""Its rank; how much further than the nearest; members of the kind; the share of all votes exp(−d / 0.4) that they have,
+and their sum; the ground states' part of it, and share of all votes; mean energy above the hull."""
 
 
 def search(templates: Templates, targets: Targets) -> Found:
@@ -161,16 +161,17 @@ def _best_way(templates: Templates, targets: Targets, of: Stoichiometry, rows: I
     return distance, ways
 
 
-def _choose(
+def _choose(  # noqa: PLR0917 - what belongs together
     templates: Templates, targets: Targets, of: Stoichiometry, rows: Index, distance: Floats, ways: Index
 ) -> Found:
     n_ways, n, n_kinds = len(distance), len(rows), len(of.kinds)
     members = slice(of.rows.start, of.rows.stop)
     least = np.minimum.reduceat(distance, of.kinds, axis=2)
     vote = np.exp(distance * np.float32(-1 / _REACH))
+    voted = (vote > 0).astype(np.float32)
     sums = [
         np.add.reduceat(each, of.kinds, axis=2).transpose(1, 0, 2).reshape(n, -1)
-        for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members], (vote > 0).astype(np.float32))
+        for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members], voted)
     ]
     flat = least.transpose(1, 0, 2).reshape(n, n_ways * n_kinds)
     looked = min(_LOOKED_AT, flat.shape[1])

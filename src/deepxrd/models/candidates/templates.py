@@ -24,7 +24,7 @@ Index = NDArray[np.int64]
 WIDTH = 10
 """The most elements of a template or of a composition that is looked up; what has more is merged first."""
 MOST_WAYS = 24
-"""Up to so many ways of putting elements into places are all looked at; of more, an assignment solver gives the best."""
+"""Up to so many ways of putting elements into places are all looked at; else an assignment solver gives the best."""
 _ALIKE_LOG, _ALIKE_RAD = 0.12, 0.105
 _MOST_IN_KEY = 8  # digits of base 119 in 64 bits
 _UNKNOWN_HULL = 0.05  # eV per atom: about the mean of what is known

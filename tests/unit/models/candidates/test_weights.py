@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from deepxrd.models.candidates.geometry import Geometries
 
 from deepxrd.chem import OneHotEncoding, parse_formula
 from deepxrd.data import Split
 from deepxrd.io.files import file_hash
-from deepxrd.models.candidates.geometry import Geometries
 from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
 
 

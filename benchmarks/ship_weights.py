@@ -2,7 +2,7 @@
 
     python benchmarks/ship_weights.py --weights RUN/model [--out src/deepxrd/weights/candidates]
 
-The model is what ``python -m deepxrd.train model=candidates`` leaves in its folder, learned from structures of the library
+The model is what ``python -m deepxrd.train model=candidates`` leaves, learned from structures of the library
 that comes with the package, to which the weights refer. Prints what is in them, and the hash that the model card gives.
 """
 

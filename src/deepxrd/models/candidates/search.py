@@ -63,7 +63,7 @@ class Found:
 
 
 VOTES = ("rank", "further", "members", "share", "weight", "ground_states", "ground_state_share", "hull")
-"""Its rank; how much further than the nearest; members of the kind; the share of all votes exp(−d / 0.4) that they have,
+"""Its rank; how much further than the nearest; members of the kind; the share of all votes exp(−d / 0.4) they have,
 and their sum; the ground states' part of it, and share of all votes; mean energy above the hull."""
 
 

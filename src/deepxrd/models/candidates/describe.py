@@ -12,6 +12,7 @@ from deepxrd.models.candidates.templates import WIDTH, Templates
 
 Floats = NDArray[np.float32]
 _NEAR, _FURTHEST = 6, 9.0
+_FEW = 4  # an exact number of kinds would tell which are known from the composition alone
 N_BEFORE, N_CELL = 72 + WIDTH, 23
 """Columns of `describe` and of `describe_cells`."""
 
@@ -36,7 +37,7 @@ def describe(templates: Templates, targets: Targets, found: Found) -> Floats:
     number = np.bincount(found.target, minlength=len(targets))
     columns = [
         found.votes,
-        np.log(found.votes[:, 2:3]),
+        np.log(np.maximum(found.votes[:, 4:5], 1e-9)),
         distance,
         distance[:, :3].mean(axis=1, keepdims=True),
         np.stack(
@@ -47,7 +48,7 @@ def describe(templates: Templates, targets: Targets, found: Found) -> Floats:
                 templates.hull[first],
                 templates.ground_state[first],
                 least[found.target],
-                number[found.target],
+                np.minimum(number, _FEW)[found.target],
                 targets.cost[found.target],
             ],
             axis=1,

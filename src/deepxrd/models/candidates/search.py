@@ -63,8 +63,11 @@ class Found:
 
 
 VOTES = ("rank", "further", "members", "share", "weight", "ground_states", "ground_state_share", "hull")
-"""Its rank; how much further than the nearest; members of the kind; the share of all votes exp(−d / 0.4) they have,
-and their sum; the ground states' part of it, and share of all votes; mean energy above the hull."""
+"""Its rank; how much further than the nearest; octave of its members; the share of all votes exp(−d / 0.4) they have,
+and their sum; the ground states' part of it, and share of all votes; mean energy above the hull.
+
+The exact number of members would tell: where a composition's own structures are left out, its true kind alone has fewer
+than it has for all others, and what is learned so holds for no new composition."""
 
 
 def search(templates: Templates, targets: Targets) -> Found:
@@ -193,7 +196,7 @@ def _choose(  # noqa: PLR0917 - what belongs together
     columns = [
         rank,
         far[:, 0] - value[:, 0][place],
-        size,
+        np.floor(np.log2(np.maximum(size, 1))),
         weight / total,
         weight,
         ground / safe,

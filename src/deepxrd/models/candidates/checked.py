@@ -112,19 +112,6 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]], *, n_points: int, n_composi
             raise ValueError(msg)
 
 
-def checked_hashes(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint64]:
-    """The hashes of the compositions that were learned from, ``(n,)``.
-
-    Raises:
-        ValueError: they are none.
-    """
-    hashes = arrays["hashes"]
-    if hashes.dtype != np.uint64 or hashes.ndim != 1:
-        msg = f"the hashes of what was learned from must be a list of uint64, not {hashes.dtype} {hashes.shape}"
-        raise ValueError(msg)
-    return hashes
-
-
 def check_network(weights: Mapping[str, NDArray[Any]], n_features: int) -> None:
     """Make sure that the weights of a network are finite, and for as many features as there are.
 

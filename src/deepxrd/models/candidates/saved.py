@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from deepxrd.errors import CheckpointError, DeepXRDError
 from deepxrd.io.files import file_hash, write_json
 from deepxrd.io.tensors import read_tensors
+from deepxrd.library import SHIPPED as SHIPPED_LIBRARY
 from deepxrd.library import Library
 from deepxrd.library.container import write_container
 from deepxrd.models.candidates.candidates import MOST_CHANGE, MOST_ODDS, N_FEATURES, CandidateMaker
@@ -30,8 +31,6 @@ from deepxrd.xrd import XrdSettings
 FACTS = "model.json"
 SHIPPED = Path(__file__).parents[2] / "weights" / "candidates"
 """The weights that come with the package; see the model card there."""
-SHIPPED_LIBRARY = Path(__file__).parents[2] / "weights" / "library.dxl"
-"""The library that comes with the package, which a folder may refer to instead of holding structures itself."""
 _ARRAYS, _NETWORKS, _LIBRARY = "learned.safetensors", "networks.safetensors", "structures.dxl"
 
 

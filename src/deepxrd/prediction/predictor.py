@@ -22,6 +22,7 @@ from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
+    from deepxrd.models.candidates.answers import Candidate
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,3 +259,18 @@ class CandidatePredictor:
         return Predictions(
             found.decoded, columns, {"expected": found.expected}, found.peaks, found.peak_probability, name="decoded"
         )
+
+    def candidates(self, formulas: Sequence[str | Formula], *, most: int | None = None) -> list[list[Candidate]]:
+        """The candidate structures behind the predictions, those of the largest share first.
+
+        Args:
+            formulas: as text, or parsed.
+            most: of each formula; None for all.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        from deepxrd.models.candidates.answers import answers
+
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        return answers(self._model.maker, self._model.predict(parsed), most=most)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,8 +94,3 @@ def answers(maker: CandidateMaker, said: Prediction, *, most: int | None = None)
             out.append(mine)
         start += n
     return out
-
-
-def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The one with the largest share; None where there is none."""
-    return candidates[0] if candidates else None

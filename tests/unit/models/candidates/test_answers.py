@@ -24,7 +24,7 @@ def test_candidates_say_what_they_are(model: CandidateModel) -> None:
             assert min(each.cell_deviation) >= 0
             assert each.template_formula != FORMULAS[row]
     perovskites = {(each.space_group, each.symbol) for each in told[0]}
-    assert perovskites == {(221, "Pm-3m"), (123, "P4/mmm")}
+    assert perovskites == {(221, "P m -3 m"), (123, "P 4/m m m")}
     assert [each.shared for each in told[1]] == [True] * len(told[1])
     assert not any(each.shared for each in (*told[0], *told[2]))
     assert told[2][0].crystal.formula == FORMULAS[2]

@@ -64,7 +64,7 @@ def _modules_of(name: str) -> dict[str, Path]:
 def _root_of(module: str, name: str) -> Path:
     """The folder of the search path in which a module was found."""
     try:
-        spec = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(module) if module else None
     except (ImportError, ValueError, AttributeError) as error:
         msg = f"the source of {name} cannot be found: {error}"
         raise FileNotFoundError(msg) from error

@@ -55,3 +55,7 @@ class ResultError(DeepXRDError):
 
 class BusyError(DeepXRDError):
     """A folder that another process works in."""
+
+
+class PatternError(DeepXRDError, ValueError):
+    """Arrays or structures that a function cannot take for patterns, or make patterns of."""

@@ -40,6 +40,7 @@ _NAMES = {
         "MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR",
     ],
     "pytorch_lightning.callbacks": ["EarlyStopping", "LearningRateMonitor"],
+    "deepxrd.training.schedules": ["WarmUpCosine"],
     "deepxrd.training.callbacks": ["CompileNetwork", "MeanOfWeights"],
 }  # fmt: skip
 STORED = (

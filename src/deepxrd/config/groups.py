@@ -142,22 +142,35 @@ OPTIMIZER = Part(
         "torch.optim.": {
             "lr": _POSITIVE,
             "weight_decay": _NOT_NEGATIVE,
-            "momentum": _NOT_NEGATIVE,
+            "momentum": Real(low=0, high=1),
             "eps": _NOT_NEGATIVE,
             "fused": Either(Flag(), Null()),
+            "nesterov": Flag(),
         }
     }
 )
+_STEPPED: dict[str, Rule] = {
+    "total_steps": Either(Whole(1, 10**12), Text(("auto",)), Null()),
+    "interval": Text(("epoch", "step")),
+    "frequency": _COUNT,
+    "monitor": Text(),
+}
 SCHEDULER = Part(
     {
+        "deepxrd.training.schedules.WarmUpCosine": {
+            **_STEPPED,
+            "warm_up": Real(low=0, below=1),
+            "least": Real(low=0, high=1),
+        },
         "torch.optim.lr_scheduler.": {
+            **_STEPPED,
             "T_max": _COUNT,
             "max_lr": _POSITIVE,
-            "total_steps": Either(Whole(1, 10**12), Text(("auto",)), Null()),
             "pct_start": Real(above=0, below=1),
-            "interval": Text(("epoch", "step")),
-            "frequency": _COUNT,
-        }
+            "mode": Text(("min", "max")),
+            "factor": Real(above=0, below=1),
+            "patience": Whole(0, 1_000_000),
+        },
     },
     may_be_none=True,
 )

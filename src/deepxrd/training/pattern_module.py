@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from deepxrd.config.instantiate import build
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.metrics.running import PatternScores, SampleMean
+from deepxrd.training.schedules import how_stepped
 from deepxrd.xrd import XrdSettings
 
 PARTS = ("train", "val", "test")
@@ -23,9 +24,10 @@ class PatternModule(pl.LightningModule):
 
     Args:
         optimizer: node of the optimizer.
-        scheduler: node of the learning-rate scheduler, and how it is stepped: ``interval`` (``epoch``, the default, or
-            ``step``), ``frequency`` and ``monitor``, as Lightning takes them; ``total_steps: auto`` stands for the
-            steps of the whole training. None for a constant rate.
+        scheduler: node of the learning-rate scheduler, and how it is stepped: ``interval`` (``epoch``, or ``step``),
+            ``frequency`` and ``monitor``, as Lightning takes them; see :func:`deepxrd.training.schedules.how_stepped`
+            for what holds without them. ``total_steps: auto`` stands for as many as there will be in the whole
+            training. None for a constant rate.
         xrd: settings of the patterns.
     """
 
@@ -96,13 +98,15 @@ class PatternModule(pl.LightningModule):
         optimizer = build(self._optimizer, torch.optim.Optimizer, params=self.parameters())
         if self._scheduler is None:
             return optimizer
-        node = dict(self._scheduler)
-        stepped = {key: node.pop(key) for key in ("interval", "frequency", "monitor") if key in node}
+        node, stepped = how_stepped(self._scheduler)
         if node.get("total_steps") == "auto":
+            steps = (
+                self.trainer.estimated_stepping_batches if stepped["interval"] == "step" else self.trainer.max_epochs
+            )
             # never so few that a schedule has no room to rise and fall
-            node["total_steps"] = max(int(self.trainer.estimated_stepping_batches), _LEAST_STEPS)
+            node["total_steps"] = max(int(steps or 0), _LEAST_STEPS)
         scheduler = build(node, torch.optim.lr_scheduler.LRScheduler, optimizer=optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"interval": "epoch", **stepped, "scheduler": scheduler}}
+        return {"optimizer": optimizer, "lr_scheduler": {**stepped, "scheduler": scheduler}}
 
     def _add_loss(self, part: str, loss: Tensor, n: int) -> None:
         cast("SampleMean", self.mean_losses[f"{part}_loss"]).update(loss, n)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
-from deepxrd.errors import ConfigError
+from deepxrd.errors import ConfigError, PatternError
 from deepxrd.xrd.form_factors import table_version
 from deepxrd.xrd.reference import simulate_pattern
 from deepxrd.xrd.settings import XrdSettings
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Patterns = NDArray[np.float32]
 
@@ -35,21 +40,29 @@ def engine_identity(settings: XrdSettings) -> dict[str, str | int]:
 
 
 def simulate(
-    crystals: Sequence[Crystal], settings: XrdSettings, *, max_reflections: float = math.inf, device: str = "cpu"
+    crystals: Sequence[Crystal | Structure],
+    settings: XrdSettings,
+    *,
+    max_reflections: float = math.inf,
+    device: str = "cpu",
 ) -> tuple[Patterns, list[str | None]]:
     """Simulate a list of crystals with the engine that the settings name.
 
     A crystal that cannot be simulated does not stop the others.
 
     Args:
-        crystals: what to simulate.
+        crystals: what to simulate; pymatgen's structures are taken too.
         settings: engine, radiation, range, grid and width.
         max_reflections: a crystal with more lattice points in range is not simulated: it would take all memory.
         device: where the batched engine computes, see :func:`check_device`; the reference engine does so on the CPU.
 
     Returns:
         Patterns ``(n, n_points)`` float32, largest = 100; and for each crystal None, or why its pattern is zero.
+
+    Raises:
+        PatternError: something that was given is no crystal.
     """
+    crystals = as_crystals(crystals)
     engine = partial(_batched, device=device) if settings.engine == "batched" else _reference
     failures: list[str | None] = [_why_too_many(crystal, settings, max_reflections) for crystal in crystals]
     rows = [row for row, failure in enumerate(failures) if failure is None]
@@ -66,6 +79,30 @@ def simulate(
         if failures[row] is None and not pattern.any():
             failures[row] = "no reflection within the range"
     return patterns, failures
+
+
+def as_crystals(structures: Sequence[Crystal | Structure]) -> list[Crystal]:
+    """The same structures in our own form.
+
+    Raises:
+        PatternError: one of them is no crystal, or a single one was given in place of a list.
+    """
+    # a structure of pymatgen's can only be there if pymatgen is; to import it takes a second
+    core = sys.modules.get("pymatgen.core")
+    foreign: tuple[type, ...] = (core.IStructure,) if core else ()
+    if isinstance(structures, (Crystal, str, *foreign)):
+        msg = f"needed is a list of structures, not one {type(structures).__name__}: give [structure]"
+        raise PatternError(msg)
+    crystals: list[Crystal] = []
+    for place, each in enumerate(structures):
+        if isinstance(each, Crystal):
+            crystals.append(each)
+        elif isinstance(each, foreign):
+            crystals.append(Crystal.from_pymatgen(each))
+        else:
+            msg = f"structure {place} is a {type(each).__name__}: give a deepxrd.chem.Crystal or a pymatgen Structure"
+            raise PatternError(msg)
+    return crystals
 
 
 def check_device(device: str, settings: XrdSettings) -> None:

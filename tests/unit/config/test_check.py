@@ -24,6 +24,8 @@ MODELS = ("comb", "random", "substitution", "template_oracle")
 COMPOSED = {
     **{f"train source={source}": ("train", [f"source={source}"]) for source in ("materials_project", "optimade")},
     "train": ("train", ["loss=multiscale", "scheduler=cosine", "trainer.gradient_clip_val=1", "threads=1"]),
+    "train plateau": ("train", ["scheduler=plateau", "optimizer=sgd"]),
+    "train warm-up": ("train", ["scheduler=warm_up_cosine", "optimizer=adamw"]),
     "train candidates": ("train", ["model=candidates", "runs_at_once=1"]),
     **{f"evaluate model={model}": ("evaluate", [f"model={model}"]) for model in MODELS},
     "evaluate": ("evaluate", ["data=ternary"]),
@@ -39,6 +41,7 @@ MINUS_ONE_OR_MORE = {
     *("optimizer.weight_decay", "trainer.log_every_n_steps", "trainer.gradient_clip_val", "source.backoff_s"),
     *("source.backoff_cap_s", "evaluate.dtw.window_deg", "evaluate.dtw.penalty", "loss.peak_weight"),
     *("loss.choice_weight", "callbacks.early_stopping.patience", "callbacks.mean_of_weights.decay"),
+    *("optimizer.momentum", "scheduler.patience", "scheduler.warm_up", "scheduler.least"),
 }
 WORDS = {"trainer.devices", "trainer.precision", "xrd.radiation", "data.name"}
 HUGE = {

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import distance as scipy_distance
 
+from deepxrd.errors import PatternError
 from deepxrd.metrics import all_distances, peak_scores, score_patterns
 from deepxrd.metrics.running import PatternScores, SampleMean
 from deepxrd.xrd import XrdSettings, find_peaks, smooth_reflections
@@ -126,3 +127,25 @@ def test_the_mean_of_batches_is_the_mean_of_their_samples() -> None:
     assert mean.compute().item() == pytest.approx(values.mean().item(), rel=1e-6)
     mean.update(torch.tensor(float("nan")), 1)
     assert torch.isnan(mean.compute()), "a loss that is no number is not hidden"
+
+
+@pytest.mark.parametrize("scale", [0.01, 20.0])
+def test_patterns_on_another_scale_are_refused(
+    patterns: tuple[NDArray[np.float32], NDArray[np.float32]], scale: float
+) -> None:
+    predicted, true = (scale * each for each in patterns)
+    with pytest.raises(PatternError, match=rf"true pattern 0 is {100 * scale:.4g}.*highest point of 100"):
+        score_patterns(predicted, true, _GRID)
+
+
+def test_arrays_of_other_shapes_are_refused(patterns: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+    predicted, true = patterns
+    for given in ((predicted[0], true[0], _GRID), (predicted[:3], true, _GRID), (predicted, true, _GRID[:5])):
+        with pytest.raises(PatternError, match=r"give twice \(n, n_points\)"):
+            score_patterns(*given)
+
+
+def test_no_patterns_and_empty_ones_are_scored() -> None:
+    assert score_patterns(np.zeros((0, 1024), np.float32), np.zeros((0, 1024), np.float32), _GRID)["mse"].shape == (0,)
+    zeros = np.zeros((1, 1024), np.float32)
+    assert score_patterns(zeros, zeros, _GRID)["mse"] == [0]

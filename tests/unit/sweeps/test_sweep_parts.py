@@ -145,3 +145,22 @@ def test_other_launchers_need_not_wait(tmp_path: Path) -> None:
     with share.place(tmp_path / "places", 1, "joblib"), share.place(tmp_path / "places", 1, "joblib"):
         pass
     assert time.monotonic() - began < 0.1
+
+
+def test_an_edit_of_ones_own_network_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = {**CONFIG, "model": {"_target_": "net_that_is_edited.Net"}}
+    file = tmp_path / "net_that_is_edited.py"
+    file.write_text("class Net:\n    width = 3\n")
+    before = prints.fingerprint(mine, "data1")
+    assert prints.fingerprint(mine, "data1") == before
+    file.write_text("class Net:\n    width = 4\n")
+    assert prints.fingerprint(mine, "data1") != before
+
+
+def test_a_network_without_a_source_is_run_again_with_a_warning() -> None:
+    mine = {**CONFIG, "model": {"_target_": "no_such_module.Net"}}
+    with pytest.warns(UserWarning, match=r"no_such_module\.Net.*run again"):
+        first = prints.fingerprint(mine, "data1")
+    with pytest.warns(UserWarning, match="run again"):
+        assert prints.fingerprint(mine, "data1") != first

@@ -18,9 +18,10 @@ from deepxrd.models.candidates.candidates import TemplateLibrary
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.models.candidates.geometry import share_geometry
 from deepxrd.models.candidates.network import DIVISOR, CandidateNet
+from deepxrd.models.candidates.outputs import averaged
 from deepxrd.models.candidates.protostructure import protostructures
 from deepxrd.models.candidates.volumes import TemplateVolumes
-from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
+from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 FORMAT = 2
 """Of the folder that a model is kept in; raised whenever an older one can no longer be read."""
@@ -131,12 +132,9 @@ class CandidateModel:
         elements = np.concatenate([found.old, found.new], axis=2)
         mask = np.asarray(simulated.any(axis=2))
         sound = np.asarray(mask.any(axis=1))
-        mask[~sound, 0] = True  # attention to nothing at all is not a number
         inputs = [torch.from_numpy(each) for each in (found.features, elements, mask, simulated)]
-        outputs = [net(*inputs) for net in self.nets]
-        pattern = torch.stack([out.pattern for out in outputs]).mean(0)
-        density = torch.stack([out.peaks.sigmoid() for out in outputs]).double().mean(0)
-        return sound, normalise(np.maximum(pattern.numpy(), 0.0)), density.numpy()
+        expected, density = averaged([net(*inputs) for net in self.nets])
+        return sound, expected, density
 
     def compact(self) -> Self:
         """A model that is much smaller and nearly as good: shared positions of sites, and weights in half precision.

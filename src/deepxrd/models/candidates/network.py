@@ -120,10 +120,12 @@ class CandidateNet(nn.Module):
         Args:
             features: ``(batch, k, n_features)``, as they are.
             elements: atomic numbers, those of the template and then what takes their places, ``(batch, k, 2 width)``.
-            mask: where there are candidates, ``(batch, k)``.
+            mask: where there are candidates, ``(batch, k)``; a row without any is answered as if its first were one,
+                since attention to nothing at all is not a number.
             patterns: ``(batch, k, n_points)`` in 0 to 1.
         """
         batch, n_points = len(patterns), patterns.shape[-1]
+        mask = mask | (~mask.any(1, keepdim=True) & (torch.arange(mask.shape[1], device=mask.device) == 0))
         known = ((features - self.centre) / self.spread).clamp(-5, 5)
         names = self.element(elements)
         h = self.enter(torch.cat([known, names.flatten(2)], -1))

@@ -33,6 +33,13 @@ class EnsembleOutputs:
 
 
 @torch.no_grad()
+def averaged(answers: Sequence[Output]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The expected patterns ``(n, n_points)`` in 0 to 100, and the density of peaks, of several networks together."""
+    pattern = torch.stack([each.pattern.float() for each in answers]).mean(0)
+    density = torch.stack([each.peaks.float().sigmoid() for each in answers]).double().mean(0)
+    return normalise(np.maximum(pattern.cpu().numpy(), 0.0)), density.cpu().numpy()
+
+
 def ensemble_outputs(answers: Sequence[Output], xrd: XrdSettings) -> EnsembleOutputs:
     """Average the answers of networks and decode them.
 
@@ -40,8 +47,6 @@ def ensemble_outputs(answers: Sequence[Output], xrd: XrdSettings) -> EnsembleOut
         answers: of each network, for the same n compositions.
         xrd: the grid.
     """
-    pattern = torch.stack([each.pattern.float() for each in answers]).mean(0)
-    density = torch.stack([each.peaks.float().sigmoid() for each in answers]).double().mean(0)
-    expected = normalise(np.maximum(pattern.cpu().numpy(), 0.0))
-    peaks, probability, f1 = decode(density.cpu().numpy(), expected, xrd)
+    expected, density = averaged(answers)
+    peaks, probability, f1 = decode(density, expected, xrd)
     return EnsembleOutputs({"decoded": draw(peaks, xrd), "expected": expected}, peaks, probability, f1)

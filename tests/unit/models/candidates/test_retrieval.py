@@ -205,6 +205,19 @@ def test_the_network_minds_neither_the_company_nor_padding() -> None:
     torch.testing.assert_close(changed.peaks, together.peaks, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("learning", [False, True])  # torch takes another path where gradients are wanted
+def test_a_row_without_candidates_gives_finite_numbers_and_leaves_the_others_alone(*, learning: bool) -> None:
+    torch.manual_seed(0)
+    net = CandidateNet(9, 3, XRD.two_theta_deg).eval()
+    features, elements, patterns = torch.randn(3, 16, 9), torch.randint(1, 119, (3, 16, 6)), torch.rand(3, 16, 1024)
+    mask = torch.ones(3, 16, dtype=torch.bool)
+    mask[1] = False
+    with torch.set_grad_enabled(learning):
+        out, alone = net(features, elements, mask, patterns), net(features[:1], elements[:1], mask[:1], patterns[:1])
+    assert all(torch.isfinite(each).all() for each in out)
+    torch.testing.assert_close(out.pattern[0], alone.pattern[0], rtol=1e-3, atol=1e-4)
+
+
 # decoding
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepxrd.cli.options import add_library_option
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
@@ -39,10 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument("--out", type=Path, default=Path("cifs"), help="folder for the CIFs (default: cifs)")
     export.set_defaults(work=_export)
     for verb in (info, find, export):
-        verb.add_argument(
-            "--library", type=Path, action="append", default=[], metavar="FILE",
-            help="a library of your own, beside the one that comes with deepxrd; may be repeated",
-        )  # fmt: skip
+        add_library_option(verb)
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:

@@ -51,6 +51,18 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker, a little less exact")
 
 
+def add_library_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that names a user's own libraries."""
+    command.add_argument(
+        "--library",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a library of your own (deepxrd library build), beside the one that comes with deepxrd; may be repeated",
+    )
+
+
 def add_view_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say how patterns of structures are drawn."""
     command.add_argument("--radiation", help="of patterns of known phases: Cu, MoKa, 1.5406, 0.165A, 75keV, … (Cu)")

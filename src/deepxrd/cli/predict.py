@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepxrd.cli.options import EPILOG, add_model_options, add_view_options, refuse_skipped, view_of
+from deepxrd.cli.options import EPILOG, add_library_option, add_model_options, add_view_options, refuse_skipped, view_of
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
@@ -37,14 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
     )
     predict.add_argument("--unseen", action="store_true", help="leave known structures out: predict only")
-    predict.add_argument(
-        "--library",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a library of your own (deepxrd library build), beside the one that comes with deepxrd; may be repeated",
-    )
+    add_library_option(predict)
     add_view_options(predict)
     add_model_options(predict)
     predict.set_defaults(work=_predict)

@@ -73,19 +73,20 @@ def view(
 
 
 def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings) -> KnownPhases:
-    """All phases of a formula in some libraries, with their patterns.
-
-    Energies within `_SAME_ENERGY` cannot be told apart; of such phases the most symmetric comes first, since it is the
-    one that warmth favours, as with SrTiO3.
-    """
+    """All phases of a formula in some libraries, the most stable first, with their patterns."""
     found = libraries.find_formula(formula)
     phases, units, crystals = found.phases(), found.asymmetric_units(), found.crystals()
-    order = sorted(range(len(phases)), key=lambda i: (*_rank(phases[i]), i))
+    order = sorted(range(len(phases)), key=lambda i: stability(phases[i]))
     patterns, _ = simulate([crystals[i] for i in order], xrd)
     return KnownPhases([phases[i] for i in order], [units[i] for i in order], patterns, xrd)
 
 
-def _rank(phase: Phase) -> tuple[float, int]:
+def stability(phase: Phase) -> tuple[float, int]:
+    """What phases are sorted by, the most stable first.
+
+    Energies within `_SAME_ENERGY` cannot be told apart; of such phases the most symmetric comes first, since it is the
+    one that warmth favours, as with SrTiO3.
+    """
     energy = phase.energy_above_hull
     return (np.inf if energy is None else round(energy / _SAME_ENERGY), -phase.space_group)
 
@@ -120,7 +121,7 @@ class WithKnownPhases:
         """What the predictor says; and ``known_phases``, with id, space group and energy of the most stable one."""
         said = self._predictor.predict(formulas)
         found = [self._libraries.find_formula(formula).phases() for formula in formulas]
-        first = [phases[0] if phases else None for phases in found]
+        first = [min(phases, key=stability, default=None) for phases in found]
         energies = [None if phase is None else phase.energy_above_hull for phase in first]
         columns: dict[str, NDArray[np.generic]] = {
             "known_phases": np.array([len(phases) for phases in found], dtype=np.int32),

@@ -121,7 +121,7 @@ class CandidateNet(nn.Module):
             features: ``(batch, k, n_features)``, as they are.
             elements: atomic numbers, those of the template and then what takes their places, ``(batch, k, 2 width)``.
             mask: where there are candidates, ``(batch, k)``; a row without any is answered as if its first were one,
-                since attention to nothing at all is not a number.
+                since attention to nothing at all need not be a number.
             patterns: ``(batch, k, n_points)`` in 0 to 1.
         """
         batch, n_points = len(patterns), patterns.shape[-1]

@@ -57,6 +57,11 @@ def write_json(target: Path, values: Any) -> None:
     write_text(target, text + "\n")
 
 
+def safe_name(text: str) -> str:
+    """A text as a name of a file, or of a block in one: all but letters, digits, ``-``, ``_`` and ``.`` becomes ``_``."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in text)
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:

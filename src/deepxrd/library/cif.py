@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal, Formula
+from deepxrd.io.files import safe_name
 from deepxrd.library.asymmetric import AsymmetricUnit
 from deepxrd.library.space_groups import DENOMINATOR, space_group
 from deepxrd.library.symmetry import find_asymmetric_unit, without_symmetry
@@ -31,7 +32,7 @@ def cif_text(unit: AsymmetricUnit, *, name: str, comment: str = "") -> str:
     group = space_group(unit.space_group)
     crystal = unit.to_crystal(primitive=False)
     formula = crystal.formula
-    block = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name) or "crystal"
+    block = safe_name(name) or "crystal"
     keys = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
     lines = [
         *(f"# {line}" for line in comment.splitlines()),

@@ -94,7 +94,7 @@ def without_symmetry(crystal: Crystal) -> AsymmetricUnit:
 
 
 def sorted_unit(unit: AsymmetricUnit) -> AsymmetricUnit:
-    """The same with its sites in order of element (see `prototype_label`), Wyckoff letter and coordinates."""
+    """The same with its sites in order of element, as in a `Prototype`, then of Wyckoff letter and coordinates."""
     steps = np.round(unit.frac_coords * COORDINATE_STEPS).astype(np.int64) % COORDINATE_STEPS
     letters = np.array(list(unit.letters))
     ranks = {z: rank for rank, z in enumerate(element_order(unit))}
@@ -127,20 +127,6 @@ def letters_text(letters: list[str]) -> str:
     """
     runs = [(letter, sum(1 for _ in same)) for letter, same in groupby(sorted(letters))]
     return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in runs)
-
-
-def prototype_label(number: int, sites: list[list[str]]) -> str:
-    """The name of a prototype, the same for all choices of axes and origin, such as ``221:a|b|c``.
-
-    Args:
-        number: the space group.
-        sites: for each element the Wyckoff letters of its sites, elements in any order.
-    """
-    texts = (
-        sorted(letters_text([change.letters[letter] for letter in letters]) for letters in sites)
-        for change in space_group(number).normalisers
-    )
-    return f"{number}:{'|'.join(min(texts))}"
 
 
 @contextmanager
@@ -211,7 +197,7 @@ def _orbits(
 
 
 def _best_change(group: SpaceGroup, letters: list[str], numbers: list[list[int]]) -> Normaliser:
-    """The change of axes and origin whose letters come first in the alphabet, as in `prototype_label`."""
+    """The change of axes and origin whose letters come first in the alphabet, as in a `Prototype`."""
     if len(group.normalisers) == 1:
         return group.normalisers[0]
     by_element: dict[int, list[str]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepxrd.chem import Formula
-from deepxrd.io.files import atomic_path, write_text
+from deepxrd.io.files import atomic_path, safe_name, write_text
 from deepxrd.library import Phase, cif_text
 from deepxrd.prediction.file_names import file_name
 from deepxrd.prediction.known import KnownPhases
@@ -93,5 +93,4 @@ def _row(phase: Phase) -> list[object]:
 
 def phase_file_name(phase: Phase) -> str:
     """Of the files of a phase; ids of a user's own library may hold what a file name must not."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in phase.material_id)
-    return f"{file_name(phase.formula)}_{plain[:80]}"
+    return f"{file_name(phase.formula)}_{safe_name(phase.material_id)[:80]}"

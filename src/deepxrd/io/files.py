@@ -58,7 +58,7 @@ def write_json(target: Path, values: Any) -> None:
 
 
 def safe_name(text: str) -> str:
-    """A text as a name of a file, or of a block in one: all but letters, digits, ``-``, ``_`` and ``.`` becomes ``_``."""
+    """A text as a name of a file, or of a block in one: all but letters, digits, ``-._`` becomes ``_``."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in text)
 
 

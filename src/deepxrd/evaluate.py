@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
-from deepxrd.config import EVALUATION, conf_dir, plain_values, register, trust
+from deepxrd.config import EVALUATION, conf_dir, plain_values, refuse_misnamed, register, trust
 from deepxrd.errors import ConfigError
 
 register()
@@ -35,6 +35,8 @@ def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
     from deepxrd.runs.finished import Finished
 
     plain = plain_values(cfg, "evaluate")
+    if not cfg.run:  # a run's data have the name that it was trained with
+        refuse_misnamed(plain)
     _refuse_unclear([key for key in _WHAT if plain[key]])
     f1: float | None = None
     if plain["a"]:

@@ -8,7 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
-from deepxrd.config import CardConfig, conf_dir, plain_values, register
+from deepxrd.config import CardConfig, conf_dir, plain_values, refuse_misnamed, register
 
 register()
 
@@ -21,6 +21,7 @@ def prepare(cfg: DictConfig) -> None:
     from deepxrd.training.assemble import make_data
 
     plain = plain_values(cfg, "prepare")
+    refuse_misnamed(plain)
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)

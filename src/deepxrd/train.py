@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
-from deepxrd.config import conf_dir, plain_values, trust
+from deepxrd.config import conf_dir, plain_values, refuse_misnamed, trust
 from deepxrd.errors import ConfigError
 from deepxrd.runs.names import OVERRIDES
 from deepxrd.sweeps import share
@@ -40,6 +40,7 @@ def train(cfg: DictConfig) -> float:
         plain = _resumed(hydra.compose("train", overrides), typed=cfg)
     else:
         plain = plain_values(cfg, "train")
+        refuse_misnamed(plain)
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
@@ -67,6 +68,7 @@ def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float
 
         try:
             plain = plain_values(cfg, "train")
+            refuse_misnamed(plain)
         except (ConfigError, OmegaConfBaseException) as error:
             return refuse_one(run_dir, error)
         share.take_share(n_runs, plain["threads"])

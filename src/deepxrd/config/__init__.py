@@ -1,6 +1,15 @@
 """The configuration: where it lies, its schema, and what may be made from it."""
 
-from deepxrd.config.check import check, plain_values
+from deepxrd.config.check import check, plain_values, refuse_misnamed
 from deepxrd.config.schema import EVALUATION, CardConfig, EvaluateOptions, conf_dir, register
 
-__all__ = ["EVALUATION", "CardConfig", "EvaluateOptions", "check", "conf_dir", "plain_values", "register"]
+__all__ = [
+    "EVALUATION",
+    "CardConfig",
+    "EvaluateOptions",
+    "check",
+    "conf_dir",
+    "plain_values",
+    "refuse_misnamed",
+    "register",
+]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from deepxrd.config.groups import COMMANDS
 from deepxrd.config.rules import refuse
+from deepxrd.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+_MODEL_STRUCTURES, _THEIR_SOURCE = "prototypes", "deepxrd.sources.prototypes.PrototypeSource"
 
 
 def check(cfg: Mapping[str, Any], command: str) -> None:
@@ -23,6 +26,24 @@ def check(cfg: Mapping[str, Any], command: str) -> None:
         ConfigError: the message names the first setting with a value that cannot be, the value, and what can.
     """
     COMMANDS[command].check("", cfg)
+
+
+def refuse_misnamed(cfg: Mapping[str, Any]) -> None:
+    """Make sure that structures of another source do not go by the name of the default's model structures.
+
+    Args:
+        cfg: a composed and resolved configuration with ``data`` and ``source``.
+
+    Raises:
+        ConfigError: they would.
+    """
+    target = cfg["source"]["_target_"]
+    if cfg["data"]["name"] == _MODEL_STRUCTURES and target != _THEIR_SOURCE:
+        msg = (
+            f"data=prototypes, the default, is for model structures, and the source is {target}: choose what to select "
+            "by data=abc3 or data=ternary, or give these data a name of their own by data.name=NAME"
+        )
+        raise ConfigError(msg)
 
 
 def plain_values(cfg: DictConfig, command: str) -> dict[str, Any]:

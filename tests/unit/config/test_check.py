@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deepxrd.config import check, conf_dir, plain_values
+from deepxrd.config import check, conf_dir, plain_values, refuse_misnamed
 from deepxrd.config.groups import COMMANDS
 from deepxrd.config.rules import Either, Group, Named, Part, Rule
 from deepxrd.errors import ConfigError
@@ -192,3 +192,24 @@ def test_parts_of_ones_own_take_what_they_take(composed: dict[str, tuple[str, Di
     plain["callbacks"] = {"mine": own}
     plain["trainer"]["limit_train_batches"] = 3
     check(plain, "train")
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (["source=files", "source.path=x.csv"], True),
+        (["source=materials_project"], True),
+        (["source=files", "source.path=x.csv", "data.name=mine"], False),
+        (["data=abc3", "source=files", "source.path=x.csv"], False),
+        ([], False),
+    ],
+)
+def test_other_structures_do_not_go_by_the_name_of_model_structures(given: list[str], *, refused: bool) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        plain = plain_values(compose("train", given), "train")
+    if not refused:
+        refuse_misnamed(plain)
+        return
+    with pytest.raises(ConfigError, match=r"data=abc3 or data=ternary.*data\.name=NAME"):
+        refuse_misnamed(plain)

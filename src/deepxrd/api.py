@@ -1,0 +1,166 @@
+"""DeepXRD from Python: the few functions that ``import deepxrd`` offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepxrd.chem import OneHotEncoding, parse_formula
+from deepxrd.errors import ConfigError, FormulaError, PatternError
+from deepxrd.xrd import XrdSettings
+from deepxrd.xrd import simulate as simulate_each
+from deepxrd.xrd.engines import as_crystals
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from pymatgen.core import Structure
+
+    from deepxrd.chem import Crystal
+    from deepxrd.training.run import RunResult
+
+_NAMED = 5  # structures in an error
+
+
+def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictConfig:
+    """The configuration that a command would have.
+
+    Args:
+        overrides: what would be typed after the command, such as ``["data=abc3", "seed=1"]``.
+        command: train, evaluate, prepare or report.
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+
+    from deepxrd.config import conf_dir
+    from deepxrd.config.groups import COMMANDS
+    from deepxrd.sweeps.resolvers import register_resolvers
+
+    if isinstance(overrides, str):
+        msg = f"needed is a list of settings, not {overrides!r}: give [{overrides!r}]"
+        raise ConfigError(msg)
+    if command not in COMMANDS:
+        msg = f"there is no command {command!r}: those with a configuration are {', '.join(COMMANDS)}"
+        raise ConfigError(msg)
+    register_resolvers()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return hydra_compose(command, list(overrides))
+    except HydraException as error:
+        raise ConfigError(str(error)) from error
+
+
+def fit_and_test(cfg: DictConfig | Mapping[str, Any], run_dir: str | Path) -> RunResult:
+    """Train and score one configuration, as ``python -m deepxrd.train`` does.
+
+    Args:
+        cfg: from :func:`compose`, perhaps changed since; or the same as plain values.
+        run_dir: where everything goes; a new folder, or with ``resume`` that of the run to resume.
+
+    Returns:
+        The folder, the means over the test part, and one row per test sample.
+
+    Raises:
+        DeepXRDError: an error you can fix.
+    """
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from deepxrd.config import plain_values, refuse_misnamed
+    from deepxrd.evaluation.baselines import is_baseline
+    from deepxrd.training import run
+
+    values = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else dict(cfg)
+    try:
+        plain = plain_values(OmegaConf.create(_with_texts_for_paths(values)), "train")
+    except OmegaConfBaseException as error:
+        raise ConfigError(str(error)) from error
+    if is_baseline(plain["model"]):
+        msg = f"{plain['model']['_target_']} is fitted where it is evaluated: use python -m deepxrd.evaluate"
+        raise ConfigError(msg)
+    if not plain.get("resume"):
+        refuse_misnamed(plain)
+    return run.fit_and_test(plain, Path(run_dir))
+
+
+def encode(formulas: Sequence[str], encoding: OneHotEncoding | None = None) -> NDArray[np.uint8]:
+    """One-hot matrices of formulas.
+
+    Args:
+        formulas: such as ``["SrTiO3"]``.
+        encoding: elements and counts; without, the paper's 84 elements and counts to 9.
+
+    Returns:
+        ``(len(formulas), 1, n_elements, n_counts)``.
+
+    Raises:
+        FormulaError: one is no formula, or lies outside the encoding.
+    """
+    if isinstance(formulas, str):
+        msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
+        raise FormulaError(msg)
+    return (encoding or OneHotEncoding()).encode([parse_formula(formula) for formula in formulas])
+
+
+def simulate(structures: Sequence[Crystal | Structure], settings: XrdSettings | None = None) -> NDArray[np.float32]:
+    """Powder patterns of structures; :func:`deepxrd.xrd.simulate` goes on where one of them has none.
+
+    Args:
+        structures: pymatgen's, or our own crystals.
+        settings: radiation, range, grid and width; without, the paper's: Cu Kα, 0 to 180° in 1024 points.
+
+    Returns:
+        ``(n, n_points)``, the largest value of each pattern 100.
+
+    Raises:
+        PatternError: something that was given is no structure, or has no pattern; the message tells which and why.
+    """
+    crystals = as_crystals(structures)
+    reasons = [crystal.why_unusable() for crystal in crystals]
+    if not any(reasons):
+        patterns, reasons = simulate_each(crystals, settings or XrdSettings())
+    failed = [f"structure {place}: {reason}" for place, reason in enumerate(reasons) if reason]
+    if failed:
+        more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        msg = f"{'; '.join(failed[:_NAMED])}{more}"
+        raise PatternError(msg)
+    return patterns
+
+
+def score(
+    predicted: ArrayLike, true: ArrayLike, settings: XrdSettings | None = None, *, full: bool = False
+) -> dict[str, NDArray[np.float64]]:
+    """Distances and peak scores of predicted patterns, one value per pattern.
+
+    Args:
+        predicted: ``(n, n_points)``, largest = 100.
+        true: the same shape.
+        settings: of the patterns, for the angles of their points; without, the paper's.
+        full: whether to give all scores; without, those that are cheap.
+
+    Returns:
+        Arrays ``(n,)`` by name; see :func:`deepxrd.metrics.score_patterns`.
+
+    Raises:
+        PatternError: the arrays are of other shapes or on another scale.
+    """
+    from deepxrd.metrics import score_patterns
+
+    grid = (settings or XrdSettings()).two_theta_deg
+    return score_patterns(np.asarray(predicted), np.asarray(true), grid, full=full)
+
+
+def _with_texts_for_paths(values: Any) -> Any:
+    """The same tree of plain values with paths as texts, as they are kept in a run's files."""
+    if isinstance(values, Mapping):
+        return {key: _with_texts_for_paths(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_with_texts_for_paths(value) for value in values]
+    return str(values) if isinstance(values, Path) else values

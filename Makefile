@@ -11,7 +11,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-library bench-train study match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-library bench-train match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -105,15 +105,12 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
 
-study: $(VENV)/.installed-dev ## where the error of substitution comes from, into results/model-study (ten minutes): SNAPSHOT=PATH
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_study.py --parquet $(SNAPSHOT) --out results/model-study
-
 match-study: $(VENV)/.installed-dev ## how often a measured pattern's formula is found, into results/match (ten minutes): CHECKPOINT=PATH STORE=FOLDER
 	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --part val --n 200 --strains 0 0.01 0.02 0.03
 	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --strains 0.02
 
-weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (half an hour on one core): SNAPSHOT=PATH
-	$(RUN_ENV) $(BIN)/python -m deepxrd.train model=candidates model.networks=3 data=ternary \
+weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (two hours on two cores): SNAPSHOT=PATH LIBRARY=PATH
+	$(RUN_ENV) $(BIN)/python -m deepxrd.train model=candidates model.networks=3 model.library=$(LIBRARY) data=any seed=0 \
 	  source=files source.path=$(SNAPSHOT) hydra.run.dir=outputs/weights
 	$(BIN)/python benchmarks/ship_weights.py --weights outputs/weights/model
 

@@ -113,7 +113,10 @@ MODEL = Part(
             "dropout": Real(low=0, below=1),
             "quick": Flag(),
         },
-        "deepxrd.models.candidates.CandidateNet": {"networks": Whole(1, 1000)},
+        "deepxrd.models.candidates.CandidateNet": {
+            "networks": Whole(1, 1000),
+            "library": Either(Text(), Null()),
+        },
         "deepxrd.models.baselines.Comb": {"step_deg": Real(above=0, high=180), "start_deg": _ANGLE},
         "deepxrd.models.baselines.RandomPattern": {"seed": _OTHER_SEED},
         "deepxrd.models.baselines.Substitution": {"rescale": Flag()},

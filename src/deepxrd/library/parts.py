@@ -47,9 +47,7 @@ def encode_part(items: Sequence[StructureRecord | ReadFailure], source: int, *, 
     """
     failed = {item.name: item.reason for item in items if isinstance(item, ReadFailure)}
     records = [item for item in items if isinstance(item, StructureRecord)]
-    with warnings.catch_warnings(), quiet_moyo():
-        warnings.simplefilter("ignore")
-        entries, cosines, reasons = _keep(records, source, held_out=held_out)
+    entries, cosines, reasons = kept(records, source, held_out=held_out)
     failed.update(reasons)
     header = {
         "tried": len(items),
@@ -63,10 +61,24 @@ def encode_part(items: Sequence[StructureRecord | ReadFailure], source: int, *, 
     return len(items)
 
 
+def kept(
+    records: Sequence[StructureRecord], source: int, *, held_out: bool
+) -> tuple[list[Entry], list[float], dict[str, str]]:
+    """The entries of all records that can be kept, the cosines of their patterns, and why the others cannot.
+
+    Args:
+        records: some hundreds at once are simulated together.
+        source: place of the source in the library's list.
+        held_out: whether they may be shown to users and used for nothing else.
+    """
+    with warnings.catch_warnings(), quiet_moyo():
+        warnings.simplefilter("ignore")
+        return _keep(records, source, held_out=held_out)
+
+
 def _keep(
     records: Sequence[StructureRecord], source: int, *, held_out: bool
 ) -> tuple[list[Entry], list[float], dict[str, str]]:
-    """The entries of all records that can be kept, the cosines of their patterns, and why the others cannot."""
     patterns, reasons = simulate([record.crystal for record in records], ROUND_TRIP)
     failed = {}
     entries: list[Entry] = []

@@ -106,7 +106,7 @@ class Tables:
         prototype = arrays["prototype"]
         self.slot_start = _starts(self.prototype_slots[prototype])
         self.cell_start = _starts(_N_CELL[self.group_of_prototype[prototype]])
-        self.coordinate_start = _starts(self._prototype_free[prototype])
+        self.coordinate_start = _starts(self.prototype_free[prototype])
         self._check_sums()
         self.element_masks = _element_masks(arrays["element_number"], self.element_start[:-1])
 
@@ -139,7 +139,7 @@ class Tables:
             self._refuse("Wyckoff letters")
         count, start = a["run_count"].astype(np.int64), self.run_start[:-1]
         self.prototype_sites = _sums(count, start)
-        self._prototype_free = _sums(count * free, start)
+        self.prototype_free = _sums(count * free, start)
         atoms = _sums(count * multiplicities()[group_of_run, a["run_letter"]], start)
         if len(atoms) and (atoms.max() > 4 * LARGEST_CELL or count.max() > LARGEST_CELL):
             self._refuse(f"a prototype of {atoms.max()} atoms")

@@ -22,6 +22,7 @@ from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
+    from deepxrd.models.candidates.answers import Candidate
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +237,7 @@ class CandidatePredictor:
 
     def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
         """Which compositions were learned from, ``(n,)``; scores on them would be too good."""
-        return self._model.library.learned.has(formulas)
+        return self._model.maker.learned(formulas)
 
     def patterns(self, formulas: Sequence[str | Formula]) -> NDArray[np.float32]:
         """Drawings of the decoded peaks, ``(len(formulas), n_points)`` float32, from 0 to 100.
@@ -258,3 +259,18 @@ class CandidatePredictor:
         return Predictions(
             found.decoded, columns, {"expected": found.expected}, found.peaks, found.peak_probability, name="decoded"
         )
+
+    def candidates(self, formulas: Sequence[str | Formula], *, most: int | None = None) -> list[list[Candidate]]:
+        """The candidate structures behind the predictions, those of the largest share first.
+
+        Args:
+            formulas: as text, or parsed.
+            most: of each formula; None for all.
+
+        Raises:
+            FormulaError: one of them cannot be parsed; the message names it.
+        """
+        from deepxrd.models.candidates.answers import answers
+
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        return answers(self._model.maker, self._model.predict(parsed), most=most)

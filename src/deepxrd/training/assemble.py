@@ -61,14 +61,16 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         ConfigError: a setting cannot be used.
     """
     data = cfg["data"]
-    kind = CandidateDataModule if _weighs_candidates(cfg) else PatternDataModule
-    return kind(
-        make_data(cfg),
-        batch_size=data["batch_size"],
-        eval_batch_size=data["eval_batch_size"],
-        seed=cfg["seed"],
-        resident=data.get("resident", True),  # a run made before there was the setting has none
-    )
+    settings = {
+        "batch_size": data["batch_size"],
+        "eval_batch_size": data["eval_batch_size"],
+        "seed": cfg["seed"],
+        "resident": data.get("resident", True),  # a run made before there was the setting has none
+    }
+    if _weighs_candidates(cfg):
+        library = cfg["model"].get("library")
+        return CandidateDataModule(make_data(cfg), library=None if library is None else Path(library), **settings)
+    return PatternDataModule(make_data(cfg), **settings)
 
 
 def make_source(node: dict[str, Any]) -> Source:
@@ -114,9 +116,7 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
         return DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
     examples, templates = datamodule.dataset("train").examples, datamodule.templates
     features = examples.features
-    module = CandidateModule(
-        networks=cfg["model"]["networks"], n_features=features.shape[-1], width=templates.library.width, **common
-    )
+    module = CandidateModule(networks=cfg["model"]["networks"], n_features=features.shape[-1], **common)
     module.scale_to(features[examples.mask], templates.mean)
     return module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +13,18 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.data.parts import DataParts
 from deepxrd.data.split import PARTS
 from deepxrd.io.code_hash import code_hash
-from deepxrd.io.files import locked, value_hash
+from deepxrd.io.files import file_hash, locked, value_hash
+from deepxrd.library import Library
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.examples import Examples, build_examples
 
 _CODE = (
     "chem/*.py", "metrics/peaks.py", "models/base.py", "models/baselines/*.py", "models/candidates/*.py", "xrd/*.py",
+    "library/*.py",
 )  # fmt: skip
 """Modules that candidates come from."""
 
@@ -84,7 +88,16 @@ class CandidateDataModule(PatternDataModule):
     """The store of patterns, and the candidates of its compositions: templates are those of the training part.
 
     What takes long to make, the candidates' patterns, is kept beside the store, by a hash of all it is made from.
+
+    Args:
+        data: the parts.
+        library: a library of structures with polymorphs of the training compositions; of its others none is used.
+        settings: those of `PatternDataModule`.
     """
+
+    def __init__(self, data: DataParts, *, library: Path | None = None, **settings: Any) -> None:
+        super().__init__(data, **settings)
+        self._library = library
 
     @cached_property
     def templates(self) -> CandidateModel:
@@ -97,7 +110,8 @@ class CandidateDataModule(PatternDataModule):
             np.array(store.patterns[rows]),
             self.data.xrd,
         )
-        return CandidateModel.prepare(reference, seed=self.seed)
+        library = None if self._library is None else Library.open(self._library)
+        return CandidateModel.prepare(reference, library=library, seed=self.seed)
 
     def dataset(self, part: str) -> CandidateDataset:  # type: ignore[override]
         """The train, val or test part; of the first only compositions that have a candidate."""
@@ -110,6 +124,7 @@ class CandidateDataModule(PatternDataModule):
             "data_hash": self.data.store.content_hash,
             "split": self.data.split.to_dict(),
             "seed": self.seed,
+            "library": None if self._library is None else file_hash(self._library),
         }
         folder = self.data.store.path / "candidates" / value_hash(made_from)[:16]
         with locked(folder.with_name(f".{folder.name}.lock")):
@@ -125,7 +140,7 @@ class CandidateDataModule(PatternDataModule):
         formulas = [self.data.store.formulas[row] for row in rows]
         patterns = np.asarray(self.data.store.patterns[rows])
         return build_examples(
-            formulas, patterns, library=model.library, volumes=model.volumes, xrd=self.data.xrd, folder=folder
+            formulas, patterns, maker=model.maker, xrd=self.data.xrd, folder=folder, options=self.data.build
         )
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature

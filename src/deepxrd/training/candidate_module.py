@@ -28,7 +28,6 @@ class CandidateModule(PatternModule):
     Args:
         networks: how many; they see the same batches, begin at different weights, and their answers are averaged.
         n_features: of each candidate.
-        width: elements of each template, at most.
         loss: node of the loss.
         optimizer: node of the optimizer.
         scheduler: node of the learning-rate scheduler, see `PatternModule`; None for a constant rate.
@@ -42,7 +41,6 @@ class CandidateModule(PatternModule):
         *,
         networks: int,
         n_features: int,
-        width: int,
         loss: dict[str, Any],
         optimizer: dict[str, Any],
         scheduler: dict[str, Any] | None,
@@ -51,7 +49,7 @@ class CandidateModule(PatternModule):
         super().__init__(optimizer=optimizer, scheduler=scheduler, xrd=XrdSettings(**xrd))
         self.save_hyperparameters()
         grid = self.xrd.two_theta_deg
-        made = [CandidateNet(n_features, width, grid) for _ in range(networks)]
+        made = [CandidateNet(n_features, grid) for _ in range(networks)]
         self.nets = nn.ModuleList(made).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("mean_pattern", torch.zeros(self.xrd.n_points))
         self.loss = build(loss, CandidateLoss)

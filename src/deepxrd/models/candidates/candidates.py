@@ -1,228 +1,288 @@
-"""Candidate structures of a composition: the nearest templates, the elements put in, at predicted volumes."""
+"""Candidate structures of compositions: found, ranked, and given cells by what was learned from known structures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.special import expit
 
 from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula
-from deepxrd.models.baselines.neighbours import Neighbours, NeighbourSearch
-from deepxrd.models.baselines.templates import substitute
-from deepxrd.models.baselines.volumes import AdditiveVolumes
-from deepxrd.models.candidates.features import exchange_features, slot_counts, vote_features
-from deepxrd.models.candidates.learned import LearnedFrom
-from deepxrd.models.candidates.protostructure import Protostructure
-from deepxrd.models.candidates.volumes import TemplateVolumes, folds
+from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
+from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
+from deepxrd.models.candidates.folded import FoldedTrees, folds
+from deepxrd.models.candidates.search import Found, search
+from deepxrd.models.candidates.sharing import Sharing
+from deepxrd.models.candidates.structures import structures
+from deepxrd.models.candidates.targets import Targets, plain_targets
+from deepxrd.models.candidates.templates import Templates
 from deepxrd.xrd import XrdSettings, simulate
 
-N_NEIGHBOURS = 60
 N_CANDIDATES = 16
-_PER_KIND = 2
-_PAIRS_PER_STRUCTURE = 6
+N_FEATURES = 2 + N_CELL + N_BEFORE
+"""Of each candidate: the correction of its volume, what describes its cell, the ranking, what describes its kind."""
+MOST_CHANGE, MOST_ODDS = 1.0, 30.0
+"""Of the logarithm of a volume and of odds: far beyond what is learned."""
+_FEW = 6  # fewer kinds than this, and the second tier is asked too
+_LESS = 20.0  # of the logarithm of the odds: what the second tier finds comes after what the first does
+_ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
+_MOST = 0.4  # of the logarithm of a volume: what the process misses by more is odd, and would teach nothing
+_RANKED = 30_000  # compositions to learn the ranking from
+_VOLUMES: dict[str, Any] = {
+    "objective": "l1",
+    "learning_rate": 0.08,
+    "min_data_in_leaf": 20,
+    "rounds": 1000,
+    "most": MOST_CHANGE,
+}
+_RANKS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 40,
+    "rounds": 250,
+    "most": MOST_ODDS,
+}
+_VACUUM = 80.0  # Å^3 per atom: cells with more hold mostly vacuum
+_AT_ONCE = 4096
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Candidates of n compositions, nearest first; k = `N_CANDIDATES`.
+    """Candidates of n compositions, the most probable first; k = `N_CANDIDATES`.
 
     Attributes:
-        row: the template of each, ``(n, k)``; −1 where there is none.
-        old: atomic numbers of its elements, ``(n, k, width)``; 0 is padding.
-        new: what takes their places, likewise.
-        scale: factor of all lengths, ``(n, k)``.
+        targets: what was looked up.
+        found: all candidates, one after the other, m of them.
+        cells: of each, ``(m, …)``.
+        place: which of them, ``(n, k)``; −1 where there is none.
+        probability: that it is the true kind with the true decoration, ``(n, k)``; 0 where there is none.
         features: ``(n, k, n_features)`` float32; zero where there is none.
+        elements: atomic numbers, those of the template and what takes their places, ``(n, k, 2 WIDTH)`` uint8.
     """
 
-    row: NDArray[np.int64]
-    old: NDArray[np.int64]
-    new: NDArray[np.int64]
-    scale: NDArray[np.float64]
+    targets: Targets
+    found: Found
+    cells: Cells
+    place: NDArray[np.int64]
+    probability: NDArray[np.float64]
     features: Floats
+    elements: NDArray[np.uint8]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Where there are candidates, ``(n, k)``."""
-        return self.row >= 0
+        return self.place >= 0
 
 
 @dataclass(frozen=True, eq=False)
-class TemplateLibrary:
-    """Structures to substitute into.
+class CandidateMaker:
+    """Makes candidates.
 
     Attributes:
-        formulas: their compositions.
-        crystals: the structures.
-        kinds: their protostructures.
-        additive: volumes of the elements.
-        learned_from: all compositions that volumes and networks were learned from, if more than are left here.
+        templates: structures to substitute into.
+        additive: volume of each element in Å^3, ``(1 + 118,)``.
+        volumes: corrects the logarithm of the volume of a predicted cell.
+        ranking: the logarithm of the odds that a found kind is the true one.
     """
 
-    formulas: Sequence[Formula]
-    crystals: Sequence[Crystal]
-    kinds: Sequence[Protostructure]
-    additive: AdditiveVolumes
-    learned_from: LearnedFrom | None = None
+    templates: Templates
+    additive: NDArray[np.float64]
+    volumes: FoldedTrees
+    ranking: FoldedTrees
 
-    @cached_property
-    def learned(self) -> LearnedFrom:
-        """All compositions that volumes and networks were learned from."""
-        return self.learned_from or LearnedFrom.of(self.formulas)
+    @classmethod
+    def fit(cls, templates: Templates, formulas: Sequence[Formula], *, seed: int) -> Self:
+        """Learn from the templates, each composition in turn as if it were not known.
 
-    @cached_property
-    def width(self) -> int:
-        """The most elements that a template has."""
-        return max(len(formula.counts) for formula in self.formulas)
-
-    @cached_property
-    def _search(self) -> NeighbourSearch:
-        return NeighbourSearch(self.formulas)
-
-    @cached_property
-    def _codes(self) -> NDArray[np.int64]:
-        return np.unique([kind.label for kind in self.kinds], return_inverse=True)[1].astype(np.int64)
-
-    @cached_property
-    def _volume_per_atom(self) -> NDArray[np.float64]:
-        return np.array([crystal.volume / crystal.occupancies.sum() for crystal in self.crystals])
-
-    @cached_property
-    def _additive_per_atom(self) -> NDArray[np.float64]:
-        return self._additive_of(self.formulas)
-
-    @cached_property
-    def _columns(self) -> NDArray[np.float64]:
-        """Space group, atoms of the cell and of the primitive cell, ``(n_templates, 3)``."""
-        sites = [len(crystal.atomic_numbers) for crystal in self.crystals]
-        return np.array(
-            [(kind.space_group, n, kind.n_primitive) for kind, n in zip(self.kinds, sites, strict=True)], dtype=float
+        Args:
+            templates: structures of the training part.
+            formulas: their compositions.
+            seed: of all that is drawn.
+        """
+        none = FoldedTrees.none
+        maker = cls(templates, additive_volumes(templates), none(MOST_CHANGE), none(MOST_ODDS))
+        if not len(templates):
+            return maker
+        order = np.random.default_rng(seed).permutation(len(formulas))
+        fold_of = folds(formulas)
+        parts = [
+            maker._lessons(order[start : start + _AT_ONCE], formulas, fold_of, ranked=start < _RANKED)
+            for start in range(0, len(order), _AT_ONCE)
+        ]
+        volume, wanted, fold, ranks, right, rank_fold = (np.concatenate(column) for column in zip(*parts, strict=True))
+        sound = np.abs(wanted) < _MOST
+        return replace(
+            maker,
+            volumes=FoldedTrees.fit(volume[sound], wanted[sound], fold[sound], seed=seed, **_VOLUMES),
+            ranking=FoldedTrees.fit(ranks, right, rank_fold, seed=seed, **_RANKS),
         )
 
+    def _lessons(
+        self, rows: NDArray[np.int64], formulas: Sequence[Formula], fold_of: NDArray[np.int64], *, ranked: bool
+    ) -> tuple[NDArray[np.generic], ...]:
+        """Features, corrections of volumes and folds of true kinds; features, truth and folds of all kinds found."""
+        chosen = [formulas[row] for row in rows.tolist()]
+        targets = plain_targets(chosen, self.templates.compositions_of(chosen))
+        found = search(self.templates, targets)
+        row, right = self._own(targets, found)
+        true = np.flatnonzero(row >= 0)
+        there = found.take(true)
+        cells = predict_cells(self.templates, targets, there, self.additive)
+        before = describe(self.templates, targets, found)
+        features = np.concatenate([before[true], describe_cells(self.templates, there, cells)], axis=1)
+        volume = self._log_volume[row[true]] - log_volume(cells.mean)
+        fold = fold_of[rows][targets.owner[found.target]]
+        kept = len(found) if ranked else 0
+        return features, volume, fold[true], before[:kept], right[:kept], fold[:kept]
+
     @cached_property
-    def _compositions(self) -> tuple[set[Formula], NDArray[np.int64]]:
-        """All compositions, and how many of them hold each element, ``(1 + 118,)``."""
-        distinct, n = set(self.formulas), np.zeros(1 + len(SYMBOLS), dtype=np.int64)
-        for formula in distinct:
-            n[[ATOMIC_NUMBERS[symbol] for symbol in formula.elements]] += 1
-        return distinct, n
+    def _log_volume(self) -> NDArray[np.float64]:
+        """Of the conventional cell of each template, ``(n,)``."""
+        cell = self.templates.cell
+        return log_volume(np.concatenate([np.log(cell[:, :3]), np.radians(cell[:, 3:])], axis=1))
 
-    def known(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
-        """Whether other compositions have the stoichiometry, and others have each of the elements: ``(n,)``."""
-        distinct, n = self._compositions
+    @cached_property
+    def _rows_of(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        order = np.argsort(self.templates.composition, kind="stable")
+        return order, self.templates.composition[order]
+
+    def _own(self, targets: Targets, found: Found) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Which of the target's own structures each found kind is, −1 if none; and whether it is the ground state."""
+        templates, (order, known) = self.templates, self._rows_of
+        own, first = targets.own[found.target], found.member[:, 0]
+        start, stop = np.searchsorted(known, own), np.searchsorted(known, own, side="right")
+        number = stop - start
+        item = np.repeat(np.arange(len(found)), number)
+        row = order[np.repeat(start, number) + np.arange(len(item)) - np.repeat(np.cumsum(number) - number, number)]
+        item, row = (each[templates.prototype[row] == templates.prototype[first[item]]] for each in (item, row))
+        same = (templates.elements[row] == found.elements[item]).all(axis=1)
+        item, row = item[same], row[same]
+        logs = np.log(templates.cell[row, :3] / templates.cell[first[item], :3])
+        turn = np.radians(np.abs(templates.cell[row, 3:] - templates.cell[first[item], 3:])).max(axis=1, initial=0.0)
+        off = np.abs(logs - logs.mean(axis=1, keepdims=True)).max(axis=1, initial=0.0) + turn
+        alike = off < _ALIKE
+        item, row, off = item[alike], row[alike], off[alike]
+        right = np.zeros(len(found), dtype=bool)
+        right[item[templates.ground_state[row] > 0]] = True
+        out = np.full(len(found), -1)
+        worst_first = np.argsort(-off, kind="stable")
+        out[item[worst_first]] = row[worst_first]
+        return out, right
+
+    @cached_property
+    def _sharing(self) -> Sharing:
+        return Sharing(self.templates)
+
+    @cached_property
+    def _with_element(self) -> NDArray[np.int64]:
+        """How many compositions of the templates hold each element, ``(1 + 118,)``."""
+        _, first = np.unique(self.templates.composition, return_index=True)
+        return np.bincount(self.templates.elements[first].ravel(), minlength=1 + len(SYMBOLS))
+
+    def knows_elements(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Whether other compositions with each of the elements are among the templates, ``(n,)``."""
         seen = [
-            all(n[ATOMIC_NUMBERS[symbol]] > (formula in distinct) for symbol in formula.elements)
-            for formula in formulas
+            all(self._with_element[ATOMIC_NUMBERS[symbol]] > own for symbol in formula.elements)
+            for formula, own in zip(formulas, self.learned(formulas).tolist(), strict=True)
         ]
-        return np.asarray(self._search.has_any(formulas) & np.array(seen, dtype=bool))
+        return np.array(seen, dtype=bool)
 
-    def neighbours(self, formulas: Sequence[Formula]) -> Neighbours:
-        """The nearest templates of each composition, its own left out."""
-        found = self._search.nearest(formulas, N_NEIGHBOURS)
-        pad = max(0, self.width - found.old.shape[2])
-        old, new = (np.pad(each, ((0, 0), (0, 0), (0, pad)))[:, :, : self.width] for each in (found.old, found.new))
-        return Neighbours(found.row, found.distance, old, new)
+    def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Whether structures of each composition are among the templates, ``(n,)``."""
+        known = np.unique(self.templates.composition)
+        return np.isin(self.templates.compositions_of(formulas), known)
 
-    def fit_volumes(self, *, seed: int) -> TemplateVolumes:
-        """Learn volumes from pairs of each structure and the nearest of its kind."""
-        distinct = sorted(set(self.formulas), key=lambda formula: formula.reduced)
-        place_of = {formula: place for place, formula in enumerate(distinct)}
-        place = np.array([place_of[formula] for formula in self.formulas])
-        neighbours = self.neighbours(distinct)
-        same = self._kinds_of(neighbours)[place] == self._codes[:, None]
-        structure, rank = np.nonzero(same & (np.cumsum(same, axis=1) <= _PAIRS_PER_STRUCTURE))
-        template = neighbours.row[place[structure], rank]
-        features = self._features(distinct, neighbours, place[structure], rank)
-        change = np.log(self._volume_per_atom[structure] / self._volume_per_atom[template])
-        additive = np.log(self._additive_per_atom[structure] / self._additive_per_atom[template])
-        return TemplateVolumes.fit(features, change - additive, folds(distinct)[place[structure]], seed=seed)
-
-    def candidates(self, formulas: Sequence[Formula], volumes: TemplateVolumes) -> Candidates:
+    def candidates(self, formulas: Sequence[Formula]) -> Candidates:
         """Candidates of compositions; none of their own structures."""
-        neighbours = self.neighbours(formulas)
-        kinds = self._kinds_of(neighbours)
-        order, mask = _choose(kinds)
-        places, columns = np.nonzero(mask)
-        ranks = order[places, columns]
-        template = neighbours.row[places, ranks]
-        features = self._features(formulas, neighbours, places, ranks)
-        correction = volumes.predict(features, folds(formulas)[places], self.learned.has(formulas)[places])
-        ratio = self._additive_of(formulas)[places] / self._additive_per_atom[template]
-        features = np.concatenate(
-            [features, vote_features(neighbours, kinds, places, ranks), self._columns[template, 1:]], axis=1
-        ).astype(np.float32)
-
-        def spread(values: NDArray, fill: float) -> NDArray:  # type: ignore[type-arg]
-            full = np.full((*mask.shape, *values.shape[1:]), fill, dtype=values.dtype)
-            full[places, columns] = values
-            return full
-
+        own, n = self.templates.compositions_of(formulas), len(formulas)
+        targets = plain_targets(formulas, own)
+        found = search(self.templates, targets)
+        number = np.bincount(targets.owner[found.target], minlength=n)
+        few = np.flatnonzero(number < _FEW)
+        if len(few):
+            more = self._sharing.targets(formulas, own, few)
+            also = search(self.templates, more)
+            shifted = replace(also, target=also.target + len(targets))
+            targets, found = Targets.join([targets, more]), Found.join([found, shifted])
+        owner, fold, learned = targets.owner[found.target], folds(formulas), self.learned(formulas)
+        before = describe(self.templates, targets, found)
+        odds = self.ranking.predict(before, fold[owner], learned[owner])
+        cost = targets.cost[found.target]
+        score = np.where(cost > 0, -_LESS - cost - found.distance[:, 0], odds)
+        kept, rank = _best(owner, score, n)
+        found, before, owner = found.take(kept), before[kept], owner[kept]
+        cells = predict_cells(self.templates, targets, found, self.additive)
+        features = np.concatenate([describe_cells(self.templates, found, cells), odds[kept, None], before], axis=1)
+        seen = np.concatenate([before, features[:, : -before.shape[1] - 1]], axis=1)
+        change = self.volumes.predict(seen, fold[owner], learned[owner])
+        mean = cells.mean.copy()
+        mean[:, :3] += change[:, None] / 3
+        features = np.concatenate([change[:, None], features], axis=1).astype(np.float32)
+        old = self.templates.elements[found.member[:, 0]]
         return Candidates(
-            spread(template, -1),
-            spread(neighbours.old[places, ranks], 0),
-            spread(neighbours.new[places, ranks], 0),
-            spread(ratio ** (1 / 3) * np.exp(correction / 3), 1.0),
-            spread(features, 0.0),
+            targets,
+            found,
+            replace(cells, mean=mean),
+            _spread(np.arange(len(found)), owner, rank, n, fill=-1),
+            _spread(np.where(cost[kept] > 0, 0.0, expit(odds[kept])), owner, rank, n),
+            _spread(features, owner, rank, n),
+            _spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, n),
+        )
+
+    def structures(self, candidates: Candidates, *, primitive: bool = True) -> list[Crystal]:
+        """The structures of all candidates, ``(m,)``."""
+        return structures(
+            self.templates, candidates.targets, candidates.found, candidates.cells.mean, primitive=primitive
         )
 
     def patterns(self, candidates: Candidates, xrd: XrdSettings) -> Floats:
         """Simulated patterns, ``(n, k, n_points)`` in 0 to 1; zero where there is no candidate."""
-        mask = candidates.mask
-        rows, old, new = candidates.row[mask], candidates.old[mask], candidates.new[mask]
-        exchange = np.tile(np.arange(1 + len(SYMBOLS)), (len(rows), 1))
-        np.put_along_axis(exchange, old, new, axis=1)
-        crystals = [
-            substitute(self.crystals[row], each, scale)
-            for row, each, scale in zip(rows, exchange, candidates.scale[mask], strict=True)
-        ]
-        out = np.zeros((*mask.shape, xrd.n_points), dtype=np.float32)
+        out = np.zeros((*candidates.place.shape, xrd.n_points), dtype=np.float32)
+        crystals = self.structures(candidates)
         if crystals:  # the engine may leave −1e-4 where there is nothing, of which a square root is not a number
-            out[mask] = np.maximum(simulate(crystals, xrd)[0], 0.0) / 100
+            made = np.maximum(simulate(crystals, xrd)[0], 0.0) / 100
+            out[candidates.mask] = made[candidates.place[candidates.mask]]
         return out
 
-    def _additive_of(self, formulas: Sequence[Formula]) -> NDArray[np.float64]:
-        """Additive volume per atom, Å^3, ``(n,)``, at least 1."""
-        atoms = np.array([sum(count for _, count in formula.counts) for formula in formulas])
-        return np.maximum(self.additive.of(formulas) / atoms, 1.0) if len(formulas) else np.zeros(0)
 
-    def _kinds_of(self, neighbours: Neighbours) -> NDArray[np.int64]:
-        return np.where(neighbours.row >= 0, self._codes[np.maximum(neighbours.row, 0)], -1)
-
-    def _features(
-        self, formulas: Sequence[Formula], found: Neighbours, places: NDArray[np.int64], ranks: NDArray[np.int64]
-    ) -> Floats:
-        """Exchange, distance, space group, packing of the template, additive volumes: ``(n_pairs, 17 width + 5)``."""
-        row, old, new = (each[places, ranks] for each in (found.row, found.old, found.new))
-        above, below = self._additive_of(formulas)[places], self._additive_per_atom[row]
-        columns = [
-            found.distance[places, ranks],
-            self._columns[row, 0],
-            np.log(self._volume_per_atom[row] / below),
-            np.log(below),
-            np.log(above / below),
-        ]
-        parts = [exchange_features(old, new, slot_counts(formulas, self.width)[places]), np.stack(columns, axis=1)]
-        parts.append(np.log1p(self.additive.volume_angstrom3)[new])
-        return np.concatenate(parts, axis=1).astype(np.float32)
+def additive_volumes(templates: Templates) -> NDArray[np.float64]:
+    """Volume of each element, Å^3, ``(1 + 118,)``; see :class:`deepxrd.models.baselines.volumes.AdditiveVolumes`."""
+    cell = templates.cell
+    logs = log_volume(np.concatenate([np.log(cell[:, :3]), np.radians(cell[:, 3:])], axis=1))
+    per_atom = np.exp(logs) / np.maximum(templates.n_atoms, 1)
+    rows = np.flatnonzero((per_atom < _VACUUM) & (templates.ground_state > 0))
+    if not len(rows):
+        rows = np.arange(len(templates))
+    if not len(rows):
+        return np.full(119, 15.0)
+    atoms = np.zeros((len(rows), 119))
+    np.add.at(atoms, (np.arange(len(rows))[:, None], templates.elements[rows]), templates.counts[rows])
+    atoms /= atoms.sum(axis=1, keepdims=True)
+    occurring = np.flatnonzero(atoms.any(axis=0))
+    solution, _ = nnls(atoms[:, occurring] / per_atom[rows, None], np.ones(len(rows)))
+    return np.asarray(solution[element_distances()[:, occurring].argmin(axis=1)])
 
 
-def n_exchange_features(width: int) -> int:
-    """How many numbers describe an exchange, by the most elements that a template has."""
-    return 17 * width + 5
+def _best(owner: NDArray[np.int64], score: NDArray[np.float64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the best `N_CANDIDATES` of each composition, best first, and their ranks."""
+    order = np.lexsort((np.arange(len(owner)), -score, owner))
+    start = np.searchsorted(owner[order], np.arange(n))
+    rank = np.arange(len(order)) - start[owner[order]]
+    kept = rank < N_CANDIDATES
+    return order[kept], rank[kept]
 
 
-def n_features(width: int) -> int:
-    """How many numbers describe a candidate: those of its exchange, 6 of votes, and the atoms of its cells."""
-    return n_exchange_features(width) + 6 + 2
-
-
-def _choose(kinds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Ranks of the chosen neighbours, nearest first, at most `_PER_KIND` of a kind, and where there are any."""
-    before = np.stack([(kinds[:, :j] == kinds[:, j : j + 1]).sum(axis=1) for j in range(kinds.shape[1])], axis=1)
-    keep = (kinds >= 0) & (before < _PER_KIND)
-    order = np.argsort(~keep, axis=1, kind="stable")[:, :N_CANDIDATES]
-    return order, np.take_along_axis(keep, order, axis=1)
+def _spread(
+    values: NDArray[np.generic], owner: NDArray[np.int64], rank: NDArray[np.int64], n: int, fill: float = 0
+) -> NDArray:  # type: ignore[type-arg]
+    out = np.full((n, N_CANDIDATES, *values.shape[1:]), fill, dtype=values.dtype)
+    out[owner, rank] = values
+    return out

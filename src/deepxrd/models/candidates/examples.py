@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from joblib import delayed
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
+from deepxrd.data.workers import BuildOptions, workers
 from deepxrd.io.files import atomic_path
 from deepxrd.io.progress import progress_bar
 from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
-from deepxrd.models.candidates.candidates import N_CANDIDATES, TemplateLibrary
-from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
 _PART_SIZE = 512  # compositions per file of work: a kill loses some seconds
@@ -51,10 +53,10 @@ def build_examples(
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
     *,
-    library: TemplateLibrary,
-    volumes: TemplateVolumes,
+    maker: CandidateMaker,
     xrd: XrdSettings,
     folder: Path,
+    options: BuildOptions | None = None,
 ) -> Examples:
     """Make the examples of some compositions, or finish and open those that are in the folder.
 
@@ -63,52 +65,65 @@ def build_examples(
     Args:
         formulas: n compositions; structures of their own are never among the candidates.
         patterns: the true patterns, ``(n, n_points)`` in 0 to 100.
-        library: where templates are looked for.
-        volumes: of the candidates.
+        maker: what makes the candidates.
         xrd: settings of the patterns.
         folder: for these inputs and no others; what a killed build left there is used.
+        options: processes; one if nothing is said.
     """
     shape = len(formulas), N_CANDIDATES, xrd.n_points
-    file, parts = folder / _SIMULATED, []
+    file = folder / _SIMULATED
     folder.mkdir(parents=True, exist_ok=True)
-    simulated = np.lib.format.open_memmap(file, "r+" if file.is_file() else "w+", np.float16, shape)
+    if not file.is_file():
+        with atomic_path(file) as temporary:
+            np.lib.format.open_memmap(temporary, "w+", np.float16, shape).flush()
+    slices = [slice(start, start + _PART_SIZE) for start in range(0, len(formulas), _PART_SIZE)]
+    parts = [folder / f"part-{place:05d}.npz" for place in range(len(slices))]
     with progress_bar() as bar:
         task = bar.add_task("Simulating candidates", total=len(formulas))
-        for start in range(0, len(formulas), _PART_SIZE):
-            chosen = slice(start, start + _PART_SIZE)
-            part = folder / f"part-{start // _PART_SIZE:05d}.npz"
-            if not part.is_file():
-                made = _make_part(formulas[chosen], patterns[chosen], library, volumes, xrd, into=simulated[chosen])
-                simulated.flush()
-                with atomic_path(part) as temporary:
-                    np.savez(temporary, **made)  # type: ignore[arg-type]
-            with np.load(part, allow_pickle=False) as read:
-                parts.append({name: read[name] for name in read.files})
-            bar.advance(task, len(formulas[chosen]))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        left = [(part, chosen) for part, chosen in zip(parts, slices, strict=True) if not part.is_file()]
+        bar.advance(task, len(formulas) - sum(len(formulas[chosen]) for _, chosen in left))
+        with workers(options or BuildOptions(n_jobs=1), len(left) * _PART_SIZE) as parallel:
+            jobs = (
+                delayed(_make_part)(formulas[chosen], np.asarray(patterns[chosen]), maker, xrd, part, chosen.start)
+                for part, chosen in left
+            )
+            for done in parallel(jobs):
+                bar.advance(task, done)
+    read = [_read(part) for part in parts]
+    joined = {name: np.concatenate([part.pop(name) for part in read]) for name in list(read[0])}
     return Examples(**joined, simulated=np.load(file, mmap_mode="r"), patterns=patterns)
 
 
-def _make_part(
+def _read(part: Path) -> dict[str, NDArray[Any]]:
+    with np.load(part, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _make_part(  # noqa: PLR0917 - as joblib hands them over
     formulas: Sequence[Formula],
     patterns: NDArray[np.float32],
-    library: TemplateLibrary,
-    volumes: TemplateVolumes,
+    maker: CandidateMaker,
     xrd: XrdSettings,
-    *,
-    into: NDArray[np.float16],
-) -> dict[str, NDArray[np.generic]]:
-    found = library.candidates(formulas, volumes)
-    simulated = library.patterns(found, xrd)
-    into[:] = simulated
-    true = find_peaks(np.asarray(patterns), xrd.two_theta_deg)
-    return {
+    part: Path,
+    start: int,
+) -> int:
+    """Make some examples, in a worker process: the patterns go into their place in the file of all, then the rest."""
+    found = maker.candidates(formulas)
+    simulated = maker.patterns(found, xrd)
+    everything = np.lib.format.open_memmap(part.parent / _SIMULATED, "r+")
+    everything[start : start + len(formulas)] = simulated
+    everything.flush()
+    true = find_peaks(patterns, xrd.two_theta_deg)
+    made = {
         "features": found.features,
-        "elements": np.concatenate([found.old, found.new], axis=2).astype(np.uint8),
+        "elements": found.elements,
         "mask": np.asarray(simulated.any(axis=2)),
         "quality": _quality(simulated, true, xrd.two_theta_deg),
         "peaks": _peak_map(true, xrd),
     }
+    with atomic_path(part) as temporary:
+        np.savez(temporary, **made)  # type: ignore[arg-type]
+    return len(formulas)
 
 
 def _quality(simulated: NDArray[np.float32], true: Peaks, two_theta_deg: NDArray[np.float64]) -> NDArray[np.float32]:

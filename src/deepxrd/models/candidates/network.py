@@ -15,6 +15,7 @@ N_ELEMENTS = 119
 _CHANNELS = (48, 64, 96, 128)
 DIVISOR = 2 * 2 ** (len(_CHANNELS) - 1)
 """What the number of grid points must be divisible by."""
+_PAIR = 64
 _RARE = -3.3  # logit of the share of grid points that hold a peak
 
 
@@ -74,9 +75,11 @@ class _UNet(nn.Module):
 class CandidateNet(nn.Module):
     """A transformer over candidates; mixtures of their patterns with learned weights; a U-Net over 2θ.
 
+    Elements are a set: what one is replaced by is read pair by pair, and the pairs are summed up, so that their order
+    does not matter.
+
     Args:
-        n_features: of each candidate.
-        width: elements of each.
+        n_features: of each candidate; the last `WIDTH` are the shares of atoms by slot.
         two_theta_deg: the grid.
         dim: width of the transformer.
         n_mixtures: mixtures of square roots of patterns that the U-Net sees, beside the two weighted means.
@@ -87,7 +90,7 @@ class CandidateNet(nn.Module):
     place: Tensor
 
     def __init__(
-        self, n_features: int, width: int, two_theta_deg: NDArray[np.float64], *, dim: int = 128, n_mixtures: int = 16
+        self, n_features: int, two_theta_deg: NDArray[np.float64], *, dim: int = 128, n_mixtures: int = 16
     ) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(n_features))
@@ -96,20 +99,21 @@ class CandidateNet(nn.Module):
         place = torch.stack([theta.sin(), theta.tan().clamp(max=6) / 6, theta.cos()]).float()
         self.register_buffer("place", place)
         self.element = nn.Embedding(N_ELEMENTS, 32)
-        self.enter = nn.Sequential(nn.Linear(n_features + 64 * width, 256), nn.SiLU(), nn.Linear(256, dim))
+        self.pair = nn.Sequential(nn.Linear(65, _PAIR), nn.SiLU(), nn.Linear(_PAIR, _PAIR))
+        self.enter = nn.Sequential(nn.Linear(n_features + 2 * _PAIR, 256), nn.SiLU(), nn.Linear(256, dim))
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(dim, 4, 2 * dim, 0.1, F.silu, batch_first=True, norm_first=True)
             for _ in range(3)
         )
         self.norm, self.weight, self.mix = nn.LayerNorm(dim), nn.Linear(dim, 1), nn.Linear(dim, n_mixtures)
-        self.pool = nn.Sequential(nn.Linear(dim + 32 * width, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
+        self.pool = nn.Sequential(nn.Linear(dim + 64, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.unet = _UNet(2 * (n_mixtures + 2 + len(place)), dim)
         self.gain = nn.Parameter(torch.ones(1))
 
     @classmethod
-    def with_weights(cls, weights: dict[str, Tensor], width: int, two_theta_deg: NDArray[np.float64]) -> Self:
+    def with_weights(cls, weights: dict[str, Tensor], two_theta_deg: NDArray[np.float64]) -> Self:
         """A network that was trained before, ready to predict."""
-        net = cls(len(weights["centre"]), width, two_theta_deg)
+        net = cls(len(weights["centre"]), two_theta_deg)
         net.load_state_dict(weights)
         # laid out as it was when it was trained, so that sums are formed in the same order
         return net.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
@@ -127,8 +131,8 @@ class CandidateNet(nn.Module):
         batch, n_points = len(patterns), patterns.shape[-1]
         mask = mask | (~mask.any(1, keepdim=True) & (torch.arange(mask.shape[1], device=mask.device) == 0))
         known = ((features - self.centre) / self.spread).clamp(-5, 5)
-        names = self.element(elements)
-        h = self.enter(torch.cat([known, names.flatten(2)], -1))
+        pairs, composition = self._elements(elements, features)
+        h = self.enter(torch.cat([known, pairs], -1))
         for layer in self.layers:
             h = layer(h, src_key_padding_mask=~mask)
         h = self.norm(h)
@@ -141,7 +145,17 @@ class CandidateNet(nn.Module):
         seen = torch.cat([mixtures, 3 * mean, mean_root, self.place.expand(batch, -1, -1)], 1)
         # two neighbouring points become channels: half the length, twice the channels
         seen = seen.view(batch, -1, n_points // 2, 2).permute(0, 1, 3, 2).reshape(batch, -1, 1, n_points // 2)
-        new = names[:, 0, names.shape[2] // 2 :].flatten(1)
-        out = self.unet(seen, self.pool(torch.cat([(share[..., None] * h).sum(1), new], -1)))
+        out = self.unet(seen, self.pool(torch.cat([(share[..., None] * h).sum(1), composition], -1)))
         out = out.view(batch, 2, 2, n_points // 2).permute(0, 1, 3, 2).reshape(batch, 2, n_points)
         return Output(logits, F.relu(mean[:, 0]) * self.gain + 0.3 * out[:, 0], out[:, 1])
+
+    def _elements(self, elements: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What is exchanged, ``(batch, k, 2 _PAIR)``; and the composition of the first candidate, ``(batch, 64)``."""
+        width = elements.shape[-1] // 2
+        old, new = elements[..., :width], elements[..., width:]
+        part = features[..., -width:, None]
+        names = self.element(new)
+        pairs = self.pair(torch.cat([self.element(old), names, part], -1)) * (new > 0)[..., None]
+        first = names[:, 0] * (new[:, 0] > 0)[..., None]
+        composition = torch.cat([first.sum(1), (first * part[:, 0]).sum(1)], -1)
+        return torch.cat([pairs.sum(2), (pairs * part).sum(2)], -1), composition

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.models.candidates.network import Output
-from deepxrd.xrd import Peaks, XrdSettings, normalise
+from deepxrd.xrd import Peaks, XrdSettings, find_peaks, normalise
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,22 +24,17 @@ class EnsembleOutputs:
         peaks: those with the highest expected F1.
         peak_probability: of each, that a true one is within 1°, ``(n, width)``; 0 where there is padding.
         expected_f1: mean over tolerances of 2, 1 and 0.5°, ``(n,)``.
+        share: the mean share of each candidate, ``(n, k)``.
     """
 
     patterns: dict[str, NDArray[np.float32]]
     peaks: Peaks
     peak_probability: NDArray[np.float64]
     expected_f1: NDArray[np.float64]
+    share: NDArray[np.float64]
 
 
 @torch.no_grad()
-def averaged(answers: Sequence[Output]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The expected patterns ``(n, n_points)`` in 0 to 100, and the density of peaks, of several networks together."""
-    pattern = torch.stack([each.pattern.float() for each in answers]).mean(0)
-    density = torch.stack([each.peaks.float().sigmoid() for each in answers]).double().mean(0)
-    return normalise(np.maximum(pattern.cpu().numpy(), 0.0)), density.cpu().numpy()
-
-
 def ensemble_outputs(answers: Sequence[Output], xrd: XrdSettings) -> EnsembleOutputs:
     """Average the answers of networks and decode them.
 
@@ -47,6 +42,53 @@ def ensemble_outputs(answers: Sequence[Output], xrd: XrdSettings) -> EnsembleOut
         answers: of each network, for the same n compositions.
         xrd: the grid.
     """
-    expected, density = averaged(answers)
-    peaks, probability, f1 = decode(density, expected, xrd)
-    return EnsembleOutputs({"decoded": draw(peaks, xrd), "expected": expected}, peaks, probability, f1)
+    pattern = torch.stack([each.pattern.float() for each in answers]).mean(0)
+    density = torch.stack([each.peaks.float().sigmoid() for each in answers]).double().mean(0)
+    expected = normalise(np.maximum(pattern.cpu().numpy(), 0.0))
+    peaks, probability, f1 = decode(density.cpu().numpy(), expected, xrd)
+    share = torch.stack([each.weight.float().softmax(-1) for each in answers]).double().mean(0).cpu().numpy()
+    return EnsembleOutputs({"decoded": draw(peaks, xrd), "expected": expected}, peaks, probability, f1, share)
+
+
+def without_answer(
+    made: EnsembleOutputs, answered: NDArray[np.bool_], mean: NDArray[np.float32], xrd: XrdSettings
+) -> EnsembleOutputs:
+    """The same with the mean training pattern, its peaks without a probability, where there is no candidate.
+
+    Args:
+        made: of n compositions.
+        answered: which of them have a candidate, ``(n,)``.
+        mean: the mean training pattern, ``(n_points,)`` in 0 to 100.
+        xrd: the grid.
+    """
+    if answered.all():
+        return made
+    n = len(answered)
+    own = find_peaks(np.broadcast_to(mean, (n, len(mean))), xrd.two_theta_deg)
+    parts = [_flat(made.peaks, answered), _flat(own, ~answered)]
+    rows, angle, intensity = (np.concatenate(each) for each in zip(*parts, strict=True))
+    sure = np.concatenate([made.peak_probability[made.peaks.valid & answered[:, None]], np.zeros(len(parts[1][0]))])
+    return EnsembleOutputs(
+        {name: np.where(answered[:, None], each, mean) for name, each in made.patterns.items()},
+        Peaks.from_flat(rows, angle, intensity, n),
+        Peaks.from_flat(rows, angle, sure, n).intensity,
+        np.where(answered, made.expected_f1, 0.0),
+        np.where(answered[:, None], made.share, 0.0),
+    )
+
+
+def joined_peaks(parts: Sequence[Peaks]) -> Peaks:
+    """The peaks of several sets of patterns as those of one."""
+    starts = np.cumsum([0, *(len(part.count) for part in parts)])
+    flat = [_flat(part, np.ones(len(part.count), dtype=bool)) for part in parts]
+    rows = np.concatenate([start + each[0] for start, each in zip(starts, flat, strict=False)])
+    angle, intensity = (np.concatenate([each[column] for each in flat]) for column in (1, 2))
+    return Peaks.from_flat(rows, angle, intensity, int(starts[-1]))
+
+
+def _flat(
+    peaks: Peaks, wanted: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Row, angle and intensity of each peak of some rows."""
+    inside = peaks.valid & wanted[:, None]
+    return np.nonzero(inside)[0], peaks.two_theta_deg[inside], peaks.intensity[inside]

@@ -1,10 +1,9 @@
-"""A candidate model in a folder: safetensors and JSON, nothing of which is run when read."""
+"""A candidate model in a folder: safetensors, a library of structures and JSON; nothing of it is run when read."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +12,41 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from deepxrd.chem import parse_formula
 from deepxrd.errors import CheckpointError, DeepXRDError
 from deepxrd.io.files import file_hash, write_json
 from deepxrd.io.tensors import read_tensors
-from deepxrd.models.baselines.volumes import AdditiveVolumes
-from deepxrd.models.candidates.candidates import TemplateLibrary, n_exchange_features, n_features
-from deepxrd.models.candidates.checked import (
-    check_library,
-    check_network,
-    check_texts,
-    checked_hashes,
-    read_facts,
-)
-from deepxrd.models.candidates.geometry import Geometries, narrowed
-from deepxrd.models.candidates.learned import LearnedFrom
+from deepxrd.library import SHIPPED as SHIPPED_LIBRARY
+from deepxrd.library import Library
+from deepxrd.library.container import write_container
+from deepxrd.models.candidates.candidates import MOST_CHANGE, MOST_ODDS, N_FEATURES, CandidateMaker
+from deepxrd.models.candidates.checked import check_arrays, check_facts, check_library, check_network, read_facts
+from deepxrd.models.candidates.describe import N_BEFORE, N_CELL
+from deepxrd.models.candidates.folded import FoldedTrees
 from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
 from deepxrd.models.candidates.network import CandidateNet
-from deepxrd.models.candidates.protostructure import Protostructure
-from deepxrd.models.candidates.volumes import FILE as VOLUMES
-from deepxrd.models.candidates.volumes import OLD_FILES as OLD_VOLUMES
-from deepxrd.models.candidates.volumes import TemplateVolumes
+from deepxrd.models.candidates.templates import Templates
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
 FACTS = "model.json"
-SHIPPED = Path(__file__).parents[2] / "weights" / "ternary"
+SHIPPED = Path(__file__).parents[2] / "weights" / "candidates"
 """The weights that come with the package; see the model card there."""
-_LIBRARY, _NETWORKS, _LEARNED = "library.safetensors", "networks.safetensors", "learned.safetensors"
+_ARRAYS, _NETWORKS, _LIBRARY = "learned.safetensors", "networks.safetensors", "structures.dxl"
 
 
-def save(model: CandidateModel, folder: Path) -> None:
-    """Write a folder that is either whole or not there."""
+def save(model: CandidateModel, folder: Path, *, with_library: bool = True) -> None:
+    """Write a folder that is either whole or not there.
+
+    Args:
+        model: what to write.
+        folder: where.
+        with_library: whether it holds the structures itself, or refers to the library that comes with the package.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
         made.mkdir()
-        _write(model, made)
+        _write(model, made, with_library=with_library)
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
@@ -62,88 +59,90 @@ def load(folder: Path) -> CandidateModel:
         CheckpointError: it is no such folder, or one of its files was changed.
     """
     try:
-        volumes = (VOLUMES,) if (folder / VOLUMES).exists() else OLD_VOLUMES
-        # a folder that was made before this was noted has no such file
-        noted = (_LEARNED,) if (folder / _LEARNED).exists() else ()
-        facts = read_facts(folder / FACTS, (_LIBRARY, _NETWORKS, *volumes, *noted))
-        check_texts(facts, needed_format=FORMAT)
-        arrays, xrd = read_tensors(folder / _LIBRARY), XrdSettings(**facts["xrd"])
-        check_library(arrays, facts, n_points=xrd.n_points)
+        own = (_LIBRARY,) if (folder / _LIBRARY).exists() else ()
+        facts = read_facts(folder / FACTS, (_ARRAYS, _NETWORKS, *own))
+        check_facts(facts, needed_format=FORMAT)
+        arrays, xrd = read_tensors(folder / _ARRAYS), XrdSettings(**facts["xrd"])
         check_grid(xrd)
-        learned = LearnedFrom(checked_hashes(read_tensors(folder / _LEARNED))) if noted else None
-        library = _library(facts, arrays, learned)
-        nets = _networks(read_tensors(folder / _NETWORKS), facts, library.width, xrd)
+        library = Library.open(folder / _LIBRARY if own else SHIPPED_LIBRARY)
+        check_arrays(arrays, n_points=xrd.n_points, n_compositions=len(library.tables.composition_start) - 1)
+        check_library(facts, _identity(library))
+        nets = _networks(read_tensors(folder / _NETWORKS), facts, xrd)
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
-        lonely = dict(zip(map(parse_formula, facts["lonely"]), arrays["lonely"][1:], strict=True))
-        trees = TemplateVolumes.load(folder, n_exchange_features(library.width))
-        return CandidateModel(library, trees, nets, arrays["mean"], lonely, xrd)
+        return CandidateModel(_maker(library, arrays), nets, arrays["mean"], xrd)
     except Exception as error:  # foreign values can break what is made of them in any way
         reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
         msg = f"{folder} holds no candidate model that can be used: {reason[:500]}"
         raise CheckpointError(msg) from error
 
 
-def _write(model: CandidateModel, folder: Path) -> None:
-    library = model.library
-    labels, kind = np.unique([each.label for each in library.kinds], return_inverse=True)
-    sites = Geometries.of(library.crystals)
+def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
+    maker, library = model.maker, model.maker.templates.library
+    tables = library.tables
+    learned = np.zeros(len(tables.composition_start) - 1, dtype=bool)
+    learned[tables.composition_of(np.flatnonzero(maker.templates.chosen))] = True
     arrays = {
-        **{field.name: getattr(sites, field.name) for field in fields(sites)},
-        "kind": kind.astype(np.int32),
-        "space_group": np.array([each.space_group for each in library.kinds], dtype=np.uint8),
-        "n_primitive": np.array([each.n_primitive for each in library.kinds], dtype=np.int32),
-        "volume_angstrom3": library.additive.volume_angstrom3,
+        "compositions": np.packbits(learned),
+        "volume_angstrom3": maker.additive,
         "mean": model.mean,
-        "lonely": np.stack([model.mean, *model.lonely.values()]),
+        **maker.volumes.to_arrays("volumes."),
+        **maker.ranking.to_arrays("ranking."),
     }
-    save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / _LIBRARY)
-    save_file({"hashes": library.learned.hashes}, folder / _LEARNED)
+    save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / _ARRAYS)
     weights = {
-        f"{place}.{key}": np.ascontiguousarray(narrowed(each.numpy(), np.float16))
+        f"{place}.{key}": np.ascontiguousarray(_narrowed(each.numpy()))
         for place, net in enumerate(model.nets)
         for key, each in net.state_dict().items()
     }
     save_file(weights, folder / _NETWORKS)
-    model.volumes.save(folder)
+    if with_library:
+        write_container(folder / _LIBRARY, library.header, tables.arrays)
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes files that only their owner may read
     facts = {
         "format": FORMAT,
         "xrd": model.xrd.to_dict(),
         "members": len(model.nets),
+        "library": _identity(library),
         "files": {file.name: file_hash(file) for file in sorted(folder.iterdir())},
-        "lonely": [each.reduced for each in model.lonely],
-        "formulas": " ".join(each.reduced for each in library.formulas),
-        "kinds": " ".join(labels),
     }
     write_json(folder / FACTS, facts)
 
 
-def _library(
-    facts: dict[str, Any], arrays: dict[str, NDArray[np.float64]], learned: LearnedFrom | None
-) -> TemplateLibrary:
-    sites = Geometries(**{field.name: arrays[field.name] for field in fields(Geometries)})  # type: ignore[arg-type]
-    labels = facts["kinds"].split(" ")
-    kinds = [
-        Protostructure(labels[kind], int(group), int(n))
-        for kind, group, n in zip(arrays["kind"], arrays["space_group"], arrays["n_primitive"], strict=True)
-    ]
-    texts = facts["formulas"].split(" ")
-    parsed = {text: parse_formula(text) for text in set(texts)}
-    additive = AdditiveVolumes.from_table(arrays["volume_angstrom3"])
-    formulas = [parsed[text] for text in texts]
-    return TemplateLibrary(formulas, sites.crystals(), kinds, additive, learned)
+def _identity(library: Library) -> str:
+    """What tells one library from another."""
+    return f"{library.header.get('built_from', library.name)} {len(library)}"
+
+
+def _maker(library: Library, arrays: dict[str, NDArray[Any]]) -> CandidateMaker:
+    tables = library.tables
+    learned = np.unpackbits(arrays["compositions"], count=len(tables.composition_start) - 1).astype(bool)
+    templates = Templates(library, learned[tables.composition_of(np.arange(len(library)))])
+    read = FoldedTrees.from_arrays
+    return CandidateMaker(
+        templates,
+        arrays["volume_angstrom3"],
+        read(arrays, "volumes.", n_features=N_BEFORE + N_CELL, most=MOST_CHANGE),
+        read(arrays, "ranking.", n_features=N_BEFORE, most=MOST_ODDS),
+    )
+
+
+def _narrowed(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """In half precision where nothing is lost by it; else as they are."""
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and so is lost
+        narrow = values.astype(np.float16)
+    return narrow if np.array_equal(narrow.astype(values.dtype), values) else values
 
 
 def _networks(
-    weights: dict[str, NDArray[np.floating]], facts: dict[str, Any], width: int, xrd: XrdSettings
+    weights: dict[str, NDArray[np.floating]], facts: dict[str, Any], xrd: XrdSettings
 ) -> tuple[CandidateNet, ...]:
     nets = []
     for member in range(facts["members"]):
         start = f"{member}."
         own = {key.removeprefix(start): each for key, each in weights.items() if key.startswith(start)}
-        check_network(own, n_features(width))
+        check_network(own, N_FEATURES)
         read = {key: torch.from_numpy(each).float() for key, each in own.items()}
-        nets.append(CandidateNet.with_weights(read, width, xrd.two_theta_deg))
+        nets.append(CandidateNet.with_weights(read, xrd.two_theta_deg))
     return tuple(nets)

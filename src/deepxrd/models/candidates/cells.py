@@ -1,0 +1,127 @@
+"""Cells of substituted structures from all near members of their kind, by Gaussian processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.models.baselines.element_distance import element_properties
+from deepxrd.models.candidates.features import element_table
+from deepxrd.models.candidates.search import Found
+from deepxrd.models.candidates.targets import Targets
+from deepxrd.models.candidates.templates import Templates
+
+Floats = NDArray[np.float64]
+
+_WIDE, _NARROW, _NARROW_SHARE, _NOISE = 1.2, 0.4, 0.5, 0.02
+_RADIUS_WEIGHT = 1 / 0.3  # per Å of the ionic radius
+_AT_ONCE = 4096
+_LEAST_VOLUME = 2.0  # Å^3 per atom
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of n candidates, as logarithms of edges (Å) and angles in radians.
+
+    Attributes:
+        mean: ``(n, 6)``.
+        spread: standard deviation of each, ``(n, 6)``.
+        doubt: variance that is left of the process, 0 to 1.5, ``(n,)``.
+        near: what each of the six nearest members says, by its own cell and additive volumes, ``(n, 6, 6)``.
+        additive: logarithm of the additive volume per atom, Å^3, ``(n,)``.
+    """
+
+    mean: Floats
+    spread: Floats
+    doubt: Floats
+    near: Floats
+    additive: Floats
+
+
+@cache
+def descriptors() -> Floats:
+    """Weighted properties of the elements and their ionic radius, ``(1 + 118, 6)``."""
+    table = np.column_stack([element_properties(), element_table()[:, -2] * _RADIUS_WEIGHT])
+    table.setflags(write=False)
+    return table
+
+
+def log_volume(cell: Floats) -> Floats:
+    """Logarithm of the volume of cells, ``(…, 6)`` as in `Cells`."""
+    cosines = np.cos(cell[..., 3:])
+    square = 1 - (cosines**2).sum(axis=-1) + 2 * cosines.prod(axis=-1)
+    return np.asarray(cell[..., :3].sum(axis=-1) + 0.5 * np.log(np.maximum(square, 1e-6)))
+
+
+def log_additive(elements: NDArray[np.int64], counts: NDArray[np.int64], volume_angstrom3: Floats) -> Floats:
+    """Logarithm of the additive volume per atom of the elements in slots, ``(…, WIDTH)``."""
+    total = (volume_angstrom3[elements] * counts).sum(axis=-1)
+    return np.asarray(np.log(np.maximum(total / np.maximum(counts.sum(axis=-1), 1), _LEAST_VOLUME)))
+
+
+def log_additive_targets(targets: Targets, volume_angstrom3: Floats) -> Floats:
+    """The same of targets, whose sites may be shared, ``(n,)``."""
+    each = (volume_angstrom3[targets.mixed] * targets.filled).sum(axis=2)
+    empty = np.maximum(1 - targets.filled.sum(axis=2), 0) * volume_angstrom3[targets.elements]
+    total = ((each + empty) * targets.counts).sum(axis=1) / np.maximum(targets.counts.sum(axis=1), 1)
+    return np.asarray(np.log(np.maximum(total, _LEAST_VOLUME)))
+
+
+def predict_cells(templates: Templates, targets: Targets, found: Found, volume_angstrom3: Floats) -> Cells:
+    """The cell of each found kind with the target's elements in it.
+
+    A Gaussian process (Rasmussen & Williams 2006, eq. 2.25 f.) on logarithms of edges, less a third of the additive
+    volume's, and on angles; over descriptors of the elements by slot, each weighted by the root of its share of the
+    atoms; from the nearest members, without the target's own structures. Edges that are equal in all members stay
+    equal, and so do fixed angles.
+    """
+    additive = log_additive_targets(targets, volume_angstrom3)[found.target]
+    parts = [
+        _predict(templates, found.take(np.arange(start, min(start + _AT_ONCE, len(found)))), volume_angstrom3)
+        for start in range(0, len(found), _AT_ONCE)
+    ]
+    if not parts:
+        none = np.zeros((0, 6))
+        return Cells(none, none, np.zeros(0), np.zeros((0, 6, 6)), np.zeros(0))
+    mean, spread, doubt, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+    third = additive[:, None] / 3
+    mean[:, :3] += third
+    near[:, :, :3] += third[:, None]
+    return Cells(mean, spread, doubt, near, additive)
+
+
+def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    member = np.maximum(found.member, 0)
+    there = found.member >= 0
+    counts = templates.counts[member[:, 0]]
+    share = counts / counts.sum(axis=1, keepdims=True)
+    n, k = member.shape
+    weight = np.sqrt(share)[:, :, None]
+    old = (descriptors()[templates.elements[member]] * weight[:, None]).reshape(n, k, -1)
+    new = (descriptors()[found.elements] * weight).reshape(n, -1)
+    old = old - new[:, None]
+    square = (old**2).sum(axis=2)
+    between = np.maximum(square[:, :, None] + square[:, None] - 2 * (old @ old.transpose(0, 2, 1)), 0)
+    kernel = _kernel(between) * there[:, :, None] * there[:, None]
+    kernel[:, np.arange(k), np.arange(k)] = 1 + _NARROW_SHARE + _NOISE
+    toward = _kernel(square) * there
+    cell = templates.cell[member]
+    own = log_additive(templates.elements[member], templates.counts[member], volume_angstrom3)
+    known = np.concatenate([np.log(cell[..., :3]) - own[..., None] / 3, np.radians(cell[..., 3:])], axis=2)
+    number = there.sum(axis=1)
+    centre = (known * there[..., None]).sum(axis=1) / number[:, None]
+    rest = (known - centre[:, None]) * there[..., None]
+    solved = np.linalg.solve(kernel, np.concatenate([rest, toward[..., None]], axis=2))
+    mean = centre + np.einsum("nk,nkc->nc", toward, solved[..., :6])
+    doubt = np.clip(1 + _NARROW_SHARE - (toward * solved[..., 6]).sum(axis=1), 0, 1 + _NARROW_SHARE)
+    variance = (rest**2).sum(axis=1) / np.maximum(number - 1, 1)[:, None]
+    spread = np.sqrt(variance * (doubt[:, None] + _NOISE))
+    near = np.take_along_axis(known, np.minimum(np.arange(6)[None], (number - 1)[:, None])[..., None], axis=1)
+    return mean, spread, doubt, near
+
+
+def _kernel(square: Floats) -> Floats:
+    return np.exp(square / (-2 * _WIDE**2)) + _NARROW_SHARE * np.exp(square / (-2 * _NARROW**2))

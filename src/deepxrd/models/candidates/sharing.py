@@ -1,0 +1,124 @@
+"""The second tier: compositions without enough templates, with elements that share sites, or near stoichiometries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import ATOMIC_NUMBERS, Formula
+from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.models.candidates.targets import SHARING, Slot, Targets, targets_of
+from deepxrd.models.candidates.templates import WIDTH, Templates
+
+Index = NDArray[np.int64]
+_KEPT = 4
+_BEAM = 6
+_MISFIT = 12.0  # cost of a stoichiometry whose shares of atoms are off by a factor e
+_RARE = 0.08  # cost of each factor e by which a stoichiometry has fewer templates than the most frequent
+_NEAR = 3  # stoichiometries looked at for each way of sharing
+
+_Group = tuple[float, tuple[tuple[int, float], ...]]
+
+
+class Sharing:
+    """Finds what a composition is like if elements share sites, sites stay empty, or its stoichiometry is a near one.
+
+    The cost of a way is the sum of the distances between elements that are put together
+    (:func:`element_distances`), plus 12 times the largest deviation of a share of atoms, as a logarithm, plus 0.08 for
+    each factor e by which the stoichiometry is rarer than the most frequent.
+
+    Args:
+        templates: what is there.
+    """
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64], list[tuple[int, ...]]]]:
+        """By number of slots: logarithms of shares ``(n, n_slots)``, costs of rareness ``(n,)``, and the counts."""
+        of = self._templates.of_counts
+        most = max((each.rows.stop - each.rows.start for each in of.values()), default=1)
+        out = {}
+        for size in sorted({len(counts) for counts in of}):
+            names = [counts for counts in of if len(counts) == size]
+            counts = np.array(names, dtype=np.float64)
+            number = np.array([of[name].rows.stop - of[name].rows.start for name in names])
+            shares = np.log(counts / counts.sum(axis=1, keepdims=True))
+            out[size] = shares, _RARE * np.log(most / number), names
+        return out
+
+    def targets(self, formulas: Sequence[Formula], own: Index, rows: Index) -> Targets:
+        """The best ways for some compositions, those of least cost first.
+
+        Args:
+            formulas: all that were asked for.
+            own: number of each in the library.
+            rows: which of them.
+        """
+        entries = []
+        for row in rows.tolist():
+            entries += [(row, int(own[row]), slots, cost) for cost, slots in self._ways(formulas[row])]
+        return targets_of(entries)
+
+    def _ways(self, formula: Formula) -> list[tuple[float, list[Slot]]]:
+        start = tuple((float(count), ((ATOMIC_NUMBERS[symbol], float(count)),)) for symbol, count in formula.counts)
+        found: dict[tuple[tuple[int, ...], ...], tuple[float, list[Slot]]] = {}
+        beam: list[tuple[float, tuple[_Group, ...]]] = [(0.0, start)]
+        while beam:
+            for cost, groups in beam:
+                for total, slots in self._fits(cost, groups):
+                    name = tuple(sorted((int(count), *sorted(z for z, _ in there)) for count, there in slots))
+                    if total > 0 and (name not in found or total < found[name][0]):
+                        found[name] = total, slots
+            beam = _merged(beam)
+        return sorted(found.values(), key=lambda way: way[0])[:_KEPT]
+
+    def _fits(self, cost: float, groups: tuple[_Group, ...]) -> list[tuple[float, list[Slot]]]:
+        """Near stoichiometries for groups of elements."""
+        if len(groups) > WIDTH or len(groups) not in self._known:
+            return []
+        shares, rare, names = self._known[len(groups)]
+        ordered = sorted(groups, key=lambda group: (group[0], group[1]))
+        amounts = np.array([amount for amount, _ in ordered])
+        misfit = np.abs(shares - np.log(amounts / amounts.sum())).max(axis=1)
+        total = cost + _MISFIT * misfit + rare
+        out = []
+        for best in np.argsort(total, kind="stable")[:_NEAR].tolist():
+            exact = misfit[best] < 1e-9 and cost == 0.0  # noqa: PLR2004 - a rounding error
+            if exact:
+                continue  # the composition itself was looked up already
+            counts = np.array(names[best], dtype=np.float64)
+            scale = (counts / amounts).min()
+            slots = [
+                (float(count), tuple((z, each * scale) for z, each in there))
+                for count, (_, there) in zip(counts, ordered, strict=True)
+            ]
+            out.append((float(total[best]), slots))
+        return out
+
+
+def _merged(beam: list[tuple[float, tuple[_Group, ...]]]) -> list[tuple[float, tuple[_Group, ...]]]:
+    """All ways to put two groups together, the cheapest few."""
+    table, out = element_distances(), dict[tuple[_Group, ...], float]()
+    for cost, groups in beam:
+        for i, j in combinations(range(len(groups)), 2):
+            (amount, there), (other, also) = groups[i], groups[j]
+            if len(there) + len(also) > SHARING:
+                continue
+            together = (amount + other, tuple(sorted(there + also)))
+            left = tuple(group for k, group in enumerate(groups) if k not in (i, j))
+            total = cost + float(table[_main(there), _main(also)])
+            name = tuple(sorted((*left, together)))
+            if name not in out or total < out[name]:
+                out[name] = total
+    ordered = sorted((cost, name) for name, cost in out.items())
+    return ordered[:_BEAM]
+
+
+def _main(there: tuple[tuple[int, float], ...]) -> int:
+    return max(there, key=lambda pair: (pair[1], -pair[0]))[0]

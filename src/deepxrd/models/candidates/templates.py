@@ -1,0 +1,272 @@
+"""Known structures to put elements into, sorted by stoichiometry and by kind: prototype and shape of the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import pairwise, permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Formula
+from deepxrd.chem.elements import ELECTRONEGATIVITY
+from deepxrd.library import Library
+from deepxrd.library.decode import cells
+from deepxrd.library.prototype import Prototype
+from deepxrd.library.space_groups import multiplicities
+from deepxrd.library.tables import GROUND_STATE_SHIFT
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+WIDTH = 10
+"""The most elements of a template or of a composition that is looked up; what has more is merged first."""
+MOST_WAYS = 24
+"""Up to so many ways of putting elements into places are all looked at; else an assignment solver gives the best."""
+_ALIKE_LOG, _ALIKE_RAD = 0.12, 0.105
+_MOST_IN_KEY = 8  # digits of base 119 in 64 bits
+_UNKNOWN_HULL = 0.05  # eV per atom: about the mean of what is known
+_YES = 2  # in the library's bits of facts
+
+
+@dataclass(frozen=True, eq=False)
+class Stoichiometry:
+    """Templates of one stoichiometry.
+
+    Attributes:
+        counts: atoms of each slot in the reduced formula, ascending, ``(n_slots,)``.
+        ways: for each template's slot the composition's, ``(n_ways, n_slots)``; empty if there are too many.
+        rows: which of the templates.
+        kinds: where each kind begins among them, ``(n_kinds,)``.
+    """
+
+    counts: Index
+    ways: Index
+    rows: slice
+    kinds: Index
+
+
+class Templates:
+    """Some entries of a library, those of one stoichiometry together, and of one kind among these.
+
+    A kind is a prototype with cells of about one shape: structures of one prototype whose free coordinates differ much
+    mostly differ in the shape of the cell too. The elements of each template stand in slots of ascending count.
+
+    Args:
+        library: structures.
+        chosen: which entries may be used, ``(len(library),)`` bool; held-out ones and those with shared or partly
+            filled sites never are.
+
+    Attributes:
+        row: entry of the library, ``(n,)``.
+        composition: number of its composition in the library, ``(n,)``.
+        kind: ``(n,)``; counted from zero over all templates.
+        elements: atomic number in each slot, ``(n, WIDTH)``; 0 is padding.
+        slot: place of each of these slots in the library's own order, ``(n, WIDTH)``.
+        counts: atoms of each slot in the reduced formula, ``(n, WIDTH)``.
+        cell: a, b, c in Å and angles in degrees of the conventional cell, ``(n, 6)``.
+        n_atoms: atoms in that cell, ``(n,)``.
+        ground_state: 1 for the most stable of its composition, ``(n,)``.
+        hull: energy above the hull, eV per atom, ``(n,)``.
+        prototype: place of the prototype in the library, ``(n,)``.
+        space_group: ``(n,)``.
+        of_counts: stoichiometries by counts in ascending order.
+    """
+
+    def __init__(self, library: Library, chosen: NDArray[np.bool_]) -> None:
+        self.library = library
+        self.chosen = np.asarray(chosen, dtype=bool)
+        rows = np.flatnonzero(self.chosen & ~library.held_out(np.arange(len(library))) & ~_partly_filled(library))
+        counts_of, atoms_of = prototype_counts(library, np.unique(library.tables.arrays["prototype"][rows]))
+        tables = library.tables
+        prototype = tables.arrays["prototype"][rows].astype(np.int64)
+        rows = rows[(tables.prototype_slots[prototype] <= WIDTH)]
+        prototype = tables.arrays["prototype"][rows].astype(np.int64)
+        cell = cells(tables, rows)
+        shape = _shapes(prototype, _shape(cell))
+        names = {p: tuple(sorted(counts_of[p].tolist())) for p in np.unique(prototype).tolist()}
+        number = {name: place for place, name in enumerate(sorted(set(names.values())))}
+        stoichiometry = np.array([number[names[p]] for p in prototype.tolist()], dtype=np.int64)
+        order = np.lexsort((rows, shape, prototype, stoichiometry))
+        self.row, self.prototype, self.cell = rows[order], prototype[order], cell[order]
+        new = (np.diff(self.prototype) != 0) | (np.diff(shape[order]) != 0)
+        self.kind = np.concatenate([[0], np.cumsum(new)]).astype(np.int64) if len(rows) else rows
+        self.composition = tables.composition_of(self.row)
+        self.n_atoms = np.array([atoms_of[p] for p in self.prototype.tolist()], dtype=np.int64)
+        facts = tables.arrays["facts"][self.row].astype(np.int64)
+        self.ground_state = ((facts >> GROUND_STATE_SHIFT & 3) == _YES).astype(np.float32)
+        self.hull = np.nan_to_num(library.energies_above_hull(self.row), nan=_UNKNOWN_HULL).astype(np.float32)
+        self.space_group = tables.group_of_prototype[self.prototype]
+        self.elements, self.slot, self.counts = self._slots(counts_of)
+        self._align()
+        self.of_counts = self._sorted(stoichiometry[order], {place: name for name, place in number.items()})
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def _slots(self, counts_of: dict[int, Index]) -> tuple[Index, Index, Index]:
+        n, tables = len(self.row), self.library.tables
+        elements, slot, counts = (np.zeros((n, WIDTH), dtype=np.int64) for _ in range(3))
+        for p in np.unique(self.prototype).tolist():
+            members, own = self._members[p], counts_of[p]
+            order = np.argsort(own, kind="stable")
+            starts = tables.slot_start[self.row[members]]
+            elements[members, : len(own)] = tables.arrays["slot_number"][starts[:, None] + order]
+            slot[members, : len(own)], counts[members, : len(own)] = order, own[order]
+        return elements, slot, counts
+
+    def _align(self) -> None:
+        """Where slots can be exchanged, put the same kind of element first in all templates of the kind."""
+        for kind, ways in self.same_places.items():
+            members = np.arange(self.kind_start[kind], self.kind_start[kind + 1])
+            n = ways.shape[1]
+            keys = np.stack([order_key(self.elements[members][:, way]) for way in ways], axis=1)
+            chosen = ways[keys.argmin(axis=1)]
+            for table in (self.elements, self.slot):
+                table[members, :n] = np.take_along_axis(table[members, :n], chosen, axis=1)
+
+    @cached_property
+    def _members(self) -> dict[int, Index]:
+        order = np.argsort(self.prototype, kind="stable")
+        distinct, start = np.unique(self.prototype[order], return_index=True)
+        return dict(zip(distinct.tolist(), np.split(order, start[1:]), strict=True))
+
+    def _sorted(self, stoichiometry: Index, names: dict[int, tuple[int, ...]]) -> dict[tuple[int, ...], Stoichiometry]:
+        found = {}
+        distinct, start = np.unique(stoichiometry, return_index=True)
+        for place, first, stop in zip(
+            distinct.tolist(), start.tolist(), [*start[1:].tolist(), len(stoichiometry)], strict=True
+        ):
+            kinds = np.unique(self.kind[first:stop], return_index=True)[1]
+            counts = np.array(names[place], dtype=np.int64)
+            found[names[place]] = Stoichiometry(counts, ways_of(counts), slice(first, stop), kinds.astype(np.int64))
+        return found
+
+    @cached_property
+    def kind_start(self) -> Index:
+        """First template of each kind, and one past the last, ``(n_kinds + 1,)``."""
+        return np.concatenate([np.unique(self.kind, return_index=True)[1], [len(self)]]).astype(np.int64)
+
+    @cached_property
+    def same_places(self) -> dict[int, Index]:
+        """Kinds without free coordinates in which slots can be exchanged: the ways to do so, ``(n, n_slots)``."""
+        out, seen = dict[int, Index](), dict[int, Index | None]()
+        free = self.library.tables.prototype_free
+        for kind, first in enumerate(self.kind_start[:-1].tolist()):
+            p = int(self.prototype[first])
+            if free[p]:
+                continue
+            if p not in seen:
+                own = self.library.prototype(int(self.row[first]))
+                ways = Prototype.of(own.space_group, own.texts).assignments
+                n = int((self.counts[first] > 0).sum())
+                order = self.slot[first, :n]
+                back = np.argsort(order)
+                made = np.array([back[np.array(way)[order]] for way in ways], dtype=np.int64) if len(ways) > 1 else None
+                seen[p] = made
+            found = seen[p]
+            if found is not None:
+                out[kind] = found
+        return out
+
+    def compositions_of(self, formulas: Sequence[Formula]) -> Index:
+        """Number in the library of each composition, −1 where it is not there, ``(n,)``."""
+        return np.array([self._by_name.get(_name(formula), -1) for formula in formulas], dtype=np.int64)
+
+    @cached_property
+    def _by_name(self) -> dict[bytes, int]:
+        return {name: place for place, name in enumerate(_names(self.library))}
+
+
+def _names(library: Library) -> list[bytes]:
+    """Elements and counts of each composition of a library, as `_name` gives them."""
+    a, start = library.tables.arrays, library.tables.element_start.tolist()
+    pairs = np.stack([a["element_number"].astype(np.int32), a["element_count"].astype(np.int32)], axis=1)
+    return [pairs[i:j].tobytes() for i, j in pairwise(start)]
+
+
+def _name(formula: Formula) -> bytes:
+    pairs = sorted((ATOMIC_NUMBERS[symbol], count) for symbol, count in formula.counts)
+    return np.array(pairs, dtype=np.int32).tobytes()
+
+
+def entries_of(library: Library, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+    """Which entries of a library are of these compositions, ``(len(library),)``."""
+    wanted, tables = {_name(formula) for formula in formulas}, library.tables
+    chosen = np.array([name in wanted for name in _names(library)], dtype=bool)
+    return chosen[tables.composition_of(np.arange(len(library)))]
+
+
+def order_key(elements: Index) -> Index:
+    """A number by which lists of elements ``(…, n)`` are put in order: the less electronegative first."""
+    out = np.zeros(elements.shape[:-1], dtype=np.int64)
+    for column in range(min(elements.shape[-1], _MOST_IN_KEY)):
+        out = out * (1 + len(SYMBOLS)) + _place_of_element()[elements[..., column]]
+    return out
+
+
+@cache
+def _place_of_element() -> Index:
+    """Place of each element in order of electronegativity, ``(1 + 118,)``."""
+    order = sorted(range(1 + len(SYMBOLS)), key=lambda z: (ELECTRONEGATIVITY[SYMBOLS[z - 1]], z) if z else (-1.0, 0))
+    return np.argsort(order)
+
+
+def ways_of(counts: Index) -> Index:
+    """All ways to put slots into slots of the same count, ``(n_ways, n_slots)``; none if more than `MOST_WAYS`."""
+    sizes = np.unique(counts, return_counts=True)[1].tolist()
+    total = 1
+    for size in sizes:
+        for factor in range(2, size + 1):
+            total *= factor
+    if total > MOST_WAYS:
+        return np.zeros((0, len(counts)), dtype=np.int64)
+    ways: list[list[int]] = [[]]
+    start = 0
+    for size in sizes:
+        ways = [[*way, *each] for way in ways for each in permutations(range(start, start + size))]
+        start += size
+    return np.array(ways, dtype=np.int64)
+
+
+def prototype_counts(library: Library, prototypes: Index) -> tuple[dict[int, Index], dict[int, int]]:
+    """Atoms of each slot in the reduced formula, and of all in the conventional cell, by prototype."""
+    tables = library.tables
+    a = tables.arrays
+    times = multiplicities()[np.repeat(tables.group_of_prototype, a["prototype_runs"]), a["run_letter"]] * a[
+        "run_count"
+    ].astype(np.int64)
+    counts, atoms = {}, {}
+    for p in prototypes.tolist():
+        part = slice(tables.run_start[p], tables.run_start[p + 1])
+        own = np.bincount(a["run_slot"][part], weights=times[part]).astype(np.int64)
+        counts[p], atoms[p] = own // np.gcd.reduce(own), int(own.sum())
+    return counts, atoms
+
+
+def _partly_filled(library: Library) -> NDArray[np.bool_]:
+    out, a = np.zeros(len(library), dtype=bool), library.tables.arrays
+    if len(a["occupancy_site"]):
+        out[np.searchsorted(library.tables.site_start, a["occupancy_site"], side="right") - 1] = True
+    return out
+
+
+def _shape(cell: Floats) -> Floats:
+    """Logarithms of edges over their geometric mean, and angles in radians, ``(n, 6)``."""
+    logs = np.log(cell[:, :3])
+    return np.concatenate([logs - logs.mean(axis=1, keepdims=True), np.radians(cell[:, 3:])], axis=1)
+
+
+def _shapes(prototype: Index, shape: Floats) -> Index:
+    """A number for the shape of each cell, counted within its prototype: the first of these that it is like."""
+    out = np.zeros(len(prototype), dtype=np.int64)
+    order = np.argsort(prototype, kind="stable")
+    near = np.array([_ALIKE_LOG] * 3 + [_ALIKE_RAD] * 3)
+    for members in np.split(order, np.flatnonzero(np.diff(prototype[order])) + 1):
+        left, number = members, 0
+        while len(left):
+            like = (np.abs(shape[left] - shape[left[0]]) <= near).all(axis=1)
+            out[left[like]], left, number = number, left[~like], number + 1
+    return out

@@ -1,0 +1,39 @@
+"""Candidates as readers see them."""
+
+import numpy as np
+import pytest
+
+from deepxrd.chem import parse_formula
+from deepxrd.models.candidates import CandidateModel
+from deepxrd.models.candidates.answers import answers
+
+FORMULAS = [parse_formula(text) for text in ("RaTiO3", "La0.7Sr0.3ZrO3", "CsF")]
+
+
+def test_candidates_say_what_they_are(model: CandidateModel) -> None:
+    said = model.predict(FORMULAS)
+    told = answers(model.maker, said)
+    for row, mine in enumerate(told):
+        shares = [each.share for each in mine]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) == pytest.approx(1.0)
+        for each in mine:
+            assert each.space_group == int(each.prototype.split(":")[0])
+            assert 0 <= each.probability <= 1
+            assert len(each.cell) == len(each.cell_deviation) == 6
+            assert min(each.cell_deviation) >= 0
+            assert each.template_formula != FORMULAS[row]
+    perovskites = {(each.space_group, each.symbol) for each in told[0]}
+    assert perovskites == {(221, "P m -3 m"), (123, "P 4/m m m")}
+    assert [each.shared for each in told[1]] == [True] * len(told[1])
+    assert all(any(not each.shared for each in mine) for mine in (told[0], told[2]))
+    assert all(each.crystal.formula == FORMULAS[2] for each in told[2] if not each.shared)
+    assert [each[:1] for each in told] != [[]] * 3
+
+
+def test_only_as_many_as_asked_for(model: CandidateModel) -> None:
+    said = model.predict(FORMULAS)
+    every, few = answers(model.maker, said), answers(model.maker, said, most=1)
+    for one, all_ in zip(few, every, strict=True):
+        assert len(one) == 1
+        np.testing.assert_array_equal(one[0].crystal.lattice, all_[0].crystal.lattice)

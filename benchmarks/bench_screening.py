@@ -32,7 +32,8 @@ from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import file_hash, write_json
 from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.metrics import score_patterns
-from deepxrd.prediction.predictor import Predictions, Predictor
+from deepxrd.models.predictions import Predictions
+from deepxrd.prediction.predictor import Predictor
 from deepxrd.prediction.screening import ROWS_PER_PART, screen
 from deepxrd.xrd import XrdSettings, find_peaks
 

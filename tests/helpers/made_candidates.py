@@ -21,13 +21,13 @@ def perovskite(a: str, b: str, x: str, edge: float, *, stretch: float = 1.0) -> 
 
 
 def two(a: str, b: str, edge: float) -> Crystal:
-    """Of the caesium chloride kind, where either element may be at the origin."""
+    """Like caesium chloride, where either element may be at the origin."""
     numbers = np.array([ATOMIC_NUMBERS[a], ATOMIC_NUMBERS[b]])
     return Crystal(edge * np.eye(3), numbers, np.array([[0.0] * 3, [0.5] * 3]), np.ones(2))
 
 
 def crystals() -> list[Crystal]:
-    """60 perovskites, every third of them stretched: two kinds; and five of the caesium chloride kind."""
+    """60 perovskites, every third of them stretched: two structure types; and five like caesium chloride."""
     made = []
     for i, a in enumerate(("Mg", "Ca", "Sr", "Ba", "Ra")):
         for j, b in enumerate(("Ti", "Zr", "Hf", "Ge")):

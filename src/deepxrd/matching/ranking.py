@@ -13,7 +13,8 @@ from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
 from deepxrd.io.progress import progress_bar
 from deepxrd.matching.measured import Target
-from deepxrd.prediction.predictor import PatternPredictor, Predictions
+from deepxrd.models.predictions import Predictions
+from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings
 
 MAX_STRAIN = 0.02

@@ -38,6 +38,13 @@ def match_count(true: Peaks, predicted: Peaks, *, tolerance_deg: float) -> NDArr
     return _count(match_peaks(true, predicted, tolerance_deg=tolerance_deg))
 
 
+def mean_f1(true: Peaks, predicted: Peaks) -> NDArray[np.float64]:
+    """F1 of each pattern's peaks, the mean over `TOLERANCES_DEG`: ``(n,)``; 0 where neither side has peaks."""
+    total = np.maximum(true.count + predicted.count, 1)
+    each = [2 * match_count(true, predicted, tolerance_deg=tolerance) / total for tolerance in TOLERANCES_DEG]
+    return np.asarray(np.mean(each, axis=0))
+
+
 def match_count_q(true: Peaks, predicted: Peaks, *, tolerance: float) -> NDArray[np.int64]:
     """How many pairs there are where q = 4π sin θ / λ may differ by a share, whatever the wavelength: ``(n,)``.
 

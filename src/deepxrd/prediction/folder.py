@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.io.files import atomic_path
+from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.file_names import file_name
-from deepxrd.prediction.predictor import PatternPredictor, Predictions
+from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.library import SHIPPED, AsymmetricUnit, Libraries, Phase
-from deepxrd.prediction.predictor import PatternPredictor, Predictions
+from deepxrd.models.predictions import Predictions
+from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings, parse_radiation, simulate
 
 LABORATORY = XrdSettings(two_theta_min_deg=5.0, two_theta_max_deg=90.0, n_points=4251, sigma_deg=0.0425)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,39 +18,12 @@ from deepxrd.chem import Formula, parse_typed_formula
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import file_hash
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
-from deepxrd.xrd import Peaks, XrdSettings, find_peaks
+from deepxrd.models.predictions import Predictions
+from deepxrd.xrd import XrdSettings
 
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
     from deepxrd.models.candidates.answers import Candidate
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What a predictor says of n formulas.
-
-    Attributes:
-        patterns: ``(n, n_points)`` float32, from 0 to 100.
-        columns: what else it knows of each formula, arrays ``(n,)`` by name.
-        further: other patterns by name, such as the expected one, of the same shape as ``patterns``.
-        peaks: the peaks with their predicted intensities, where the predictor tells them itself; None where they are
-            those of ``patterns``.
-        peak_probability: of each of ``peaks``, that a true one is within 1°, ``(n, width)``; None where there are none.
-        name: what ``patterns`` are called in files.
-    """
-
-    patterns: NDArray[np.float32]
-    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-    further: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    peaks: Peaks | None = None
-    peak_probability: NDArray[np.float64] | None = None
-    name: str = "pattern"
-
-    def peaks_of(self, row: int, xrd: XrdSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Angles (degrees 2θ) and predicted intensities of one formula's peaks, each ``(n_peaks,)``."""
-        if self.peaks is not None:
-            return self.peaks.of(row)
-        return find_peaks(self.patterns[row : row + 1], xrd.two_theta_deg).of(0)
 
 
 class PatternPredictor(Protocol):
@@ -248,29 +221,26 @@ class CandidatePredictor:
         return self.predict(formulas).patterns
 
     def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
-        """Decoded peaks, with intensities and probabilities, and ``expected`` patterns, ``expected_f1``, ``known``.
+        """Decoded peaks, ``best`` and ``expected`` patterns, candidates; see :meth:`CandidateModel.predict`.
+
+        Columns besides, ``best_…``: probability, space group, prototype, template and cell of the first candidate.
 
         Raises:
             FormulaError: one of them cannot be parsed; the message names it.
         """
-        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
-        found = self._model.predict(parsed)
-        columns: dict[str, NDArray[np.generic]] = {"expected_f1": found.expected_f1, "known": found.known}
-        return Predictions(
-            found.decoded, columns, {"expected": found.expected}, found.peaks, found.peak_probability, name="decoded"
-        )
+        from deepxrd.models.candidates.answers import first_columns
 
-    def candidates(self, formulas: Sequence[str | Formula], *, most: int | None = None) -> list[list[Candidate]]:
-        """The candidate structures behind the predictions, those of the largest share first.
+        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        said = self._model.predict(parsed)
+        return replace(said, columns={**said.columns, **first_columns(self._model.maker, said.candidates)})
+
+    def candidates(self, predictions: Predictions, *, most: int | None = None) -> list[list[Candidate]]:
+        """The candidate structures of each formula of a prediction, the most probable first.
 
         Args:
-            formulas: as text, or parsed.
+            predictions: what `predict` gave.
             most: of each formula; None for all.
-
-        Raises:
-            FormulaError: one of them cannot be parsed; the message names it.
         """
         from deepxrd.models.candidates.answers import answers
 
-        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
-        return answers(self._model.maker, self._model.predict(parsed), most=most)
+        return answers(self._model.maker, predictions.candidates, most=most)

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from deepxrd.chem import Formula
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
 from deepxrd.data.split import PARTS
 from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import file_hash, locked, value_hash
 from deepxrd.library import Library
+from deepxrd.library.memory import library_of
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.examples import Examples, build_examples
@@ -110,8 +112,23 @@ class CandidateDataModule(PatternDataModule):
             np.array(store.patterns[rows]),
             self.data.xrd,
         )
-        library = None if self._library is None else Library.open(self._library)
+        if self._library is None:
+            # the validation part too, whose structures probabilities are learned from; its are never templates
+            library = library_of([crystals[row] for part in ("train", "val") for row in self.data.rows[part]])
+        else:
+            library = Library.open(self._library)
         return CandidateModel.prepare(reference, library=library, seed=self.seed)
+
+    def validation(self, most: int) -> tuple[list[Formula], NDArray[np.float32]]:
+        """Compositions of the validation part and their patterns.
+
+        Args:
+            most: so many are drawn if there are more.
+        """
+        store, rows = self.data.store, self.data.rows["val"]
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(self.seed).choice(rows, most, replace=False))
+        return [store.formulas[row] for row in rows.tolist()], np.asarray(store.patterns[rows])
 
     def dataset(self, part: str) -> CandidateDataset:  # type: ignore[override]
         """The train, val or test part; of the first only compositions that have a candidate."""

@@ -19,6 +19,8 @@ from deepxrd.training.candidate_data import CandidateBatch, CandidateDataModule
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
 
+_CALIBRATED_ON = 6_000  # compositions: a few numbers are learned from them
+
 
 class CandidateModule(PatternModule):
     """Learns to weigh candidates, to mix their patterns and to say where peaks are.
@@ -89,11 +91,12 @@ class CandidateModule(PatternModule):
         return loss, patterns, 100 * batch.patterns
 
     def export(self, datamodule: PatternDataModule, folder: Path) -> None:
-        """Write the whole model: templates, volumes and networks."""
+        """Write the whole model: templates, volumes, networks, and probabilities learned on the validation part."""
         if not isinstance(datamodule, CandidateDataModule):
             msg = f"a candidate model is written with its own data, not with {type(datamodule).__name__}"
             raise TypeError(msg)
-        save(datamodule.templates.with_networks(self.networks), folder)
+        model = datamodule.templates.with_networks(self.networks)
+        save(model.calibrated(*datamodule.validation(_CALIBRATED_ON)), folder)
 
     def _ask(self, net: CandidateNet, batch: CandidateBatch) -> Any:
         return net(batch.features, batch.elements, batch.mask, batch.simulated)

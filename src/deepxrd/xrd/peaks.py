@@ -5,6 +5,7 @@ Peaks of a batch are held in padded arrays: row i has ``count[i]`` peaks in orde
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,14 @@ class Peaks:
         """Where there are peaks and no padding, ``(n, width)``."""
         return np.arange(self.two_theta_deg.shape[1])[None] < self.count[:, None]
 
+    def repeat(self, times: int) -> Peaks:
+        """Each pattern's peaks so many times, one after the other."""
+        return Peaks(
+            np.repeat(self.two_theta_deg, times, axis=0),
+            np.repeat(self.intensity, times, axis=0),
+            np.repeat(self.count, times),
+        )
+
     @classmethod
     def from_flat(
         cls,
@@ -59,6 +68,20 @@ class Peaks:
         # of peaks at one place the highest comes first, so that the order of the list does not matter
         order = np.lexsort((-intensity, two_theta_deg, rows))
         return _pad(rows[order], two_theta_deg[order], intensity[order], n_rows)
+
+    @classmethod
+    def join(cls, parts: Sequence[Peaks]) -> Peaks:
+        """The peaks of several sets of patterns, at least one, as those of one."""
+        width = max(part.two_theta_deg.shape[1] for part in parts)
+
+        def wide(values: NDArray[np.float64], fill: float) -> NDArray[np.float64]:
+            return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=fill)
+
+        return cls(
+            np.concatenate([wide(part.two_theta_deg, np.inf) for part in parts]),
+            np.concatenate([wide(part.intensity, 0.0) for part in parts]),
+            np.concatenate([part.count for part in parts]),
+        )
 
 
 def find_peaks(

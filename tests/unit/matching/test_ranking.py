@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.errors import ConfigError, FormulaError
 from deepxrd.matching import Target, best_fits, lattice_scales, match_to_folder, rank, ranking_text, scaled
-from deepxrd.prediction.predictor import Predictions
+from deepxrd.models.predictions import Predictions
 from deepxrd.xrd import XrdSettings, simulate
 
 XRD = XrdSettings(sigma_deg=0.8)

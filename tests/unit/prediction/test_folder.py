@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from deepxrd.chem import Formula, parse_formula
+from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.folder import predict_to_folder, prediction_text
-from deepxrd.prediction.predictor import CandidatePredictor, Predictions
+from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.xrd import XrdSettings, find_peaks
 
 FORMULAS = [parse_formula(text) for text in ("SrTiO3", "BaFe2As2", "NaCl")]

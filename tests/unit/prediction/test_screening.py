@@ -21,7 +21,7 @@ import pytest
 
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import CheckpointError, ConfigError, ScreeningError, SourceError
-from deepxrd.prediction.predictor import Predictions
+from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.screening import screen
 from deepxrd.prediction.screening_part import load_and_write_part, part_schema
 from deepxrd.xrd import XrdSettings

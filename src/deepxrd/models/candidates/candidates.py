@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.special import expit
 
 from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula
 from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.models.candidates.agreement import own_structures
 from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
 from deepxrd.models.candidates.folded import FoldedTrees, folds
@@ -26,12 +26,11 @@ from deepxrd.xrd import XrdSettings, simulate
 
 N_CANDIDATES = 16
 N_FEATURES = 2 + N_CELL + N_BEFORE
-"""Of each candidate: the correction of its volume, what describes its cell, the ranking, what describes its kind."""
+"""Of each candidate: the correction of its volume, what describes its cell, the ranking, what describes its type."""
 MOST_CHANGE, MOST_ODDS = 1.0, 30.0
 """Of the logarithm of a volume and of odds: far beyond what is learned."""
-_FEW = 6  # fewer kinds than this, and the second tier is asked too
+_FEW = 6  # fewer structure types than this, and the second tier is asked too
 _LESS = 20.0  # of the logarithm of the odds: what the second tier finds comes after what the first does
-_ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
 _MOST = 0.4  # of the logarithm of a volume: what the process misses by more is odd, and would teach nothing
 _RANKED = 30_000  # compositions to learn the ranking from
 _VOLUMES: dict[str, Any] = {
@@ -63,23 +62,41 @@ class Candidates:
         found: all candidates, one after the other, m of them.
         cells: of each, ``(m, …)``.
         place: which of them, ``(n, k)``; −1 where there is none.
-        probability: that it is the true kind with the true decoration, ``(n, k)``; 0 where there is none.
+        odds: logarithm of the odds that it is the true structure, as the ranking says, ``(n, k)``; for candidates whose
+            elements share sites, of what they would be if each site held its main element only.
         features: ``(n, k, n_features)`` float32; zero where there is none.
         elements: atomic numbers, those of the template and what takes their places, ``(n, k, 2 WIDTH)`` uint8.
+        share: of the expected pattern, as the networks say, ``(n, k)``; None before they were asked.
+        probability: that it is right, ``(n, k)``, see :class:`deepxrd.models.candidates.confidence.Confidence`; None
+            before the networks were asked.
     """
 
     targets: Targets
     found: Found
     cells: Cells
     place: NDArray[np.int64]
-    probability: NDArray[np.float64]
+    odds: NDArray[np.float64]
     features: Floats
     elements: NDArray[np.uint8]
+    share: NDArray[np.float64] | None = None
+    probability: NDArray[np.float64] | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Where there are candidates, ``(n, k)``."""
         return self.place >= 0
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """Where elements share sites, sites stay empty, or the stoichiometry is a near one, ``(n, k)``."""
+        return np.append(self.targets.cost[self.found.target] > 0, False)[self.place]
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Columns of each composition, the most probable first, then those with the largest share, ``(n, k)``."""
+        share = self.odds if self.share is None else self.share
+        probability = share if self.probability is None else self.probability
+        return np.asarray(np.lexsort((-share, -probability, ~self.mask), axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +107,7 @@ class CandidateMaker:
         templates: structures to substitute into.
         additive: volume of each element in Å^3, ``(1 + 118,)``.
         volumes: corrects the logarithm of the volume of a predicted cell.
-        ranking: the logarithm of the odds that a found kind is the true one.
+        ranking: the logarithm of the odds that a found structure type is the true one.
     """
 
     templates: Templates
@@ -128,7 +145,7 @@ class CandidateMaker:
     def _lessons(
         self, rows: NDArray[np.int64], formulas: Sequence[Formula], fold_of: NDArray[np.int64], *, ranked: bool
     ) -> tuple[NDArray[np.generic], ...]:
-        """Features, corrections of volumes and folds of true kinds; features, truth and folds of all kinds found."""
+        """Features, corrections of volumes and folds of true structure types; features, truth of all found."""
         chosen = [formulas[row] for row in rows.tolist()]
         targets = plain_targets(chosen, self.templates.compositions_of(chosen))
         found = search(self.templates, targets)
@@ -149,29 +166,11 @@ class CandidateMaker:
         cell = self.templates.cell
         return log_volume(np.concatenate([np.log(cell[:, :3]), np.radians(cell[:, 3:])], axis=1))
 
-    @cached_property
-    def _rows_of(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        order = np.argsort(self.templates.composition, kind="stable")
-        return order, self.templates.composition[order]
-
     def _own(self, targets: Targets, found: Found) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Which of the target's own structures each found kind is, −1 if none; and whether it is the ground state."""
-        templates, (order, known) = self.templates, self._rows_of
-        own, first = targets.own[found.target], found.member[:, 0]
-        start, stop = np.searchsorted(known, own), np.searchsorted(known, own, side="right")
-        number = stop - start
-        item = np.repeat(np.arange(len(found)), number)
-        row = order[np.repeat(start, number) + np.arange(len(item)) - np.repeat(np.cumsum(number) - number, number)]
-        item, row = (each[templates.prototype[row] == templates.prototype[first[item]]] for each in (item, row))
-        same = (templates.elements[row] == found.elements[item]).all(axis=1)
-        item, row = item[same], row[same]
-        logs = np.log(templates.cell[row, :3] / templates.cell[first[item], :3])
-        turn = np.radians(np.abs(templates.cell[row, 3:] - templates.cell[first[item], 3:])).max(axis=1, initial=0.0)
-        off = np.abs(logs - logs.mean(axis=1, keepdims=True)).max(axis=1, initial=0.0) + turn
-        alike = off < _ALIKE
-        item, row, off = item[alike], row[alike], off[alike]
+        """Which of the target's own structures each found type is, −1 if none; and whether it is the ground state."""
+        item, row, off = own_structures(self.templates, self.templates, targets, found)
         right = np.zeros(len(found), dtype=bool)
-        right[item[templates.ground_state[row] > 0]] = True
+        right[item[self.templates.ground_state[row] > 0]] = True
         out = np.full(len(found), -1)
         worst_first = np.argsort(-off, kind="stable")
         out[item[worst_first]] = row[worst_first]
@@ -232,7 +231,7 @@ class CandidateMaker:
             found,
             replace(cells, mean=mean),
             _spread(np.arange(len(found)), owner, rank, n, fill=-1),
-            _spread(np.where(cost[kept] > 0, 0.0, expit(odds[kept])), owner, rank, n),
+            _spread(odds[kept], owner, rank, n),
             _spread(features, owner, rank, n),
             _spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, n),
         )

@@ -1,4 +1,4 @@
-"""Cells of substituted structures from all near members of their kind, by Gaussian processes."""
+"""Cells of substituted structures from all near members of their structure type, by Gaussian processes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def log_additive_targets(targets: Targets, volume_angstrom3: Floats) -> Floats:
 
 
 def predict_cells(templates: Templates, targets: Targets, found: Found, volume_angstrom3: Floats) -> Cells:
-    """The cell of each found kind with the target's elements in it.
+    """The cell of each found structure type with the target's elements in it.
 
     A Gaussian process (Rasmussen & Williams 2006, eq. 2.25 f.) on logarithms of edges, less a third of the additive
     volume's, and on angles; over descriptors of the elements by slot, each weighted by the root of its share of the

@@ -12,13 +12,13 @@ from deepxrd.models.candidates.templates import WIDTH, Templates
 
 Floats = NDArray[np.float32]
 _NEAR, _FURTHEST = 6, 9.0
-_FEW = 4  # an exact number of kinds would tell which are known from the composition alone
+_FEW = 4  # an exact number of structure types would tell which are known from the composition alone
 N_BEFORE, N_CELL = 72 + WIDTH, 23
 """Columns of `describe` and of `describe_cells`."""
 
 
 def describe(templates: Templates, targets: Targets, found: Found) -> Floats:
-    """Of each found kind, ``(n, n_features)``: what can be said before its cell is known.
+    """Of each found structure type, ``(n, n_features)``: what can be said before its cell is known.
 
     The last `WIDTH` columns are the shares of atoms by slot.
     """

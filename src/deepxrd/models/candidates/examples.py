@@ -15,7 +15,7 @@ from deepxrd.chem import Formula
 from deepxrd.data.workers import BuildOptions, workers
 from deepxrd.io.files import atomic_path
 from deepxrd.io.progress import progress_bar
-from deepxrd.metrics.peaks import TOLERANCES_DEG, match_count
+from deepxrd.metrics.peaks import mean_f1
 from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks
 
@@ -130,12 +130,7 @@ def _quality(simulated: NDArray[np.float32], true: Peaks, two_theta_deg: NDArray
     """Mean F1 of each candidate over the tolerances, ``(n, k)``."""
     n, k, n_points = simulated.shape
     ours = find_peaks(100 * simulated.reshape(n * k, n_points), two_theta_deg)
-    theirs = Peaks(
-        np.repeat(true.two_theta_deg, k, axis=0), np.repeat(true.intensity, k, axis=0), np.repeat(true.count, k)
-    )
-    total = np.maximum(ours.count + theirs.count, 1)
-    each = [2 * match_count(theirs, ours, tolerance_deg=tolerance) / total for tolerance in TOLERANCES_DEG]
-    return np.asarray(np.mean(each, axis=0).reshape(n, k), dtype=np.float32)
+    return mean_f1(true.repeat(k), ours).reshape(n, k).astype(np.float32)
 
 
 def _peak_map(peaks: Peaks, xrd: XrdSettings) -> NDArray[np.bool_]:

@@ -77,15 +77,6 @@ def without_answer(
     )
 
 
-def joined_peaks(parts: Sequence[Peaks]) -> Peaks:
-    """The peaks of several sets of patterns as those of one."""
-    starts = np.cumsum([0, *(len(part.count) for part in parts)])
-    flat = [_flat(part, np.ones(len(part.count), dtype=bool)) for part in parts]
-    rows = np.concatenate([start + each[0] for start, each in zip(starts, flat, strict=False)])
-    angle, intensity = (np.concatenate([each[column] for each in flat]) for column in (1, 2))
-    return Peaks.from_flat(rows, angle, intensity, int(starts[-1]))
-
-
 def _flat(
     peaks: Peaks, wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

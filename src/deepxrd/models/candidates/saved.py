@@ -20,6 +20,7 @@ from deepxrd.library import Library
 from deepxrd.library.container import write_container
 from deepxrd.models.candidates.candidates import MOST_CHANGE, MOST_ODDS, N_FEATURES, CandidateMaker
 from deepxrd.models.candidates.checked import check_arrays, check_facts, check_library, check_network, read_facts
+from deepxrd.models.candidates.confidence import Confidence
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL
 from deepxrd.models.candidates.folded import FoldedTrees
 from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
@@ -70,7 +71,7 @@ def load(folder: Path) -> CandidateModel:
         nets = _networks(read_tensors(folder / _NETWORKS), facts, xrd)
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
-        return CandidateModel(_maker(library, arrays), nets, arrays["mean"], xrd)
+        return CandidateModel(_maker(library, arrays), nets, arrays["mean"], xrd, Confidence.from_arrays(arrays))
     except Exception as error:  # foreign values can break what is made of them in any way
         reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
         msg = f"{folder} holds no candidate model that can be used: {reason[:500]}"
@@ -88,6 +89,7 @@ def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
         "mean": model.mean,
         **maker.volumes.to_arrays("volumes."),
         **maker.ranking.to_arrays("ranking."),
+        **model.confidence.to_arrays(),
     }
     save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, folder / _ARRAYS)
     weights = {

@@ -1,4 +1,4 @@
-"""Which kinds of structures are near to a composition, with which element in which place."""
+"""Which structure types are near to a composition, with which element in which place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from deepxrd.models.candidates.targets import Targets
 from deepxrd.models.candidates.templates import WIDTH, Index, Stoichiometry, Templates, order_key
 
 MEMBERS = 32
-"""So many of a kind's nearest templates are looked at closely."""
+"""So many of a structure type's nearest templates are looked at closely."""
 FOUND = 28
-"""So many kinds are kept for each composition."""
-_PER_PROTOTYPE, _PER_KIND = 4, 2
+"""So many structure types are kept for each composition."""
+_PER_PROTOTYPE, _PER_TYPE = 4, 2
 _LOOKED_AT = 112
 _AT_ONCE = 3_000_000  # distances
 _REACH = 0.4  # how fast a template's vote falls off with its distance
@@ -32,16 +32,16 @@ class Found:
 
     Attributes:
         target: ``(n,)``.
-        kind: see `Templates`, ``(n,)``.
+        structure_type: see `Templates`, ``(n,)``.
         elements: element in each slot of the templates, ``(n, WIDTH)``.
         slot: the target's slot for each of the templates', ``(n, WIDTH)``.
-        member: nearest templates of the kind, nearest first, ``(n, MEMBERS)``; −1 is padding.
+        member: nearest templates of the structure type, nearest first, ``(n, MEMBERS)``; −1 is padding.
         distance: of each, ``(n, MEMBERS)`` float32; infinite where there is padding.
         votes: ``(n, 8)`` float32, see `VOTES`.
     """
 
     target: Index
-    kind: Index
+    structure_type: Index
     elements: Index
     slot: Index
     member: Index
@@ -66,12 +66,12 @@ VOTES = ("rank", "further", "members", "share", "weight", "ground_states", "grou
 """Its rank; how much further than the nearest; octave of its members; the share of all votes exp(−d / 0.4) they have,
 and their sum; the ground states' part of it, and share of all votes; mean energy above the hull.
 
-The exact number of members would tell: where a composition's own structures are left out, its true kind alone has fewer
-than it has for all others, and what is learned so holds for no new composition."""
+The exact number of members would tell: where a composition's own structures are left out, its true structure type alone
+has fewer than it has for all others, and what is learned so holds for no new composition."""
 
 
 def search(templates: Templates, targets: Targets) -> Found:
-    """The kinds nearest to each target; its own composition's structures are left out.
+    """The structure types nearest to each target; its own composition's structures are left out.
 
     The distance of a template is the mean over atoms of the distance between elements that take each other's places
     (:func:`element_distances`).
@@ -131,11 +131,11 @@ def _without_doubles(templates: Templates, of: Stoichiometry, new: Index, distan
     if len(of.ways) == 1:
         return distance
     place = {way: index for index, way in enumerate(map(tuple, of.ways.tolist()))}
-    stops = [*of.kinds[1:].tolist(), distance.shape[2]]
-    first_kind, done = int(templates.kind[of.rows.start]), dict[bytes, NDArray[np.bool_]]()
+    stops = [*of.structure_types[1:].tolist(), distance.shape[2]]
+    first_type, done = int(templates.structure_type[of.rows.start]), dict[bytes, NDArray[np.bool_]]()
     keys = np.stack([order_key(new[:, way]) for way in of.ways])
-    for number, (start, stop) in enumerate(zip(of.kinds.tolist(), stops, strict=True)):
-        same = templates.same_places.get(first_kind + number)
+    for number, (start, stop) in enumerate(zip(of.structure_types.tolist(), stops, strict=True)):
+        same = templates.same_places.get(first_type + number)
         if same is None:
             continue
         name = same.tobytes()
@@ -167,28 +167,28 @@ def _best_way(templates: Templates, targets: Targets, of: Stoichiometry, rows: I
 def _choose(  # noqa: PLR0917 - what belongs together
     templates: Templates, targets: Targets, of: Stoichiometry, rows: Index, distance: Floats, ways: Index
 ) -> Found:
-    n_ways, n, n_kinds = len(distance), len(rows), len(of.kinds)
+    n_ways, n, n_types = len(distance), len(rows), len(of.structure_types)
     members = slice(of.rows.start, of.rows.stop)
-    least = np.minimum.reduceat(distance, of.kinds, axis=2)
+    least = np.minimum.reduceat(distance, of.structure_types, axis=2)
     vote = np.exp(distance * np.float32(-1 / _REACH))
     voted = (vote > 0).astype(np.float32)
     sums = [
-        np.add.reduceat(each, of.kinds, axis=2).transpose(1, 0, 2).reshape(n, -1)
+        np.add.reduceat(each, of.structure_types, axis=2).transpose(1, 0, 2).reshape(n, -1)
         for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members], voted)
     ]
-    flat = least.transpose(1, 0, 2).reshape(n, n_ways * n_kinds)
+    flat = least.transpose(1, 0, 2).reshape(n, n_ways * n_types)
     looked = min(_LOOKED_AT, flat.shape[1])
     near = np.argpartition(flat, looked - 1, axis=1)[:, :looked]
     near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(flat, near, axis=1)), axis=1), axis=1)
     value = np.take_along_axis(flat, near, axis=1)
-    kind = near % n_kinds
-    prototype = templates.prototype[of.rows][of.kinds][kind]
-    keep = (value < _FAR / 2) & (_before(prototype) < _PER_PROTOTYPE) & (_before(kind) < _PER_KIND)
+    structure_type = near % n_types
+    prototype = templates.prototype[of.rows][of.structure_types][structure_type]
+    keep = (value < _FAR / 2) & (_before(prototype) < _PER_PROTOTYPE) & (_before(structure_type) < _PER_TYPE)
     keep &= np.cumsum(keep, axis=1) <= FOUND
     place, column = np.nonzero(keep)
     chosen, rank = near[place, column], (np.cumsum(keep, axis=1) - 1)[place, column]
-    way, kind = np.divmod(chosen, n_kinds)
-    nearest, far = _members(of, distance, way, place, kind)
+    way, structure_type = np.divmod(chosen, n_types)
+    nearest, far = _members(of, distance, way, place, structure_type)
     slots = ways[way, place, np.maximum(nearest[:, 0], 0)]
     total = np.maximum(sums[0].sum(axis=1), 1e-30)[place]
     weight, ground, hull, size = (each[place, chosen] for each in sums)  # without the composition's own structures
@@ -209,7 +209,7 @@ def _choose(  # noqa: PLR0917 - what belongs together
     elements[:, : slots.shape[1]] = np.take_along_axis(targets.elements[rows[place]], slots, axis=1)
     return Found(
         rows[place],
-        int(templates.kind[of.rows.start]) + kind,
+        int(templates.structure_type[of.rows.start]) + structure_type,
         elements,
         slot,
         np.where(nearest >= 0, nearest + of.rows.start, -1),
@@ -230,14 +230,16 @@ def _before(values: Index) -> Index:
     return out
 
 
-def _members(of: Stoichiometry, distance: Floats, way: Index, place: Index, kind: Index) -> tuple[Index, Floats]:
-    """The nearest members of kinds, as places among the stoichiometry's templates, and their distances."""
-    nearest = np.full((len(kind), MEMBERS), -1, dtype=np.int64)
-    far = np.full((len(kind), MEMBERS), np.inf, dtype=np.float32)
-    stops = np.array([*of.kinds[1:].tolist(), distance.shape[2]])
-    order = np.argsort(kind, kind="stable")
-    for each in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1) if len(order) else []:
-        start, stop = of.kinds[kind[each[0]]], stops[kind[each[0]]]
+def _members(
+    of: Stoichiometry, distance: Floats, way: Index, place: Index, structure_type: Index
+) -> tuple[Index, Floats]:
+    """The nearest members of structure types, as places among the stoichiometry's templates, and their distances."""
+    nearest = np.full((len(structure_type), MEMBERS), -1, dtype=np.int64)
+    far = np.full((len(structure_type), MEMBERS), np.inf, dtype=np.float32)
+    stops = np.array([*of.structure_types[1:].tolist(), distance.shape[2]])
+    order = np.argsort(structure_type, kind="stable")
+    for each in np.split(order, np.flatnonzero(np.diff(structure_type[order])) + 1) if len(order) else []:
+        start, stop = of.structure_types[structure_type[each[0]]], stops[structure_type[each[0]]]
         part = distance[way[each], place[each], start:stop]
         few = min(MEMBERS, part.shape[1])
         if few < part.shape[1]:

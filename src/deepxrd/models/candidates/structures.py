@@ -16,12 +16,12 @@ from deepxrd.models.candidates.templates import Templates
 def structures(
     templates: Templates, targets: Targets, found: Found, cells: NDArray[np.float64], *, primitive: bool = True
 ) -> list[Crystal]:
-    """The structure of each found kind, on the sites of its nearest template.
+    """The structure of each found structure type, on the sites of its nearest template.
 
     Args:
         templates: structures to substitute into.
         targets: what was looked up.
-        found: kinds of structures, n of them.
+        found: structure types, n of them.
         cells: of the conventional cells, logarithms of edges in Å and angles in radians, ``(n, 6)``.
         primitive: whether the primitive cell is filled, or the conventional one.
     """

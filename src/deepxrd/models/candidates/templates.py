@@ -1,4 +1,4 @@
-"""Known structures to put elements into, sorted by stoichiometry and by kind: prototype and shape of the cell."""
+"""Known structures to put elements into, by stoichiometry and by structure type: prototype and shape of the cell."""
 
 from __future__ import annotations
 
@@ -39,20 +39,21 @@ class Stoichiometry:
         counts: atoms of each slot in the reduced formula, ascending, ``(n_slots,)``.
         ways: for each template's slot the composition's, ``(n_ways, n_slots)``; empty if there are too many.
         rows: which of the templates.
-        kinds: where each kind begins among them, ``(n_kinds,)``.
+        structure_types: where each structure type begins among them, ``(n_types,)``.
     """
 
     counts: Index
     ways: Index
     rows: slice
-    kinds: Index
+    structure_types: Index
 
 
 class Templates:
-    """Some entries of a library, those of one stoichiometry together, and of one kind among these.
+    """Some entries of a library, those of one stoichiometry together, and of one structure type among these.
 
-    A kind is a prototype with cells of about one shape: structures of one prototype whose free coordinates differ much
-    mostly differ in the shape of the cell too. The elements of each template stand in slots of ascending count.
+    A structure type is a prototype with cells of about one shape: structures of one prototype whose free coordinates
+    differ much mostly differ in the shape of the cell too. The elements of each template stand in slots of ascending
+    count.
 
     Args:
         library: structures.
@@ -62,7 +63,7 @@ class Templates:
     Attributes:
         row: entry of the library, ``(n,)``.
         composition: number of its composition in the library, ``(n,)``.
-        kind: ``(n,)``; counted from zero over all templates.
+        structure_type: ``(n,)``; counted from zero over all templates.
         elements: atomic number in each slot, ``(n, WIDTH)``; 0 is padding.
         slot: place of each of these slots in the library's own order, ``(n, WIDTH)``.
         counts: atoms of each slot in the reduced formula, ``(n, WIDTH)``.
@@ -92,7 +93,7 @@ class Templates:
         order = np.lexsort((rows, shape, prototype, stoichiometry))
         self.row, self.prototype, self.cell = rows[order], prototype[order], cell[order]
         new = (np.diff(self.prototype) != 0) | (np.diff(shape[order]) != 0)
-        self.kind = np.concatenate([[0], np.cumsum(new)]).astype(np.int64) if len(rows) else rows
+        self.structure_type = np.concatenate([[0], np.cumsum(new)]).astype(np.int64) if len(rows) else rows
         self.composition = tables.composition_of(self.row)
         self.n_atoms = np.array([atoms_of[p] for p in self.prototype.tolist()], dtype=np.int64)
         facts = tables.arrays["facts"][self.row].astype(np.int64)
@@ -118,9 +119,9 @@ class Templates:
         return elements, slot, counts
 
     def _align(self) -> None:
-        """Where slots can be exchanged, put the same kind of element first in all templates of the kind."""
-        for kind, ways in self.same_places.items():
-            members = np.arange(self.kind_start[kind], self.kind_start[kind + 1])
+        """Where slots can be exchanged, put the same sort of element first in all templates of the structure type."""
+        for structure_type, ways in self.same_places.items():
+            members = np.arange(self.type_start[structure_type], self.type_start[structure_type + 1])
             n = ways.shape[1]
             keys = np.stack([order_key(self.elements[members][:, way]) for way in ways], axis=1)
             chosen = ways[keys.argmin(axis=1)]
@@ -139,22 +140,24 @@ class Templates:
         for place, first, stop in zip(
             distinct.tolist(), start.tolist(), [*start[1:].tolist(), len(stoichiometry)], strict=True
         ):
-            kinds = np.unique(self.kind[first:stop], return_index=True)[1]
+            structure_types = np.unique(self.structure_type[first:stop], return_index=True)[1]
             counts = np.array(names[place], dtype=np.int64)
-            found[names[place]] = Stoichiometry(counts, ways_of(counts), slice(first, stop), kinds.astype(np.int64))
+            found[names[place]] = Stoichiometry(
+                counts, ways_of(counts), slice(first, stop), structure_types.astype(np.int64)
+            )
         return found
 
     @cached_property
-    def kind_start(self) -> Index:
-        """First template of each kind, and one past the last, ``(n_kinds + 1,)``."""
-        return np.concatenate([np.unique(self.kind, return_index=True)[1], [len(self)]]).astype(np.int64)
+    def type_start(self) -> Index:
+        """First template of each structure type, and one past the last, ``(n_types + 1,)``."""
+        return np.concatenate([np.unique(self.structure_type, return_index=True)[1], [len(self)]]).astype(np.int64)
 
     @cached_property
     def same_places(self) -> dict[int, Index]:
         """Kinds without free coordinates in which slots can be exchanged: the ways to do so, ``(n, n_slots)``."""
         out, seen = dict[int, Index](), dict[int, Index | None]()
         free = self.library.tables.prototype_free
-        for kind, first in enumerate(self.kind_start[:-1].tolist()):
+        for structure_type, first in enumerate(self.type_start[:-1].tolist()):
             p = int(self.prototype[first])
             if free[p]:
                 continue
@@ -168,7 +171,7 @@ class Templates:
                 seen[p] = made
             found = seen[p]
             if found is not None:
-                out[kind] = found
+                out[structure_type] = found
         return out
 
     def compositions_of(self, formulas: Sequence[Formula]) -> Index:

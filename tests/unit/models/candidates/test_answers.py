@@ -12,11 +12,12 @@ FORMULAS = [parse_formula(text) for text in ("RaTiO3", "La0.7Sr0.3ZrO3", "CsF")]
 
 def test_candidates_say_what_they_are(model: CandidateModel) -> None:
     said = model.predict(FORMULAS)
-    told = answers(model.maker, said)
+    told = answers(model.maker, said.candidates)
     for row, mine in enumerate(told):
-        shares = [each.share for each in mine]
-        assert shares == sorted(shares, reverse=True)
-        assert sum(shares) == pytest.approx(1.0)
+        probabilities = [each.probability for each in mine]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert 0 < sum(probabilities) < 1
+        assert sum(each.share for each in mine) == pytest.approx(1.0)
         for each in mine:
             assert each.space_group == int(each.prototype.split(":")[0])
             assert 0 <= each.probability <= 1
@@ -33,7 +34,7 @@ def test_candidates_say_what_they_are(model: CandidateModel) -> None:
 
 def test_only_as_many_as_asked_for(model: CandidateModel) -> None:
     said = model.predict(FORMULAS)
-    every, few = answers(model.maker, said), answers(model.maker, said, most=1)
+    every, few = answers(model.maker, said.candidates), answers(model.maker, said.candidates, most=1)
     for one, all_ in zip(few, every, strict=True):
         assert len(one) == 1
         np.testing.assert_array_equal(one[0].crystal.lattice, all_[0].crystal.lattice)

@@ -50,9 +50,9 @@ def test_only_chosen_compositions_are_templates() -> None:
 def test_a_kind_is_a_prototype_and_a_shape_of_the_cell(templates: Templates) -> None:
     stretched = templates.cell[:, 2] / templates.cell[:, 0] > 1.05
     three = (templates.counts > 0).sum(axis=1) == 3
-    kinds = [set(templates.kind[each].tolist()) for each in (stretched, three & ~stretched, ~three)]
-    assert [len(each) for each in kinds] == [1, 1, 1]
-    assert len(set.union(*kinds)) == 3
+    types = [set(templates.structure_type[each].tolist()) for each in (stretched, three & ~stretched, ~three)]
+    assert [len(each) for each in types] == [1, 1, 1]
+    assert len(set.union(*types)) == 3
 
 
 @settings(max_examples=30)

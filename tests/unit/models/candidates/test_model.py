@@ -11,6 +11,7 @@ from deepxrd.chem import parse_formula
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.models.baselines import MeanPattern, Reference
 from deepxrd.models.candidates import CandidateModel, CandidateNet
+from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.candidates import N_FEATURES
 from deepxrd.models.candidates.describe import N_BEFORE
 from deepxrd.models.candidates.saved import load, save
@@ -51,23 +52,28 @@ def test_the_network_minds_neither_the_company_nor_padding_nor_the_order_of_elem
 
 def test_predictions_are_patterns_with_their_peaks(model: CandidateModel) -> None:
     said = model.predict([*TARGETS, *STRANGE])
-    assert said.known.tolist() == [True] * 5 + [False] * 3
-    for patterns in (said.expected, said.decoded, said.best):
+    assert said.columns["known"].tolist() == [True] * 5 + [False] * 3
+    for patterns in (said.patterns, *said.further.values()):
         assert patterns.dtype == np.float32
         assert patterns.min() >= 0
         np.testing.assert_allclose(patterns.max(axis=1), 100.0, rtol=1e-3)
-    found = find_peaks(said.decoded, XRD.two_theta_deg)
+    found = find_peaks(said.patterns, XRD.two_theta_deg)
     np.testing.assert_array_equal(found.two_theta_deg, said.peaks.two_theta_deg)
     assert said.peak_probability.shape == found.intensity.shape
     assert (said.peak_probability[said.peaks.valid] > 0).all()
-    np.testing.assert_allclose(said.share.sum(axis=1), 1.0)
+    assert list(said.further) == ["best", "expected"]
+    (found,) = said.candidates
+    share, probability = weighed(found)
+    np.testing.assert_allclose(share.sum(axis=1), 1.0)
+    assert (probability >= 0).all()
+    assert (probability.sum(axis=1) < 1).all()
 
 
 def test_every_formula_gets_an_answer_of_its_own(model: CandidateModel, reference: Reference) -> None:
     said = model.predict(STRANGE)
     mean = MeanPattern().fit(reference).pattern
     assert all(candidates.mask.any(axis=1).all() for candidates in said.candidates)
-    assert all(not np.allclose(pattern, mean, atol=1.0) for pattern in said.best)
+    assert all(not np.allclose(pattern, mean, atol=1.0) for pattern in said.further["best"])
 
 
 def test_intensities_of_peaks_are_those_of_the_expected_pattern_however_low(model: CandidateModel) -> None:
@@ -75,23 +81,27 @@ def test_intensities_of_peaks_are_those_of_the_expected_pattern_however_low(mode
     for row in range(len(TARGETS)):
         angle, intensity = said.peaks.of(row)
         points = np.searchsorted(XRD.two_theta_deg, angle - 1e-9)
-        np.testing.assert_array_equal(intensity, said.expected[row, points])
+        np.testing.assert_array_equal(intensity, said.further["expected"][row, points])
     assert said.peaks.intensity[said.peaks.valid].min() < 10  # else nothing was shown: these would have been lifted
 
 
-def test_the_best_pattern_is_that_of_the_candidate_with_the_largest_share(model: CandidateModel) -> None:
+def test_the_best_pattern_is_that_of_the_most_probable_candidate(model: CandidateModel) -> None:
     said = model.predict(TARGETS)
     (found,) = said.candidates
     patterns = model.maker.patterns(found, XRD)
-    for row, rank in enumerate(said.share.argmax(axis=1)):
-        np.testing.assert_allclose(said.best[row], 100 * patterns[row, rank], atol=0.1)  # kept in half precision
+    for row, rank in enumerate(weighed(found)[1].argmax(axis=1)):
+        np.testing.assert_allclose(
+            said.further["best"][row], 100 * patterns[row, rank], atol=0.1
+        )  # kept in half precision
 
 
 def test_a_prediction_depends_on_the_composition_alone(model: CandidateModel) -> None:
     together = model.predict([*TARGETS, *STRANGE])
     for row, formula in enumerate([*TARGETS, *STRANGE]):
         alone = model.predict([formula])
-        np.testing.assert_allclose(alone.expected[0], together.expected[row], rtol=1e-3, atol=0.05)
+        np.testing.assert_allclose(
+            alone.further["expected"][0], together.further["expected"][row], rtol=1e-3, atol=0.05
+        )
 
 
 def test_a_compositions_own_structure_makes_no_difference(reference: Reference) -> None:
@@ -114,8 +124,15 @@ def test_the_same_seed_gives_the_same_numbers_and_files_give_them_back(
     save(model, tmp_path / "kept")
     for other in (untrained(reference), load(tmp_path / "kept")):
         after = other.predict(TARGETS)
-        for name in ("expected", "decoded", "best", "peak_probability", "share", "known"):
-            np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+        assert after.peak_probability is not None
+        assert before.peak_probability is not None
+        np.testing.assert_array_equal(after.patterns, before.patterns)
+        np.testing.assert_array_equal(after.peak_probability, before.peak_probability)
+        for one, same in ((after.further, before.further), (after.columns, before.columns)):
+            for name, values in one.items():
+                np.testing.assert_array_equal(values, same[name])
+        for one, same in zip(weighed(after.candidates[0]), weighed(before.candidates[0]), strict=True):
+            np.testing.assert_array_equal(one, same)
         assert other.maker.learned([*TARGETS, *STRANGE]).tolist() == [True] * 5 + [False] * 3
     with pytest.raises(CheckpointError, match="holds no candidate model"):
         load(tmp_path / "absent")
@@ -124,7 +141,8 @@ def test_the_same_seed_gives_the_same_numbers_and_files_give_them_back(
 def test_the_answers_of_an_ensemble_are_averaged(reference: Reference) -> None:
     pair = untrained(reference, seeds=(1, 2))
     first, second, both = (
-        each.predict(TARGETS).share for each in (*(replace(pair, nets=(net,)) for net in pair.nets), pair)
+        weighed(each.predict(TARGETS).candidates[0])[0]
+        for each in (*(replace(pair, nets=(net,)) for net in pair.nets), pair)
     )
     assert not np.allclose(first, second, rtol=1e-3, atol=0)
     np.testing.assert_allclose(both, (first + second) / 2, rtol=1e-6)

@@ -8,6 +8,7 @@ from deepxrd.data import Split
 from deepxrd.io.files import file_hash
 from deepxrd.library import SHIPPED as SHIPPED_LIBRARY
 from deepxrd.models.candidates import CandidateModel
+from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
 
 pytestmark = pytest.mark.skipif(not (SHIPPED / FACTS).is_file(), reason="no weights are in this checkout")
@@ -55,6 +56,6 @@ def test_the_card_cites_the_data() -> None:
 )
 def test_formulas_of_every_kind_get_candidates_of_their_own(shipped: CandidateModel, text: str) -> None:
     said = shipped.predict([parse_formula(text)])
-    assert said.known.all()
-    assert said.share[0].max() > 0
-    assert 0 < said.expected_f1[0] <= 1
+    assert said.columns["known"].all()
+    assert 0 < weighed(said.candidates[0])[1].max() < 1
+    assert 0 < said.columns["expected_f1"][0] <= 1

@@ -1,0 +1,132 @@
+"""What probabilities and expected scores are learned from: predictions compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.metrics.peaks import mean_f1
+from deepxrd.models.candidates.agreement import agreement
+from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
+from deepxrd.models.candidates.confidence import AGREES_F1, Confidence, Evidence
+from deepxrd.models.candidates.templates import Templates, entries_of
+from deepxrd.xrd import Peaks, find_peaks
+
+if TYPE_CHECKING:
+    from deepxrd.models.candidates.model import CandidateModel
+
+_NEAR_DEG = 1.0  # of a peak's probability
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Predictions of n compositions without corrections, and the truth.
+
+    Attributes:
+        evidence: of the candidates.
+        right: candidates that are the most stable known structure, ``(n, k)``.
+        fits: candidates whose pattern agrees with the true one, ``(n, k)``.
+        raw_f1, true_f1: expected and true F1 of the decoded peaks, mean over the tolerances, ``(n,)`` each.
+        raw_peak, there: probability of each of m decoded peaks, and whether there is a true one near, ``(m,)`` each.
+    """
+
+    evidence: Evidence
+    right: NDArray[np.bool_]
+    fits: NDArray[np.bool_]
+    raw_f1: NDArray[np.float64]
+    true_f1: NDArray[np.float64]
+    raw_peak: NDArray[np.float64]
+    there: NDArray[np.bool_]
+
+
+def evidence_of(
+    found: Candidates, mask: NDArray[np.bool_], share: NDArray[np.float64], formulas: Sequence[Formula]
+) -> Evidence:
+    """What probabilities are formed from.
+
+    Args:
+        found: candidates of n compositions.
+        mask: which of them could be simulated, ``(n, k)``.
+        share: what the networks give, ``(n, k)``.
+        formulas: the compositions.
+    """
+    near = np.append(found.found.distance[:, 0], np.inf)[found.place].min(axis=1)
+    return Evidence(
+        mask & found.mask,
+        found.shared,
+        found.odds,
+        share,
+        np.where(np.isfinite(near), near, 0.0),
+        np.array([len(formula.counts) for formula in formulas], dtype=np.int64),
+    )
+
+
+def known_structures(maker: CandidateMaker, formulas: Sequence[Formula]) -> Templates:
+    """What the library of a model's templates knows of some compositions; held-out entries are never among it."""
+    library = maker.templates.library
+    return Templates(library, entries_of(library, formulas))
+
+
+def lesson(
+    model: CandidateModel, formulas: Sequence[Formula], patterns: NDArray[np.float32], known: Templates
+) -> Lesson:
+    """Predict some compositions and compare.
+
+    Args:
+        model: without corrections.
+        formulas: n compositions, at most as many as are predicted in one part.
+        patterns: the true patterns, ``(n, n_points)`` in 0 to 100.
+        known: structures of these compositions, perhaps among others.
+    """
+    said, angles = model.predict(formulas), model.xrd.two_theta_deg
+    (found,) = said.candidates
+    if found.share is None or said.peaks is None or said.peak_probability is None:
+        msg = "only what a model predicts can be compared"
+        raise TypeError(msg)
+    simulated = model.maker.patterns(found, model.xrd)
+    evidence = evidence_of(found, np.asarray(simulated.any(axis=2)), found.share, formulas)
+    right = agreement(model.maker.templates, known, found).structure
+    true, n_points = find_peaks(patterns, angles), len(angles)
+    each = find_peaks(100 * simulated.reshape(-1, n_points), angles)
+    fits = mean_f1(true.repeat(simulated.shape[1]), each).reshape(found.place.shape) >= AGREES_F1
+    valid = said.peaks.valid
+    return Lesson(
+        evidence,
+        right,
+        fits,
+        np.asarray(said.columns["expected_f1"], dtype=np.float64),
+        mean_f1(true, said.peaks),
+        said.peak_probability[valid],
+        _near(said.peaks, true)[valid],
+    )
+
+
+def confidence_from(lessons: Sequence[Lesson]) -> Confidence:
+    """Learn how to set probabilities right."""
+
+    def joined(name: str, of: Sequence[object] = lessons) -> NDArray[Any]:
+        return np.concatenate([getattr(each, name) for each in of])
+
+    evidences = [each.evidence for each in lessons]
+    evidence = Evidence(*(joined(name, evidences) for name in vars(evidences[0])))
+    return Confidence.fit(
+        evidence,
+        joined("right"),
+        joined("fits"),
+        (joined("raw_f1"), joined("true_f1")),
+        (joined("raw_peak"), joined("there")),
+    )
+
+
+def _near(peaks: Peaks, true: Peaks) -> NDArray[np.bool_]:
+    """Whether a true peak is within `_NEAR_DEG` of each, ``(n, width)``."""
+    near = np.zeros(peaks.two_theta_deg.shape, dtype=bool)
+    for column in range(true.two_theta_deg.shape[1]):
+        with np.errstate(invalid="ignore"):  # padding minus padding
+            near |= np.abs(peaks.two_theta_deg - true.two_theta_deg[:, column, None]) <= _NEAR_DEG
+    return near

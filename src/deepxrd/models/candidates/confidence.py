@@ -1,0 +1,190 @@
+"""How sure: probabilities of candidates and of peaks, and expected scores, set right on the validation part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, logsumexp
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+SIZES = 6
+"""Numbers of elements that are told apart: 1 to 5, and 6 or more."""
+AGREES_F1 = 0.75
+"""Mean F1 over the tolerances from which a candidate whose elements share sites counts as right.
+
+No structure that shares sites is among those learned from, so its prototype cannot be compared."""
+_LEAST = 1e-6  # of a share or a probability before its logarithm is taken
+_RIDGE = 1e-3  # pulls offsets of rare numbers of elements towards the common ones
+_LARGEST = 50.0
+_SHAPES = {"first": 3 + SIZES, "second": 3, "score": 1 + SIZES, "peaks": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of n compositions with k candidates each before their probabilities are.
+
+    Attributes:
+        mask: where there are candidates, ``(n, k)``.
+        shared: where the elements of a candidate share sites, or its stoichiometry is a near one, ``(n, k)``.
+        odds: logarithm of the odds that the ranking gives, ``(n, k)``.
+        share: what the networks give, ``(n, k)``.
+        distance: of the nearest template, ``(n,)``.
+        size: number of elements, ``(n,)``.
+    """
+
+    mask: Bools
+    shared: Bools
+    odds: Floats
+    share: Floats
+    distance: Floats
+    size: NDArray[np.int64]
+
+    @property
+    def size_class(self) -> NDArray[np.int64]:
+        """Place of each composition among the `SIZES` numbers of elements, ``(n,)``."""
+        return np.clip(self.size, 1, SIZES) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Confidence:
+    """A multinomial logit over the candidates and "none of these", and logistic corrections; a few numbers in all.
+
+    Attributes:
+        first: for candidates of the composition's own stoichiometry: weights of the ranking's odds and of the logarithm
+            of the networks' share; for none of them, the weight of ln(1 + distance), and an offset for each number of
+            elements.
+        second: for candidates whose elements share sites: weight of the logarithm of the share; for none of them, an
+            offset and the weight of the distance. They share what the first leave.
+        score: of the expected F1's odds: a factor, and an offset for each number of elements.
+        peaks: of a peak's odds: a factor and an offset.
+    """
+
+    first: Floats
+    second: Floats
+    score: Floats
+    peaks: Floats
+
+    @classmethod
+    def plain(cls) -> Self:
+        """Nothing set right yet: the ranking's odds, and scores and peaks as they are."""
+        first = np.zeros(_SHAPES["first"])
+        first[0] = 1.0
+        return cls(first, np.array([1.0, 0.0, 0.0]), np.eye(1, _SHAPES["score"])[0], np.array([1.0, 0.0]))
+
+    @classmethod
+    def fit(
+        cls, evidence: Evidence, right: Bools, fits: Bools, scores: tuple[Floats, Floats], peaks: tuple[Floats, Bools]
+    ) -> Self:
+        """Learn by maximum likelihood from compositions that nothing else was learned from.
+
+        Args:
+            evidence: of n compositions.
+            right: candidates that are the most stable known structure, ``(n, k)``.
+            fits: candidates whose pattern agrees with the true one, ``(n, k)``; looked at where elements share sites.
+            scores: expected and true F1, ``(n,)`` each.
+            peaks: probability of each of m peaks, and whether there is one, ``(m,)`` each.
+        """
+        plain = cls.plain()
+        own = evidence.mask & ~evidence.shared
+        hit = right & own
+        first = _fitted(lambda w: -_picked(_first(w, evidence), hit).mean(), plain.first)
+        left = (evidence.shared & evidence.mask).any(axis=1) & ~hit.any(axis=1)
+        second = plain.second
+        if left.any():
+            second = _fitted(lambda w: -_picked(_second(w, evidence)[left], (fits & ~own)[left]).mean(), second)
+        raw, true = scores
+        score = _fitted(lambda w: _entropy(_score(w, raw, evidence.size_class), true), plain.score)
+        said, there = peaks
+        heights = _fitted(lambda w: _entropy(_peak(w, said), there), plain.peaks) if len(said) else plain.peaks
+        return cls(first, second, score, heights)
+
+    def candidates(self, evidence: Evidence) -> Floats:
+        """The probability of each candidate, ``(n, k)``; what is missing to 1 is that of none of them."""
+        own = np.exp(_first(self.first, evidence))
+        shared = np.exp(_second(self.second, evidence)) * own[:, -1:]
+        out: Floats = np.where(evidence.shared, shared[:, :-1], own[:, :-1])
+        return np.where(evidence.mask, out, 0.0)
+
+    def expected_f1(self, raw: Floats, size_class: NDArray[np.int64]) -> Floats:
+        """The expected F1 set right, ``(n,)``; zero stays zero."""
+        return np.where(raw > 0, expit(_score(self.score, raw, size_class)), 0.0)
+
+    def peak_probability(self, raw: Floats) -> Floats:
+        """Probabilities of peaks set right; zero stays zero."""
+        return np.where(raw > 0, expit(_peak(self.peaks, raw)), 0.0)
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """The numbers by name, as a file keeps them."""
+        return {f"confidence.{name}": getattr(self, name) for name in _SHAPES}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """What `to_arrays` gave.
+
+        Raises:
+            ValueError: they are no such numbers.
+        """
+        found = {name: np.asarray(arrays[f"confidence.{name}"], dtype=np.float64) for name in _SHAPES}
+        for name, values in found.items():
+            if values.shape != (_SHAPES[name],) or not (np.abs(values) <= _LARGEST).all():
+                msg = f"confidence.{name} must be {_SHAPES[name]} numbers from {-_LARGEST:g} to {_LARGEST:g}"
+                raise ValueError(msg)
+        return cls(**found)
+
+
+def _first(weights: Floats, evidence: Evidence) -> Floats:
+    """Logarithms of probabilities of own candidates and of none, ``(n, k + 1)``."""
+    none = weights[2] * np.log1p(evidence.distance) + weights[3:][evidence.size_class]
+    value = weights[0] * evidence.odds + weights[1] * np.log(np.maximum(evidence.share, _LEAST))
+    return _softmax(value, evidence.mask & ~evidence.shared, none)
+
+
+def _second(weights: Floats, evidence: Evidence) -> Floats:
+    """The same of candidates that share sites, given that none of the first is right."""
+    none = weights[1] + weights[2] * np.log1p(evidence.distance)
+    value = weights[0] * np.log(np.maximum(evidence.share, _LEAST))
+    return _softmax(value, evidence.mask & evidence.shared, none)
+
+
+def _softmax(value: Floats, there: Bools, none: Floats) -> Floats:
+    joined = np.concatenate([np.where(there, value, -np.inf), none[:, None]], axis=1)
+    return np.asarray(joined - logsumexp(joined, axis=1, keepdims=True))
+
+
+def _picked(log: Floats, right: Bools) -> Floats:
+    """Logarithm of the probability of what is right, of none if nothing is, ``(n,)``."""
+    wanted = np.concatenate([right, ~right.any(axis=1, keepdims=True)], axis=1)
+    return np.asarray(logsumexp(np.where(wanted, log, -np.inf), axis=1))
+
+
+def _score(weights: Floats, raw: Floats, size_class: NDArray[np.int64]) -> Floats:
+    return np.asarray(weights[0] * _logit(raw) + weights[1:][size_class])
+
+
+def _peak(weights: Floats, raw: Floats) -> Floats:
+    return np.asarray(weights[0] * _logit(raw) + weights[1])
+
+
+def _logit(values: Floats) -> Floats:
+    clipped = np.clip(values, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _entropy(logit: Floats, wanted: NDArray[Any]) -> float:
+    """Mean cross-entropy of what is wanted, from 0 to 1."""
+    return float((np.logaddexp(0.0, logit) - wanted * logit).mean())
+
+
+def _fitted(loss: Callable[[Floats], float], start: Floats) -> Floats:
+    def with_ridge(weights: Floats) -> float:
+        return float(loss(weights) + _RIDGE * ((weights - start) ** 2).sum())
+
+    found = minimize(with_ridge, start, method="L-BFGS-B", bounds=[(-_LARGEST, _LARGEST)] * len(start))
+    return np.asarray(found.x)

@@ -64,24 +64,32 @@ def _predict(options: argparse.Namespace) -> None:
         default_jobs = -1 if options.device == "cpu" else 1
         _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
         return
-    predictor = load()
+    _predict_few(load(), options, out)
+
+
+def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: Path) -> None:
+    """Known phases, candidates and patterns of a few formulas: printed, and written into a folder."""
     from deepxrd.chem.typed_formula import hint
+    from deepxrd.prediction.candidate_folder import candidates_in_words, write_candidates
     from deepxrd.prediction.folder import called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
+    from deepxrd.prediction.predictor import CandidatePredictor
 
-    parsed = [predictor.check(text) for text in options.formulas]
-    known = []
+    parsed, settings = [predictor.check(text) for text in options.formulas], view_of(options)
+    said = [called(text, formula) for text, formula in zip(options.formulas, parsed, strict=True)]
     if not options.unseen:
-        libraries, settings = open_libraries(options.library), view_of(options)
+        libraries = open_libraries(options.library)
         known = [known_phases(libraries, formula, settings) for formula in parsed]
         write_known(known, parsed, options.formulas, out)
+        said = [f"{text}\n{known_in_words(each)}" for text, each in zip(said, known, strict=True)]
     predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
-    for row, (text, formula) in enumerate(zip(options.formulas, parsed, strict=True)):
-        print(called(text, formula))  # noqa: T201 - what is asked for
-        if known:
-            print(f"{known_in_words(known[row])}\n  prediction, without them:")  # noqa: T201
-        print(prediction_text(predictions, row, predictor.xrd))  # noqa: T201
+    if isinstance(predictor, CandidatePredictor):
+        candidates = predictor.candidates(predictions)
+        write_candidates(candidates, parsed, options.formulas, out, settings)
+        said = [f"{text}\n{candidates_in_words(each)}" for text, each in zip(said, candidates, strict=True)]
+    for row, text in enumerate(options.formulas):
+        print(f"{said[row]}\n{prediction_text(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
         if meant := hint(text):
             print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
     print(f"results: {out}")  # noqa: T201 - what the user asks for

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import Crystal, Formula
+from deepxrd.chem import Formula
+from deepxrd.library import AsymmetricUnit
 from deepxrd.library.space_groups import symbol
 from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
+from deepxrd.models.candidates.structures import asymmetric_unit
 
 CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
 
@@ -34,7 +36,7 @@ class Candidate:
         template_formula: its composition.
         distance: mean distance between elements that take each other's places, over atoms.
         shared: whether elements share sites, or sites stay empty.
-        crystal: the structure, in its primitive cell.
+        unit: the structure by its symmetry.
     """
 
     probability: float
@@ -48,7 +50,7 @@ class Candidate:
     template_formula: Formula
     distance: float
     shared: bool
-    crystal: Crystal
+    unit: AsymmetricUnit
 
 
 def answers(maker: CandidateMaker, parts: Sequence[Candidates], *, most: int | None = None) -> list[list[Candidate]]:
@@ -65,7 +67,6 @@ def answers(maker: CandidateMaker, parts: Sequence[Candidates], *, most: int | N
 def _answers(maker: CandidateMaker, found: Candidates, most: int | None) -> list[list[Candidate]]:
     share, probability = weighed(found)
     order = found.order[:, :most]
-    crystals = maker.structures(found)
     first = found.found.member[:, 0]
     rows = maker.templates.row[first]
     library = maker.templates.library
@@ -94,7 +95,7 @@ def _answers(maker: CandidateMaker, found: Candidates, most: int | None) -> list
                     template_formula=formulas[place],
                     distance=float(found.found.distance[place, 0]),
                     shared=bool(found.targets.cost[found.found.target[place]] > 0),
-                    crystal=crystals[place],
+                    unit=asymmetric_unit(maker.templates, found.targets, found.found, found.cells.mean, place),
                 )
             )
         out.append(mine)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
-from deepxrd.library.asymmetric import lattices
+from deepxrd.library.asymmetric import AsymmetricUnit, lattices
 from deepxrd.library.space_groups import space_group
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets
@@ -44,6 +46,37 @@ def structures(
     return [crystal for crystal in out if crystal is not None]
 
 
+def asymmetric_unit(
+    templates: Templates, targets: Targets, found: Found, cells: NDArray[np.float64], place: int
+) -> AsymmetricUnit:
+    """One of these structures by its symmetry, that of its template.
+
+    Args:
+        templates: as in `structures`.
+        targets: likewise.
+        found: likewise.
+        cells: likewise.
+        place: which of them.
+    """
+    template, target = found.member[place, 0], found.target[place]
+    unit = templates.library.asymmetric_unit(int(templates.row[template]))
+    old, slot = templates.elements[template], found.slot[place]
+    sites = _exchanged(unit.atomic_numbers, old[old > 0], targets.mixed[target][slot], targets.filled[target][slot])
+    cell = np.concatenate([np.exp(cells[place, :3]), np.degrees(cells[place, 3:])])
+    letters = "".join(unit.letters[site] for site in sites.site.tolist())
+    return AsymmetricUnit(
+        unit.space_group, cell, sites.atomic_numbers, letters, unit.frac_coords[sites.site], sites.occupancies
+    )
+
+
+class _Sites(NamedTuple):
+    """Which site each atom is on, and what is there; a shared site stands once for each of its elements."""
+
+    site: NDArray[np.int64]
+    atomic_numbers: NDArray[np.int64]
+    occupancies: NDArray[np.float64]
+
+
 def _put(
     crystal: Crystal,
     old: NDArray[np.int64],
@@ -52,10 +85,17 @@ def _put(
     lattice: NDArray[np.float64],
 ) -> Crystal:
     """The elements and occupancies of each slot, in place of the template's elements ``old``."""
+    sites = _exchanged(crystal.atomic_numbers, old, mixed, filled)
+    return Crystal(lattice, sites.atomic_numbers, crystal.frac_coords[sites.site], sites.occupancies)
+
+
+def _exchanged(
+    atomic_numbers: NDArray[np.int64], old: NDArray[np.int64], mixed: NDArray[np.int64], filled: NDArray[np.float64]
+) -> _Sites:
     slot_of = np.zeros(119, dtype=np.int64)
     slot_of[old] = np.arange(len(old))
-    slots = slot_of[crystal.atomic_numbers]
+    slots = slot_of[atomic_numbers]
     if not mixed[: len(old), 1:].any():
-        return Crystal(lattice, mixed[slots, 0], crystal.frac_coords, filled[slots, 0])
+        return _Sites(np.arange(len(slots)), mixed[slots, 0], filled[slots, 0])
     site, column = np.nonzero(mixed[slots] > 0)
-    return Crystal(lattice, mixed[slots[site], column], crystal.frac_coords[site], filled[slots[site], column])
+    return _Sites(site, mixed[slots[site], column], filled[slots[site], column])

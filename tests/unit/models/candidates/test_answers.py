@@ -6,6 +6,7 @@ import pytest
 from deepxrd.chem import parse_formula
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.answers import answers
+from deepxrd.xrd import simulate
 
 FORMULAS = [parse_formula(text) for text in ("RaTiO3", "La0.7Sr0.3ZrO3", "CsF")]
 
@@ -28,7 +29,7 @@ def test_candidates_say_what_they_are(model: CandidateModel) -> None:
     assert perovskites == {(221, "P m -3 m"), (123, "P 4/m m m")}
     assert [each.shared for each in told[1]] == [True] * len(told[1])
     assert all(any(not each.shared for each in mine) for mine in (told[0], told[2]))
-    assert all(each.crystal.formula == FORMULAS[2] for each in told[2] if not each.shared)
+    assert all(each.unit.to_crystal().formula == FORMULAS[2] for each in told[2] if not each.shared)
     assert [each[:1] for each in told] != [[]] * 3
 
 
@@ -37,4 +38,14 @@ def test_only_as_many_as_asked_for(model: CandidateModel) -> None:
     every, few = answers(model.maker, said.candidates), answers(model.maker, said.candidates, most=1)
     for one, all_ in zip(few, every, strict=True):
         assert len(one) == 1
-        np.testing.assert_array_equal(one[0].crystal.lattice, all_[0].crystal.lattice)
+        np.testing.assert_array_equal(one[0].unit.cell, all_[0].unit.cell)
+
+
+def test_a_candidate_by_its_symmetry_is_the_structure_that_was_simulated(model: CandidateModel) -> None:
+    said = model.predict(FORMULAS)
+    (found,) = said.candidates
+    made = model.maker.structures(found)
+    for row, mine in enumerate(answers(model.maker, said.candidates)):
+        for rank, each in zip(found.order[row], mine, strict=False):
+            patterns, _ = simulate([each.unit.to_crystal(), made[found.place[row, rank]]], model.xrd)
+            np.testing.assert_allclose(patterns[0], patterns[1], atol=0.01)

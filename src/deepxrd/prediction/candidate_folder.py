@@ -1,0 +1,109 @@
+"""Candidate structures of formulas, for people: a table, patterns, CIFs and figures in a folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deepxrd.chem import Formula
+from deepxrd.io.files import atomic_path, write_text
+from deepxrd.library import cif_text
+from deepxrd.models.candidates.answers import CELL, Candidate
+from deepxrd.prediction.file_names import file_name
+from deepxrd.xrd import XrdSettings, simulate
+
+TABLE = "candidates.csv"
+SHOWN = 5
+"""Candidates of a formula that are printed and drawn, and get a pattern and a CIF; the table has all."""
+_HEADER = (
+    "typed", "formula", "rank", "probability", "space_group", "symbol", "prototype", *CELL,
+    *(f"{name}_deviation" for name in CELL), "template", "template_formula", "distance", "shared_sites", "file",
+)  # fmt: skip
+
+
+def write_candidates(
+    candidates: Sequence[Sequence[Candidate]],
+    formulas: Sequence[Formula],
+    typed: Sequence[str],
+    folder: Path,
+    xrd: XrdSettings,
+) -> None:
+    """Write `TABLE`; for the first `SHOWN` candidates of each formula a figure, and a pattern and a CIF each.
+
+    Args:
+        candidates: of each formula, the most probable first.
+        formulas: what was understood.
+        typed: what was typed.
+        folder: where to.
+        xrd: settings of the patterns.
+    """
+    from deepxrd.analysis import figures
+
+    with atomic_path(folder / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_HEADER)
+        for mine, formula, text in zip(candidates, formulas, typed, strict=True):
+            for rank, each in enumerate(mine, start=1):
+                file = f"{_file(formula, rank)}.csv" if rank <= SHOWN else ""
+                writer.writerow([text, formula, rank, *_row(each), file])
+    for mine, formula in zip(candidates, formulas, strict=True):
+        shown = mine[:SHOWN]
+        if not shown:
+            continue
+        patterns, _ = simulate([each.unit.to_crystal() for each in shown], xrd)
+        for rank, (each, pattern) in enumerate(zip(shown, patterns, strict=True), start=1):
+            table = np.column_stack([xrd.two_theta_deg, pattern])
+            with atomic_path(folder / f"{_file(formula, rank)}.csv") as temporary:
+                np.savetxt(temporary, table, "%.4f", delimiter=",", header="two_theta_deg,intensity", comments="")
+            comment = f"PREDICTED, not measured: {candidate_label(each)}"
+            text = cif_text(each.unit, name=_file(formula, rank), comment=comment)
+            write_text(folder / f"{_file(formula, rank)}.cif", text)
+        none = 1 - sum(each.probability for each in mine)
+        title = f"{formula}: predicted candidates (none of them: {none:.0%})"
+        figure = figures.stacked_patterns(title, [candidate_label(each) for each in shown], patterns, xrd)
+        figures.save_figure(figure, folder / f"{file_name(formula)}_candidates.png")
+
+
+def candidates_in_words(candidates: Sequence[Candidate]) -> str:
+    """A line per candidate, the most probable first, and how likely it is that it is none of them."""
+    if not candidates:
+        return "  predicted candidates: none; nothing like this formula is known"
+    lines = ["  predicted candidates:"]
+    lines += [f"    {candidate_label(each)}\n          {_cell(each)}" for each in candidates[:SHOWN]]
+    others = sum(each.probability for each in candidates[SHOWN:])
+    if len(candidates) > SHOWN:
+        lines.append(f"    {others:4.0%}  one of {len(candidates) - SHOWN} more, see {TABLE}")
+    none = 1 - sum(each.probability for each in candidates)
+    lines.append(f"    {none:4.0%}  none of these")
+    return "\n".join(lines)
+
+
+def candidate_label(candidate: Candidate) -> str:
+    """Probability, space group, prototype and template, in a line."""
+    shared = ", elements share sites" if candidate.shared else ""
+    return (
+        f"{candidate.probability:4.0%}  {candidate.symbol} ({candidate.space_group}), prototype {candidate.prototype}, "
+        f"like {candidate.template_formula} ({candidate.template}){shared}"
+    )
+
+
+def _cell(candidate: Candidate) -> str:
+    pairs = list(zip(candidate.cell, candidate.cell_deviation, strict=True))
+    lengths = " ".join(f"{value:.2f}±{off:.2f}" for value, off in pairs[:3])
+    angles = " ".join(f"{value:.1f}" for value, _ in pairs[3:])
+    return f"a b c = {lengths} Å, α β γ = {angles}°"
+
+
+def _row(candidate: Candidate) -> list[object]:
+    return [
+        f"{candidate.probability:.4f}", candidate.space_group, candidate.symbol, candidate.prototype,
+        *(f"{value:.4f}" for value in (*candidate.cell, *candidate.cell_deviation)),
+        candidate.template, candidate.template_formula, f"{candidate.distance:.3f}", candidate.shared,
+    ]  # fmt: skip
+
+
+def _file(formula: Formula, rank: int) -> str:
+    return f"{file_name(formula)}_candidate-{rank}"

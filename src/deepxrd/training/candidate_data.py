@@ -22,10 +22,11 @@ from deepxrd.library import Library
 from deepxrd.library.memory import library_of
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
-from deepxrd.models.candidates.examples import Examples, build_examples
+from deepxrd.training.candidate_examples import Examples, build_examples
 
 _CODE = (
-    "chem/*.py", "metrics/peaks.py", "models/base.py", "models/baselines/*.py", "models/candidates/*.py", "xrd/*.py",
+    "chem/*.py", "metrics/peaks.py", "models/base.py", "models/baselines/*.py", "models/candidates/*.py",
+    "training/candidate_examples.py", "xrd/*.py",
     "library/*.py",
 )  # fmt: skip
 """Modules that candidates come from."""

@@ -78,7 +78,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_numbers_of_one_that_wa
 def test_candidates_that_a_kill_left_unfinished_are_finished(
     candidates: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepxrd.models.candidates import examples
+    from deepxrd.training import candidate_examples as examples
 
     monkeypatch.setattr(examples, "_PART_SIZE", 8)
     whole = assemble.make_datamodule(candidates())

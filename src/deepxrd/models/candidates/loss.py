@@ -17,7 +17,7 @@ _LEAST_LOG = -30.0  # of a share, so that a candidate ruled out costs a finite a
 
 
 class Truth(Protocol):
-    """What the loss compares with: see `deepxrd.models.candidates.examples.Examples`, patterns in 0 to 1."""
+    """What the loss compares with: see `deepxrd.training.candidate_examples.Examples`, patterns in 0 to 1."""
 
     patterns: Tensor
     peaks: Tensor

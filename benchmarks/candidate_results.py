@@ -5,8 +5,8 @@ r"""The candidate model on the test part: scores by number of elements, structur
 
 STORE is what ``python -m deepxrd.prepare data=any`` leaves, and RUN what ``python -m deepxrd.train data=any
 model=candidates`` does on the same split. FOLDER holds what the model shipped before said of the test formulas
-(``deepxrd predict --file TABLE --unseen`` of that version). Each composition's scores are kept under ``OUT/work`` and not
-computed again. Writes ``SPLIT.md``, ``SPLIT.csv`` (means with intervals) and ``figures/reliability-SPLIT.png``.
+(``deepxrd predict --file TABLE --unseen`` of that version). Each composition's scores are kept under ``OUT/work`` and
+not computed again. Writes ``SPLIT.md``, ``SPLIT.csv`` (means with intervals) and ``figures/reliability-SPLIT.png``.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ from deepxrd.xrd import find_peaks
 SCORES = {"peak_f1_2deg": "F1 2°", "peak_f1_1deg": "1°", "peak_f1_0.5deg": "0.5°", "pearson_distance": "1−Pearson"}
 STRUCTURES = ("structure", "space_group", "cell")
 OUTPUTS = {"best": "best candidate", "decoded": "decoded peaks", "expected": "expected pattern"}
+_STRUCTURES_TEXT = (
+    "How often the true prototype (with the same elements on its sites and a cell of about its shape), the true space "
+    "group, and besides the prototype a cell within 2 % (and 2°), belong to the first candidate, or to one of the first "
+    "five. The truth is the most stable structure that is known."
+)
 _AT_ONCE, _FIRST = 256, 5
 
 
@@ -70,9 +75,9 @@ def main() -> None:
         columns.append(_before(arguments.before, store, rows["test"]))
     everything = pd.concat(columns, axis=1)
     about = (
-        f"Written by `benchmarks/candidate_results.py` on {machine()['processor']}, commit {git_commit()}. Data: Materials "
-        f"Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by {arguments.split}, "
-        f"{len(rows['train']):,} compositions to learn from, {len(rows['test']):,} to test on. Weights `{weights}`."
+        f"Written by `benchmarks/candidate_results.py` on {machine()['processor']}, commit {git_commit()}. Data: "
+        f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
+        f"{arguments.split}, {len(rows['train']):,} compositions to learn from, {len(rows['test']):,} to test on. Weights `{weights}`."
     )
     _write(everything, arguments.out, arguments.split, about)
     print(f"results: {arguments.out / arguments.split}.md")
@@ -113,10 +118,8 @@ def _part(
     if said.peaks is None or said.peak_probability is None:
         raise TypeError
     valid = said.peaks.valid
-    near = np.stack(
-        [np.abs(peaks.two_theta_deg - angle[:, None]).min(axis=1) <= 1.0 for angle in said.peaks.two_theta_deg.T],
-        axis=1,
-    )
+    angles = said.peaks.two_theta_deg.T
+    near = np.stack([np.abs(peaks.two_theta_deg - each[:, None]).min(axis=1) <= 1.0 for each in angles], axis=1)
     agrees = agreement(model.maker.templates, known, found)
     out: dict[str, Any] = {
         "formula": [formula.reduced for formula in formulas],
@@ -187,9 +190,7 @@ def _write(samples: pd.DataFrame, out: Path, split: str, about: str) -> None:
         "F1 of peaks and 1 − Pearson; in brackets half the width of the 95 % interval (bootstrap by chemical system).",
         *(_score_table(table, size, models) for size in groups),
         "## Structures",
-        "How often the true prototype (with the same elements on its sites and a cell of about its shape), the true space "
-        "group, and besides the prototype a cell within 2 % (and 2°), belong to the first candidate, or to one of the "
-        "first five. The truth is the most stable structure that is known.",
+        _STRUCTURES_TEXT,
         _structure_table(groups),
         "## How sure",
         _reliability_text(samples),

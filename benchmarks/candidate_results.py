@@ -45,8 +45,8 @@ STRUCTURES = ("structure", "space_group", "cell")
 OUTPUTS = {"best": "best candidate", "decoded": "decoded peaks", "expected": "expected pattern"}
 _STRUCTURES_TEXT = (
     "How often the true prototype (with the same elements on its sites and a cell of about its shape), the true space "
-    "group, and besides the prototype a cell within 2 % (and 2°), belong to the first candidate, or to one of the first "
-    "five. The truth is the most stable structure that is known."
+    "group, and besides the prototype a cell within 2 % (and 2°), belong to the first candidate, or to one of the "
+    "first five. The truth is the most stable structure that is known."
 )
 _AT_ONCE, _FIRST = 256, 5
 
@@ -77,7 +77,8 @@ def main() -> None:
     about = (
         f"Written by `benchmarks/candidate_results.py` on {machine()['processor']}, commit {git_commit()}. Data: "
         f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
-        f"{arguments.split}, {len(rows['train']):,} compositions to learn from, {len(rows['test']):,} to test on. Weights `{weights}`."
+        f"{arguments.split}, {len(rows['train']):,} compositions to learn from, {len(rows['test']):,} to test on. "
+        f"Weights `{weights}`."
     )
     _write(everything, arguments.out, arguments.split, about)
     print(f"results: {arguments.out / arguments.split}.md")

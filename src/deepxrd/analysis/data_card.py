@@ -13,18 +13,16 @@ from joblib import delayed
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, UNKNOWN
 from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.io.stopping import worker_pool
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
 
-CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
-UNKNOWN = "unknown"
 TOLERANCES = ((0.1, 5.0), (0.001, 1.0))
 """Å and degrees, the second where the first finds no group: those of the Materials Project (emmet's SymmetryData)."""
 POLYMORPHS = "another structure of the composition is taken"
 """The reason in a store's manifest under which polymorphs are counted."""
 
-_LAST_SPACE_GROUP = (2, 15, 74, 142, 167, 194, 230)  # of each crystal system; International Tables, volume A
 _CHUNK = 64  # crystals per call of a worker: about 0.1 s
 _WORTH_PROCESSES = 500  # crystals; fewer are done before the worker processes have started
 _ROWS_AT_A_TIME = 4096  # patterns whose peaks are looked for at once: 40 MB of intermediate arrays
@@ -55,15 +53,6 @@ def space_group_number(crystal: Crystal) -> int:
         if found is not None:  # spglib tells of a failure in this way or in the other, as its settings have it
             return int(found.number)
     return 0
-
-
-def crystal_system(number: int) -> str:
-    """Crystal system of a space group; ``unknown`` for 0.
-
-    >>> crystal_system(221)
-    'cubic'
-    """
-    return CRYSTAL_SYSTEMS[int(np.searchsorted(_LAST_SPACE_GROUP, number))] if number > 0 else UNKNOWN
 
 
 def space_groups(crystals: Sequence[Crystal], *, n_jobs: int = -1) -> Iterator[list[int]]:

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepxrd.analysis import data_figures as draw
-from deepxrd.analysis.data_card import TOLERANCES, count_peaks, crystal_system, data_card, space_groups, to_markdown
+from deepxrd.analysis.data_card import TOLERANCES, count_peaks, data_card, space_groups, to_markdown
 from deepxrd.analysis.figures import save_figure
+from deepxrd.chem.crystal_system import crystal_system
 from deepxrd.config import CardConfig
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.errors import ConfigError

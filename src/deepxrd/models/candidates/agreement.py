@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.chem.crystal_system import crystal_system_places
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets
 from deepxrd.models.candidates.templates import Templates
@@ -19,6 +20,7 @@ Index = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 _ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
 _CELL_SHARE, _CELL_RAD = 0.02, np.radians(2.0)
+_FIXED = 1e-6  # standard deviation of a parameter that symmetry fixes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +32,19 @@ class Agreement:
         structure: whether a candidate has its prototype, with the same elements on its sites, and a cell of about its
             shape, ``(n, k)``.
         space_group: whether a candidate has its space group, ``(n, k)``.
+        crystal_system: whether a candidate has its crystal system, ``(n, k)``.
         cell: whether besides all edges are within 2 % and all angles within 2° of the true ones, ``(n, k)``.
+        cell_off: how far the six cell parameters of a candidate with the true structure are from the true ones, in
+            standard deviations that its cell has, ``(n_right, 6)``; not a number where a parameter is fixed.
         true_space_group: ``(n,)``; 0 where there is no truth.
     """
 
     known: Bools
     structure: Bools
     space_group: Bools
+    crystal_system: Bools
     cell: Bools
+    cell_off: NDArray[np.float64]
     true_space_group: Index
 
 
@@ -56,17 +63,23 @@ def agreement(templates: Templates, known: Templates, candidates: Candidates) ->
     item, row = item[stable], row[stable]
     structure, cell = (np.zeros(len(found) + 1, dtype=bool) for _ in range(2))  # the last is that of padding
     structure[item] = True
-    off = np.abs(np.log(known.cell[row, :3]) - mean[item, :3]).max(axis=1, initial=0.0) <= np.log1p(_CELL_SHARE)
-    turn = np.abs(np.radians(known.cell[row, 3:]) - mean[item, 3:]).max(axis=1, initial=0.0) <= _CELL_RAD
-    cell[item[off & turn]] = True
+    off = np.concatenate([np.log(known.cell[row, :3]), np.radians(known.cell[row, 3:])], axis=1) - mean[item]
+    near = np.abs(off) <= np.array([np.log1p(_CELL_SHARE)] * 3 + [_CELL_RAD] * 3)
+    cell[item[near.all(axis=1)]] = True
+    spread = candidates.cells.spread[item]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cell_off = np.where(spread > _FIXED, off / spread, np.nan)
     own = np.full(len(place), -1, dtype=np.int64)
     own[targets.owner] = targets.own
     true_group = np.zeros(int(max(own.max(initial=-1), known.composition.max(initial=-1))) + 2, dtype=np.int64)
     first = np.flatnonzero(known.ground_state > 0)
     true_group[known.composition[first]] = known.space_group[first]
     truth = np.where(own >= 0, true_group[own], 0)
-    group = np.append(templates.space_group[found.member[:, 0]], -1)
-    return Agreement(truth > 0, structure[place], group[place] == truth[:, None], cell[place], truth)
+    group = np.append(templates.space_group[found.member[:, 0]], 0)[place]
+    there = (group > 0) & (truth > 0)[:, None]
+    same = there & (group == truth[:, None])
+    system = there & (crystal_system_places(group) == crystal_system_places(truth)[:, None])
+    return Agreement(truth > 0, structure[place], same, system, cell[place], cell_off, truth)
 
 
 def own_structures(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from deepxrd.chem import Formula
 from deepxrd.metrics.peaks import mean_f1
 from deepxrd.models.candidates.agreement import agreement
 from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
-from deepxrd.models.candidates.confidence import AGREES_F1, Confidence, Evidence
+from deepxrd.models.candidates.confidence import AGREES_F1, Confidence, Evidence, Outcome
 from deepxrd.models.candidates.templates import Templates, entries_of
 from deepxrd.xrd import Peaks, find_peaks
 
@@ -21,27 +20,6 @@ if TYPE_CHECKING:
     from deepxrd.models.candidates.model import CandidateModel
 
 _NEAR_DEG = 1.0  # of a peak's probability
-
-
-@dataclass(frozen=True, eq=False)
-class Lesson:
-    """Predictions of n compositions without corrections, and the truth.
-
-    Attributes:
-        evidence: of the candidates.
-        right: candidates that are the most stable known structure, ``(n, k)``.
-        fits: candidates whose pattern agrees with the true one, ``(n, k)``.
-        raw_f1, true_f1: expected and true F1 of the decoded peaks, mean over the tolerances, ``(n,)`` each.
-        raw_peak, there: probability of each of m decoded peaks, and whether there is a true one near, ``(m,)`` each.
-    """
-
-    evidence: Evidence
-    right: NDArray[np.bool_]
-    fits: NDArray[np.bool_]
-    raw_f1: NDArray[np.float64]
-    true_f1: NDArray[np.float64]
-    raw_peak: NDArray[np.float64]
-    there: NDArray[np.bool_]
 
 
 def evidence_of(
@@ -74,7 +52,7 @@ def known_structures(maker: CandidateMaker, formulas: Sequence[Formula]) -> Temp
 
 def lesson(
     model: CandidateModel, formulas: Sequence[Formula], patterns: NDArray[np.float32], known: Templates
-) -> Lesson:
+) -> tuple[Evidence, Outcome]:
     """Predict some compositions and compare.
 
     Args:
@@ -90,37 +68,34 @@ def lesson(
         raise TypeError(msg)
     simulated = model.maker.patterns(found, model.xrd)
     evidence = evidence_of(found, np.asarray(simulated.any(axis=2)), found.share, formulas)
-    right = agreement(model.maker.templates, known, found).structure
+    agrees = agreement(model.maker.templates, known, found)
     true, n_points = find_peaks(patterns, angles), len(angles)
     each = find_peaks(100 * simulated.reshape(-1, n_points), angles)
     fits = mean_f1(true.repeat(simulated.shape[1]), each).reshape(found.place.shape) >= AGREES_F1
     valid = said.peaks.valid
-    return Lesson(
-        evidence,
-        right,
-        fits,
-        np.asarray(said.columns["expected_f1"], dtype=np.float64),
-        mean_f1(true, said.peaks),
-        said.peak_probability[valid],
-        _near(said.peaks, true)[valid],
+    outcome = Outcome(
+        known=agrees.known,
+        structure=agrees.structure,
+        space_group=agrees.space_group,
+        crystal_system=agrees.crystal_system,
+        fits=fits,
+        raw_f1=np.asarray(said.columns["expected_f1"], dtype=np.float64),
+        true_f1=mean_f1(true, said.peaks),
+        raw_peak=said.peak_probability[valid],
+        there=_near(said.peaks, true)[valid],
+        cell_off=agrees.cell_off,
     )
+    return evidence, outcome
 
 
-def confidence_from(lessons: Sequence[Lesson]) -> Confidence:
-    """Learn how to set probabilities right."""
+def confidence_from(lessons: Sequence[tuple[Evidence, Outcome]]) -> Confidence:
+    """Learn how to set probabilities right from lessons of several parts."""
 
-    def joined(name: str, of: Sequence[object] = lessons) -> NDArray[Any]:
-        return np.concatenate([getattr(each, name) for each in of])
+    def joined(parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        return {name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
 
-    evidences = [each.evidence for each in lessons]
-    evidence = Evidence(*(joined(name, evidences) for name in vars(evidences[0])))
-    return Confidence.fit(
-        evidence,
-        joined("right"),
-        joined("fits"),
-        (joined("raw_f1"), joined("true_f1")),
-        (joined("raw_peak"), joined("there")),
-    )
+    evidences, outcomes = zip(*lessons, strict=True)
+    return Confidence.fit(Evidence(**joined(evidences)), Outcome(**joined(outcomes)))
 
 
 def _near(peaks: Peaks, true: Peaks) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, ndtri
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -23,7 +23,12 @@ No structure that shares sites is among those learned from, so its prototype can
 _LEAST = 1e-6  # of a share or a probability before its logarithm is taken
 _RIDGE = 1e-3  # pulls offsets of rare numbers of elements towards the common ones
 _LARGEST = 50.0
-_SHAPES = {"first": 3 + SIZES, "second": 3, "score": 1 + SIZES, "peaks": 2}
+_FIRST = 3 + SIZES
+_SHAPES = {
+    "structure": _FIRST, "space_group": _FIRST, "crystal_system": _FIRST, "second": 3, "score": 1 + SIZES, "peaks": 2,
+    "cell": 2,
+}  # fmt: skip
+_COVERED = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,61 +58,101 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
-class Confidence:
-    """A multinomial logit over the candidates and "none of these", and logistic corrections; a few numbers in all.
+class Outcome:
+    """What came true of n compositions with k candidates each.
 
     Attributes:
-        first: for candidates of the composition's own stoichiometry: weights of the ranking's odds and of the logarithm
-            of the networks' share; for none of them, the weight of ln(1 + distance), and an offset for each number of
-            elements.
+        known: whether a structure is known, ``(n,)``.
+        structure: candidates that are the most stable known structure, ``(n, k)``.
+        space_group: candidates that have its space group, ``(n, k)``.
+        crystal_system: candidates that have its crystal system, ``(n, k)``.
+        fits: candidates whose pattern agrees with the true one, ``(n, k)``; looked at where elements share sites.
+        raw_f1, true_f1: expected and true F1 of the decoded peaks, mean over the tolerances, ``(n,)`` each.
+        raw_peak, there: probability of each of m decoded peaks, and whether there is a true one near, ``(m,)`` each.
+        cell_off: by how many standard deviations cell parameters of right candidates are off, ``(n_right, 6)``; not a
+            number where a parameter is fixed.
+    """
+
+    known: Bools
+    structure: Bools
+    space_group: Bools
+    crystal_system: Bools
+    fits: Bools
+    raw_f1: Floats
+    true_f1: Floats
+    raw_peak: Floats
+    there: Bools
+    cell_off: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Confidence:
+    """Multinomial logits over the candidates and "none of these", and logistic corrections; a few numbers in all.
+
+    Attributes:
+        structure: for candidates of the composition's own stoichiometry, that one is the true structure: weights of the
+            ranking's odds and of the logarithm of the networks' share; for none of them, the weight of
+            ln(1 + distance), and an offset for each number of elements.
+        space_group: likewise, that one has the true space group, which several may have.
+        crystal_system: likewise.
         second: for candidates whose elements share sites: weight of the logarithm of the share; for none of them, an
             offset and the weight of the distance. They share what the first leave.
         score: of the expected F1's odds: a factor, and an offset for each number of elements.
         peaks: of a peak's odds: a factor and an offset.
+        cell: what standard deviations of edges, and of angles, are multiplied by, so that the true values are within
+            1.645 of them, as those of a normal distribution are, in 90 %.
     """
 
-    first: Floats
+    structure: Floats
+    space_group: Floats
+    crystal_system: Floats
     second: Floats
     score: Floats
     peaks: Floats
+    cell: Floats
 
     @classmethod
     def plain(cls) -> Self:
-        """Nothing set right yet: the ranking's odds, and scores and peaks as they are."""
-        first = np.zeros(_SHAPES["first"])
+        """Nothing set right yet: the ranking's odds, and scores, peaks and deviations as they are."""
+        first = np.zeros(_FIRST)
         first[0] = 1.0
-        return cls(first, np.array([1.0, 0.0, 0.0]), np.eye(1, _SHAPES["score"])[0], np.array([1.0, 0.0]))
+        score = np.zeros(_SHAPES["score"])
+        score[0] = 1.0
+        return cls(first, first, first, np.array([1.0, 0.0, 0.0]), score, np.array([1.0, 0.0]), np.ones(2))
 
     @classmethod
-    def fit(
-        cls, evidence: Evidence, right: Bools, fits: Bools, scores: tuple[Floats, Floats], peaks: tuple[Floats, Bools]
-    ) -> Self:
-        """Learn by maximum likelihood from compositions that nothing else was learned from.
+    def fit(cls, evidence: Evidence, outcome: Outcome) -> Self:
+        """Learn by maximum likelihood from compositions that nothing else was learned from."""
+        plain, own = cls.plain(), evidence.mask & ~evidence.shared
+
+        def of(hit: Bools) -> Floats:
+            return _fitted(lambda w: -_picked(_first(w, evidence), hit & own)[outcome.known].mean(), plain.structure)
+
+        left = (evidence.shared & evidence.mask).any(axis=1) & ~(outcome.structure & own).any(axis=1)
+        second = plain.second
+        if left.any():
+            fits = outcome.fits & ~own
+            second = _fitted(lambda w: -_picked(_second(w, evidence), fits)[left].mean(), second)
+        score = _fitted(
+            lambda w: _entropy(_score(w, outcome.raw_f1, evidence.size_class), outcome.true_f1), plain.score
+        )
+        peaks = plain.peaks
+        if len(outcome.raw_peak):
+            peaks = _fitted(lambda w: _entropy(_peak(w, outcome.raw_peak), outcome.there), peaks)
+        return cls(
+            of(outcome.structure), of(outcome.space_group), of(outcome.crystal_system), second, score, peaks,
+            _spread_factors(outcome.cell_off),
+        )  # fmt: skip
+
+    def candidates(self, evidence: Evidence, what: str = "structure") -> Floats:
+        """A probability for each candidate, ``(n, k)``; what is missing to 1 is that of none of them.
 
         Args:
             evidence: of n compositions.
-            right: candidates that are the most stable known structure, ``(n, k)``.
-            fits: candidates whose pattern agrees with the true one, ``(n, k)``; looked at where elements share sites.
-            scores: expected and true F1, ``(n,)`` each.
-            peaks: probability of each of m peaks, and whether there is one, ``(m,)`` each.
+            what: that it is the true ``structure``; or its part in the probability of its ``space_group`` or
+                ``crystal_system``, to be summed over the candidates that have the same.
         """
-        plain = cls.plain()
-        own = evidence.mask & ~evidence.shared
-        hit = right & own
-        first = _fitted(lambda w: -_picked(_first(w, evidence), hit).mean(), plain.first)
-        left = (evidence.shared & evidence.mask).any(axis=1) & ~hit.any(axis=1)
-        second = plain.second
-        if left.any():
-            second = _fitted(lambda w: -_picked(_second(w, evidence)[left], (fits & ~own)[left]).mean(), second)
-        raw, true = scores
-        score = _fitted(lambda w: _entropy(_score(w, raw, evidence.size_class), true), plain.score)
-        said, there = peaks
-        heights = _fitted(lambda w: _entropy(_peak(w, said), there), plain.peaks) if len(said) else plain.peaks
-        return cls(first, second, score, heights)
-
-    def candidates(self, evidence: Evidence) -> Floats:
-        """The probability of each candidate, ``(n, k)``; what is missing to 1 is that of none of them."""
-        own = np.exp(_first(self.first, evidence))
+        own = np.exp(_first(getattr(self, what), evidence))
         shared = np.exp(_second(self.second, evidence)) * own[:, -1:]
         out: Floats = np.where(evidence.shared, shared[:, :-1], own[:, :-1])
         return np.where(evidence.mask, out, 0.0)
@@ -180,6 +225,16 @@ def _logit(values: Floats) -> Floats:
 def _entropy(logit: Floats, wanted: NDArray[Any]) -> float:
     """Mean cross-entropy of what is wanted, from 0 to 1."""
     return float((np.logaddexp(0.0, logit) - wanted * logit).mean())
+
+
+def _spread_factors(off: Floats) -> Floats:
+    """Of edges and of angles, such that `_COVERED` of what is off by ``off`` deviations is covered by as many."""
+    normal = float(ndtri((1 + _COVERED) / 2))
+    factors = []
+    for part in (off[:, :3], off[:, 3:]):
+        values = np.abs(part[np.isfinite(part)])
+        factors.append(float(np.clip(np.quantile(values, _COVERED) / normal, 0.1, 20.0)) if len(values) else 1.0)
+    return np.array(factors)
 
 
 def _fitted(loss: Callable[[Floats], float], start: Floats) -> Floats:

@@ -11,7 +11,7 @@ from scipy.special import expit
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.agreement import agreement
 from deepxrd.models.candidates.calibrate import known_structures
-from deepxrd.models.candidates.confidence import SIZES, Confidence, Evidence
+from deepxrd.models.candidates.confidence import SIZES, Confidence, Evidence, Outcome
 from made_candidates import crystals, reference_of, untrained
 
 K = 6
@@ -43,7 +43,7 @@ def drawn(confidence: Confidence, of: Evidence, seed: int) -> np.ndarray:
 def test_probabilities_are_such_and_none_is_given_to_padding(seed: int) -> None:
     of = evidence(seed, 40)
     rng = np.random.default_rng(seed)
-    confidence = replace(Confidence.plain(), first=rng.normal(size=3 + SIZES), second=rng.normal(size=3))
+    confidence = replace(Confidence.plain(), structure=rng.normal(size=3 + SIZES), second=rng.normal(size=3))
     said = confidence.candidates(of)
     assert (said >= 0).all()
     assert (said.sum(axis=1) <= 1 + 1e-9).all()
@@ -63,19 +63,21 @@ def test_without_corrections_a_single_candidate_has_the_odds_of_its_ranking() ->
 def test_what_was_drawn_with_known_probabilities_is_learned_back() -> None:
     """Mean distance of true and learned probabilities, of 20,000 compositions: under 0.01."""
     of = evidence(1, 20_000)
-    true = Confidence(
-        np.array([0.6, 0.8, 0.5, *np.linspace(-1, 1, SIZES)]),
-        np.array([0.7, 0.4, 0.3]),
-        np.array([1.4, *np.linspace(-0.3, 0.4, SIZES)]),
-        np.array([0.8, -0.2]),
-    )
+    first = np.array([0.6, 0.8, 0.5, *np.linspace(-1, 1, SIZES)])
+    score, peaks = np.array([1.4, *np.linspace(-0.3, 0.4, SIZES)]), np.array([0.8, -0.2])
+    true = Confidence(first, first, first, np.array([0.7, 0.4, 0.3]), score, peaks, np.array([0.5, 3.0]))
     right = drawn(true, of, 2)
     raw = np.random.default_rng(3).uniform(0.05, 0.95, 20_000)
     there = np.random.default_rng(4).uniform(size=20_000) < true.peak_probability(raw)
-    scores = raw, true.expected_f1(raw, of.size_class)
-    learned = Confidence.fit(of, right & ~of.shared, right & of.shared, scores, (raw, there))
+    f1 = true.expected_f1(raw, of.size_class)
+    off = np.random.default_rng(5).normal(size=(20_000, 6)) * np.array([0.5] * 3 + [3.0] * 3)
+    off[:, 3:5] = np.nan
+    known = np.ones(len(raw), dtype=bool)
+    own, shared = right & ~of.shared, right & of.shared
+    learned = Confidence.fit(of, Outcome(known, own, own, own, shared, raw, f1, raw, there, off))
+    np.testing.assert_allclose(learned.cell, true.cell, rtol=0.03)
     assert np.abs(learned.candidates(of) - true.candidates(of)).mean() < 0.01
-    assert np.abs(learned.expected_f1(raw, of.size_class) - scores[1]).max() < 0.01
+    assert np.abs(learned.expected_f1(raw, of.size_class) - f1).max() < 0.01
     assert np.abs(learned.peak_probability(raw) - true.peak_probability(raw)).max() < 0.03
     plain = Confidence.plain()
     assert np.abs(plain.candidates(of) - true.candidates(of)).mean() > 0.03  # else nothing was shown
@@ -84,7 +86,7 @@ def test_what_was_drawn_with_known_probabilities_is_learned_back() -> None:
 def test_files_give_the_numbers_back_and_a_strangers_are_bounded() -> None:
     arrays = Confidence.plain().to_arrays()
     again = Confidence.from_arrays(arrays)
-    np.testing.assert_array_equal(again.first, Confidence.plain().first)
+    np.testing.assert_array_equal(again.structure, Confidence.plain().structure)
     for bad in (np.full(2, np.nan), np.full(2, 1e9), np.zeros(3)):
         with pytest.raises(ValueError, match=r"confidence\.peaks must be 2 numbers"):
             Confidence.from_arrays({**arrays, "confidence.peaks": bad})

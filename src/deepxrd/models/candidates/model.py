@@ -97,7 +97,13 @@ class CandidateModel:
         made = ensemble_outputs([net(*inputs) for net in self.nets], self.xrd)
         share = np.where(answered[:, None] & mask, made.share, 0.0)
         evidence = evidence_of(found, mask, share, formulas)
-        found = replace(found, share=share, probability=self.confidence.candidates(evidence))
+        factor = np.repeat(self.confidence.cell, 3)
+        found = replace(
+            found,
+            share=share,
+            probability=self.confidence.candidates(evidence),
+            cells=replace(found.cells, spread=found.cells.spread * factor),
+        )
         best = 100 * simulated[np.arange(len(formulas)), found.order[:, 0]]
         best[~answered] = self.mean
         made = without_answer(made, answered, self.mean, self.xrd)

@@ -11,7 +11,8 @@ import numpy as np
 from deepxrd.chem import Formula
 from deepxrd.io.files import atomic_path, write_text
 from deepxrd.library import cif_text
-from deepxrd.models.candidates.answers import CELL, Candidate
+from deepxrd.models.candidates.answers import Candidate
+from deepxrd.models.candidates.candidates import CELL
 from deepxrd.prediction.file_names import file_name
 from deepxrd.xrd import XrdSettings, simulate
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.io.files import atomic_path
+from deepxrd.library.space_groups import symbol
 from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.file_names import file_name
 from deepxrd.prediction.predictor import PatternPredictor
@@ -33,6 +34,8 @@ def prediction_text(predictions: Predictions, row: int, xrd: XrdSettings, *, n: 
             "  not known: nothing of this stoichiometry, or with one of the elements, was learned from;\n"
             "  the files hold the mean of all training patterns, which tells nothing of this formula"
         )
+    if "crystal_system" in columns:
+        lines += _symmetry_text(columns, row)
     if "expected_f1" in columns:
         lines.append(
             f"  expected F1 of the peaks (mean over 2°, 1° and 0.5°): {float(columns['expected_f1'][row]):.2f}"
@@ -45,6 +48,30 @@ def prediction_text(predictions: Predictions, row: int, xrd: XrdSettings, *, n: 
         f"  {peak[0]:8.2f}  {peak[1]:9.1f}" + (f"  {peak[2]:11.2f}" if with_probability else "") for peak in strongest
     ]
     return "\n".join(lines)
+
+
+def _symmetry_text(columns: dict[str, NDArray[np.generic]], row: int) -> list[str]:
+    """The likeliest crystal system, space groups, cell and density, as columns of a prediction hold them."""
+
+    def of(name: str) -> float:
+        return float(columns[name][row])
+
+    groups = [
+        f"{symbol(number)} ({number}) {of(f'space_group_{rank}_probability'):.0%}"
+        for rank in range(1, 6)
+        if (number := int(columns[f"space_group_{rank}"][row]))
+    ]
+    cell = ", ".join(
+        f"{name[0]} {of(name):.2f} ({of(f'{name}_low'):.2f} to {of(f'{name}_high'):.2f})"
+        for name in ("a_angstrom", "b_angstrom", "c_angstrom")
+    )
+    density = "density_g_per_cm3"
+    return [
+        f"  crystal system: {columns['crystal_system'][row]} {of('crystal_system_probability'):.0%}; space group: "
+        + ", ".join(groups),
+        f"  its cell, Å, with 90 % intervals: {cell}; density {of(density):.2f} "
+        f"({of(f'{density}_low'):.2f} to {of(f'{density}_high'):.2f}) g/cm³",
+    ]
 
 
 def predict_to_folder(

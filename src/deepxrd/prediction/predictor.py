@@ -223,16 +223,22 @@ class CandidatePredictor:
     def predict(self, formulas: Sequence[str | Formula]) -> Predictions:
         """Decoded peaks, ``best`` and ``expected`` patterns, candidates; see :meth:`CandidateModel.predict`.
 
-        Columns besides, ``best_…``: probability, space group, prototype, template and cell of the first candidate.
+        Columns besides: ``best_…``, probability, space group, prototype, template and cell of the first candidate; and
+        what all candidates say together, crystal system, space groups, cell, volume and density, with their
+        probabilities or the ends of intervals that hold the true value in 90 %.
 
         Raises:
             FormulaError: one of them cannot be parsed; the message names it.
         """
         from deepxrd.models.candidates.answers import first_columns
+        from deepxrd.models.candidates.symmetry import symmetry_columns
 
         parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
         said = self._model.predict(parsed)
-        return replace(said, columns={**said.columns, **first_columns(self._model.maker, said.candidates)})
+        further = first_columns(self._model.maker, said.candidates) | symmetry_columns(
+            self._model.symmetry(said, parsed)
+        )
+        return replace(said, columns={**said.columns, **further})
 
     def candidates(self, predictions: Predictions, *, most: int | None = None) -> list[list[Candidate]]:
         """The candidate structures of each formula of a prediction, the most probable first.

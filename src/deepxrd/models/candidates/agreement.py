@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem.crystal_system import crystal_system_places
+from deepxrd.models.candidates.cells import log_volume
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets
 from deepxrd.models.candidates.templates import Templates
@@ -34,8 +35,8 @@ class Agreement:
         space_group: whether a candidate has its space group, ``(n, k)``.
         crystal_system: whether a candidate has its crystal system, ``(n, k)``.
         cell: whether besides all edges are within 2 % and all angles within 2° of the true ones, ``(n, k)``.
-        cell_off: how far the six cell parameters of a candidate with the true structure are from the true ones, in
-            standard deviations that its cell has, ``(n_right, 6)``; not a number where a parameter is fixed.
+        cell_off: how far the six cell parameters and the volume of a candidate with the true structure are from the
+            true ones, in standard deviations that its cell has, ``(n_right, 7)``; not a number where one is fixed.
         true_space_group: ``(n,)``; 0 where there is no truth.
     """
 
@@ -66,7 +67,9 @@ def agreement(templates: Templates, known: Templates, candidates: Candidates) ->
     off = np.concatenate([np.log(known.cell[row, :3]), np.radians(known.cell[row, 3:])], axis=1) - mean[item]
     near = np.abs(off) <= np.array([np.log1p(_CELL_SHARE)] * 3 + [_CELL_RAD] * 3)
     cell[item[near.all(axis=1)]] = True
-    spread = candidates.cells.spread[item]
+    volume = log_volume(mean[item] + off) - log_volume(mean[item])
+    off = np.concatenate([off, volume[:, None]], axis=1)
+    spread = candidates.cells.with_volume_spread[item]
     with np.errstate(divide="ignore", invalid="ignore"):
         cell_off = np.where(spread > _FIXED, off / spread, np.nan)
     own = np.full(len(place), -1, dtype=np.int64)

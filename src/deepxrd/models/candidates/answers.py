@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from deepxrd.chem import Formula
 from deepxrd.library import AsymmetricUnit
 from deepxrd.library.space_groups import symbol
-from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
+from deepxrd.models.candidates.candidates import CELL, CandidateMaker, Candidates
 from deepxrd.models.candidates.structures import asymmetric_unit
-
-CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
 
 
 @dataclass(frozen=True, eq=False)

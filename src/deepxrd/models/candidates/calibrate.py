@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,20 @@ def evidence_of(
         share,
         np.where(np.isfinite(near), near, 0.0),
         np.array([len(formula.counts) for formula in formulas], dtype=np.int64),
+    )
+
+
+def weighed_candidates(confidence: Confidence, evidence: Evidence, found: Candidates) -> Candidates:
+    """Candidates with their shares and probabilities, and deviations of cells that cover the truth as they should."""
+    spread = found.cells.with_volume_spread * np.repeat(confidence.cell, (3, 3, 1))
+    return replace(
+        found,
+        share=evidence.share,
+        probability=confidence.candidates(evidence),
+        space_group_part=confidence.candidates(evidence, "space_group"),
+        crystal_system_part=confidence.candidates(evidence, "crystal_system"),
+        volume_deviation=spread[:, 6],
+        cells=replace(found.cells, spread=spread[:, :6]),
     )
 
 

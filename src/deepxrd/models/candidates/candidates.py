@@ -25,6 +25,8 @@ from deepxrd.models.candidates.templates import Templates
 from deepxrd.xrd import XrdSettings, simulate
 
 N_CANDIDATES = 16
+CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
+"""Names of cell parameters in tables."""
 N_FEATURES = 2 + N_CELL + N_BEFORE
 """Of each candidate: the correction of its volume, what describes its cell, the ranking, what describes its type."""
 MOST_CHANGE, MOST_ODDS = 1.0, 30.0
@@ -69,6 +71,9 @@ class Candidates:
         share: of the expected pattern, as the networks say, ``(n, k)``; None before they were asked.
         probability: that it is right, ``(n, k)``, see :class:`deepxrd.models.candidates.confidence.Confidence`; None
             before the networks were asked.
+        space_group_part, crystal_system_part: its part in the probability of its space group or crystal system, to be
+            summed up over the candidates that have the same, ``(n, k)`` each; None likewise.
+        volume_deviation: standard deviation of the logarithm of the volume, ``(m,)``; None likewise.
     """
 
     targets: Targets
@@ -80,6 +85,9 @@ class Candidates:
     elements: NDArray[np.uint8]
     share: NDArray[np.float64] | None = None
     probability: NDArray[np.float64] | None = None
+    space_group_part: NDArray[np.float64] | None = None
+    crystal_system_part: NDArray[np.float64] | None = None
+    volume_deviation: NDArray[np.float64] | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -40,6 +40,11 @@ class Cells:
     near: Floats
     additive: Floats
 
+    @property
+    def with_volume_spread(self) -> Floats:
+        """``spread``, and the volume's: the edges' in sum, as if all were off in the same sense, ``(n, 7)``."""
+        return np.concatenate([self.spread, self.spread[:, :3].sum(axis=1, keepdims=True)], axis=1)
+
 
 @cache
 def descriptors() -> Floats:

@@ -26,7 +26,7 @@ _LARGEST = 50.0
 _FIRST = 3 + SIZES
 _SHAPES = {
     "structure": _FIRST, "space_group": _FIRST, "crystal_system": _FIRST, "second": 3, "score": 1 + SIZES, "peaks": 2,
-    "cell": 2,
+    "cell": 3,
 }  # fmt: skip
 _COVERED = 0.9
 
@@ -69,8 +69,8 @@ class Outcome:
         fits: candidates whose pattern agrees with the true one, ``(n, k)``; looked at where elements share sites.
         raw_f1, true_f1: expected and true F1 of the decoded peaks, mean over the tolerances, ``(n,)`` each.
         raw_peak, there: probability of each of m decoded peaks, and whether there is a true one near, ``(m,)`` each.
-        cell_off: by how many standard deviations cell parameters of right candidates are off, ``(n_right, 6)``; not a
-            number where a parameter is fixed.
+        cell_off: by how many standard deviations cell parameters and volumes of right candidates are off,
+            ``(n_right, 7)``; not a number where a parameter is fixed.
     """
 
     known: Bools
@@ -99,8 +99,8 @@ class Confidence:
             offset and the weight of the distance. They share what the first leave.
         score: of the expected F1's odds: a factor, and an offset for each number of elements.
         peaks: of a peak's odds: a factor and an offset.
-        cell: what standard deviations of edges, and of angles, are multiplied by, so that the true values are within
-            1.645 of them, as those of a normal distribution are, in 90 %.
+        cell: what standard deviations of edges, of angles, and of volumes are multiplied by, so that the true values
+            are within 1.645 of them, as those of a normal distribution are, in 90 %.
     """
 
     structure: Floats
@@ -118,7 +118,7 @@ class Confidence:
         first[0] = 1.0
         score = np.zeros(_SHAPES["score"])
         score[0] = 1.0
-        return cls(first, first, first, np.array([1.0, 0.0, 0.0]), score, np.array([1.0, 0.0]), np.ones(2))
+        return cls(first, first, first, np.array([1.0, 0.0, 0.0]), score, np.array([1.0, 0.0]), np.ones(3))
 
     @classmethod
     def fit(cls, evidence: Evidence, outcome: Outcome) -> Self:
@@ -228,10 +228,10 @@ def _entropy(logit: Floats, wanted: NDArray[Any]) -> float:
 
 
 def _spread_factors(off: Floats) -> Floats:
-    """Of edges and of angles, such that `_COVERED` of what is off by ``off`` deviations is covered by as many."""
+    """Of edges, of angles and of volumes, whose deviations then hold `_COVERED` of what is off by ``off`` of them."""
     normal = float(ndtri((1 + _COVERED) / 2))
     factors = []
-    for part in (off[:, :3], off[:, 3:]):
+    for part in (off[:, :3], off[:, 3:6], off[:, 6:]):
         values = np.abs(part[np.isfinite(part)])
         factors.append(float(np.clip(np.quantile(values, _COVERED) / normal, 0.1, 20.0)) if len(values) else 1.0)
     return np.array(factors)

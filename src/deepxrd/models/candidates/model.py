@@ -16,11 +16,18 @@ from deepxrd.io.progress import progress_bar
 from deepxrd.library import Library
 from deepxrd.library.memory import library_of
 from deepxrd.models.baselines import MeanPattern, Reference
-from deepxrd.models.candidates.calibrate import confidence_from, evidence_of, known_structures, lesson
+from deepxrd.models.candidates.calibrate import (
+    confidence_from,
+    evidence_of,
+    known_structures,
+    lesson,
+    weighed_candidates,
+)
 from deepxrd.models.candidates.candidates import CandidateMaker
 from deepxrd.models.candidates.confidence import Confidence
 from deepxrd.models.candidates.network import DIVISOR, CandidateNet
 from deepxrd.models.candidates.outputs import ensemble_outputs, without_answer
+from deepxrd.models.candidates.symmetry import Symmetry, symmetry
 from deepxrd.models.candidates.templates import Templates, entries_of
 from deepxrd.models.predictions import Predictions
 from deepxrd.xrd import XrdSettings
@@ -97,13 +104,7 @@ class CandidateModel:
         made = ensemble_outputs([net(*inputs) for net in self.nets], self.xrd)
         share = np.where(answered[:, None] & mask, made.share, 0.0)
         evidence = evidence_of(found, mask, share, formulas)
-        factor = np.repeat(self.confidence.cell, 3)
-        found = replace(
-            found,
-            share=share,
-            probability=self.confidence.candidates(evidence),
-            cells=replace(found.cells, spread=found.cells.spread * factor),
-        )
+        found = weighed_candidates(self.confidence, evidence, found)
         best = 100 * simulated[np.arange(len(formulas)), found.order[:, 0]]
         best[~answered] = self.mean
         made = without_answer(made, answered, self.mean, self.xrd)
@@ -119,6 +120,20 @@ class CandidateModel:
             (found,),
             "decoded",
         )
+
+    def symmetry(self, said: Predictions, formulas: Sequence[Formula]) -> Symmetry:
+        """Crystal system, space group, cell, volume and density, from all candidates of a prediction.
+
+        Args:
+            said: what `predict` gave.
+            formulas: the compositions that it was given.
+        """
+        parts, start = [], 0
+        for found in said.candidates:
+            stop = start + len(found.place)
+            parts.append(symmetry(self.maker.templates, found, formulas[start:stop]))
+            start = stop
+        return Symmetry.join(parts)
 
     def calibrated(self, formulas: Sequence[Formula], patterns: NDArray[np.float32]) -> Self:
         """The same with probabilities and expected scores set right.

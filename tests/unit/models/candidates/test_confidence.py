@@ -65,12 +65,12 @@ def test_what_was_drawn_with_known_probabilities_is_learned_back() -> None:
     of = evidence(1, 20_000)
     first = np.array([0.6, 0.8, 0.5, *np.linspace(-1, 1, SIZES)])
     score, peaks = np.array([1.4, *np.linspace(-0.3, 0.4, SIZES)]), np.array([0.8, -0.2])
-    true = Confidence(first, first, first, np.array([0.7, 0.4, 0.3]), score, peaks, np.array([0.5, 3.0]))
+    true = Confidence(first, first, first, np.array([0.7, 0.4, 0.3]), score, peaks, np.array([0.5, 3.0, 2.0]))
     right = drawn(true, of, 2)
     raw = np.random.default_rng(3).uniform(0.05, 0.95, 20_000)
     there = np.random.default_rng(4).uniform(size=20_000) < true.peak_probability(raw)
     f1 = true.expected_f1(raw, of.size_class)
-    off = np.random.default_rng(5).normal(size=(20_000, 6)) * np.array([0.5] * 3 + [3.0] * 3)
+    off = np.random.default_rng(5).normal(size=(20_000, 7)) * np.array([0.5] * 3 + [3.0] * 3 + [2.0])
     off[:, 3:5] = np.nan
     known = np.ones(len(raw), dtype=bool)
     own, shared = right & ~of.shared, right & of.shared

@@ -1,0 +1,177 @@
+"""What candidates say together: crystal system, space group, cell, volume and density, each with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Formula
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
+from deepxrd.models.candidates.candidates import CELL, Candidates
+from deepxrd.models.candidates.cells import log_volume
+from deepxrd.models.candidates.templates import Templates
+
+Floats = NDArray[np.float64]
+
+N_SPACE_GROUPS = 5
+COVERED = 0.9
+"""Share of intervals that hold the true value."""
+_QUANTILES = ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2)
+_STEPS = 50  # of a bisection: to 1e-15 of where it began
+_AMU_PER_ANGSTROM3 = 1.66053906660  # g/cm^3, CODATA 2018
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """Of n compositions; not a number, or zero, where there is no candidate.
+
+    Attributes:
+        crystal_systems: probability of each of `CRYSTAL_SYSTEMS`, ``(n, 7)``; what is missing to 1 is not known.
+        space_groups: the likeliest, 1 to 230, ``(n, 5)``; 0 where there are fewer.
+        space_group_probability: of each, ``(n, 5)``.
+        cell: of the likeliest space group's conventional cell a, b, c in Å and alpha, beta, gamma in degrees: the lower
+            end of an interval that holds the true value in 90 %, the median, and the upper end, ``(n, 6, 3)``.
+        volume_per_atom: Å^3, likewise, ``(n, 3)``.
+        density: g/cm^3, likewise, ``(n, 3)``.
+    """
+
+    crystal_systems: Floats
+    space_groups: NDArray[np.int64]
+    space_group_probability: Floats
+    cell: Floats
+    volume_per_atom: Floats
+    density: Floats
+
+    @classmethod
+    def join(cls, parts: Sequence[Symmetry]) -> Symmetry:
+        """Of several lists of compositions as of one."""
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def crystal_system(self, row: int) -> str:
+        """The likeliest crystal system of a composition; empty if there is none."""
+        best = int(self.crystal_systems[row].argmax())
+        return CRYSTAL_SYSTEMS[best] if self.crystal_systems[row, best] > 0 else ""
+
+
+def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula]) -> Symmetry:
+    """Put candidates together.
+
+    Args:
+        templates: that they were made from.
+        found: candidates of n compositions, as a model predicts them.
+        formulas: the compositions.
+
+    Raises:
+        TypeError: no network was asked about them.
+    """
+    parts = found.space_group_part, found.crystal_system_part
+    if parts[0] is None or parts[1] is None or found.volume_deviation is None or found.probability is None:
+        msg = "these candidates have no probabilities yet: take those of a model's predictions"
+        raise TypeError(msg)
+    first = found.found.member[:, 0]
+    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
+    systems = _summed(np.where(group > 0, crystal_system_places(np.maximum(group, 1)), -1), parts[1], 7)
+    groups = _summed(group - 1, parts[0], 230)
+    best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
+    likely = np.take_along_axis(groups, best, axis=1)
+    numbers = np.where(likely > 0, best + 1, 0)
+    of_best = np.where((group == numbers[:, :1]) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    mean, spread = _at(found.cells.mean, found.place), _at(found.cells.spread, found.place)
+    cell = np.stack([mixture_quantiles(mean[..., i], spread[..., i], of_best) for i in range(6)], axis=1)
+    cell = np.concatenate([np.exp(cell[:, :3]), np.degrees(cell[:, 3:])], axis=1)
+    volume = log_volume(found.cells.mean) - np.log(templates.n_atoms[first])
+    filled = _at(_atoms_per_site(found), found.place)  # atoms in place of each of the template's
+    per_atom = _at(volume, found.place) - np.log(filled)
+    every = np.where(found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    volumes = np.exp(mixture_quantiles(per_atom, _at(found.volume_deviation, found.place), every))
+    density = _mass_per_atom(formulas)[:, None] / volumes[:, ::-1] * _AMU_PER_ANGSTROM3
+    return Symmetry(systems, numbers, likely, cell, volumes, density)
+
+
+def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:
+    """Quantiles of mixtures of normal distributions: lower end, median, upper end, ``(n, 3)``.
+
+    Args:
+        mean: of each part, ``(n, k)``.
+        deviation: likewise, at least zero.
+        weight: likewise; where all of a row are zero the quantiles are not numbers.
+    """
+    total = weight.sum(axis=1, keepdims=True)
+    share = weight / np.where(total > 0, total, 1.0)
+    wide = np.maximum(deviation, 1e-12)
+    there = (share > 0) | (total <= 0)  # where nothing counts, any ends will do
+    reach = float(ndtri(1 - 1e-3))
+    out = []
+    for quantile in _QUANTILES:
+        low = np.where(there, mean - reach * wide, np.inf).min(axis=1)
+        high = np.where(there, mean + reach * wide, -np.inf).max(axis=1)
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            below = (share * ndtr((middle[:, None] - mean) / wide)).sum(axis=1) < quantile
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        out.append((low + high) / 2)
+    return np.where(total > 0, np.stack(out, axis=1), np.nan)
+
+
+def _summed(place: NDArray[np.int64], part: Floats, n: int) -> Floats:
+    """Sums of the parts that have the same place, ``(len(place), n)``; those of place −1 are left out."""
+    rows = len(place)
+    flat = (np.arange(rows)[:, None] * n + place)[place >= 0]
+    return np.asarray(np.bincount(flat, part[place >= 0], minlength=rows * n), dtype=np.float64).reshape(rows, n)
+
+
+def _at(values: NDArray[np.floating], place: NDArray[np.int64]) -> Floats:
+    padded = np.concatenate([values, np.ones((1, *values.shape[1:]))])  # what stands for padding is never used
+    return np.asarray(padded[place], dtype=np.float64)
+
+
+def _atoms_per_site(found: Candidates) -> Floats:
+    """Atoms for each site of the template, less than one where sites stay empty, ``(m,)``."""
+    targets = found.targets
+    filled = (targets.filled.sum(axis=2) * targets.counts).sum(axis=1) / np.maximum(targets.counts.sum(axis=1), 1)
+    return np.asarray(np.maximum(filled[found.found.target], _LEAST))
+
+
+def _mass_per_atom(formulas: Sequence[Formula]) -> Floats:
+    """Mean atomic mass, unified atomic mass units, ``(n,)``."""
+    masses = _masses()
+    out = np.empty(len(formulas))
+    for row, formula in enumerate(formulas):
+        counts = np.array([count for _, count in formula.counts], dtype=np.float64)
+        numbers = [ATOMIC_NUMBERS[symbol] for symbol, _ in formula.counts]
+        out[row] = masses[numbers] @ counts / counts.sum()
+    return out
+
+
+@cache
+def _masses() -> Floats:
+    """Atomic masses by atomic number, ``(1 + 118,)``, of pymatgen's table."""
+    from pymatgen.core import Element
+
+    return np.array([0.0, *(float(Element(symbol).atomic_mass) for symbol in SYMBOLS)])
+
+
+def symmetry_columns(said: Symmetry) -> dict[str, NDArray[np.generic]]:
+    """The same in columns ``(n,)``, as tables of many formulas have them: likeliest first, ends of 90 % intervals."""
+    best = said.crystal_systems.argmax(axis=1)
+    likely = said.crystal_systems.max(axis=1, initial=0.0)
+    names = np.where(likely > 0, np.array(CRYSTAL_SYSTEMS)[best], "")
+    out: dict[str, NDArray[np.generic]] = {
+        "crystal_system": names,
+        "crystal_system_probability": likely.astype(np.float32),
+    }
+    for rank in range(N_SPACE_GROUPS):
+        out[f"space_group_{rank + 1}"] = said.space_groups[:, rank].astype(np.int32)
+        out[f"space_group_{rank + 1}_probability"] = said.space_group_probability[:, rank].astype(np.float32)
+    values = {name: said.cell[:, place] for place, name in enumerate(CELL)}
+    values |= {"volume_per_atom_angstrom3": said.volume_per_atom, "density_g_per_cm3": said.density}
+    for name, each in values.items():
+        for end, column in (("_low", 0), ("", 1), ("_high", 2)):
+            out[f"{name}{end}"] = each[:, column].astype(np.float32)
+    return out

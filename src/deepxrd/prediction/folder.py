@@ -70,7 +70,7 @@ def _symmetry_text(columns: dict[str, NDArray[np.generic]], row: int) -> list[st
         f"  crystal system: {columns['crystal_system'][row]} {of('crystal_system_probability'):.0%}; space group: "
         + ", ".join(groups),
         f"  its cell, Å, with 90 % intervals: {cell}; density {of(density):.2f} "
-        + f"({of(f'{density}_low'):.2f} to {of(f'{density}_high'):.2f}) g/cm³",
+        f"({of(f'{density}_low'):.2f} to {of(f'{density}_high'):.2f}) g/cm³",
     ]
 
 

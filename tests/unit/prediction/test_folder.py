@@ -28,7 +28,7 @@ def test_shown_intensities_are_predicted_ones_and_none_is_made_up(shipped: Candi
         rows = list(csv.DictReader(stream))
     for row, formula in enumerate(FORMULAS):
         curve = np.genfromtxt(tmp_path / f"{formula}.csv", delimiter=",", names=True)
-        assert curve.dtype.names == ("two_theta_deg", "decoded", "expected")
+        assert curve.dtype.names == ("two_theta_deg", "decoded", "best", "expected")
         mine = [each for each in rows if each["formula"] == str(formula)]
         assert len(mine) == said.peaks.count[row]
         if row == 2:  # of which nothing is known: peaks of the mean pattern may lie between two points

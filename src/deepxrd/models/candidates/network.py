@@ -129,6 +129,8 @@ class CandidateNet(nn.Module):
             patterns: ``(batch, k, n_points)`` in 0 to 1.
         """
         batch, n_points = len(patterns), patterns.shape[-1]
+        if not batch:  # which torch's attention does not take
+            return Output(*(patterns.new_zeros(0, n) for n in (patterns.shape[1], n_points, n_points)))
         mask = mask | (~mask.any(1, keepdim=True) & (torch.arange(mask.shape[1], device=mask.device) == 0))
         known = ((features - self.centre) / self.spread).clamp(-5, 5)
         pairs, composition = self._elements(elements, features)

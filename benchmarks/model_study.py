@@ -20,7 +20,7 @@ import spglib
 from numpy.typing import NDArray
 
 from deepxrd.analysis.tables import COLUMNS
-from deepxrd.chem import PAPER_ELEMENTS, Crystal, Formula, OneHotEncoding, parse_formula
+from deepxrd.chem import Crystal, Formula, OneHotEncoding, parse_formula
 from deepxrd.chem.symmetry import quiet_spglib
 from deepxrd.data import Selection, Split, ensure_store, indices, other_structures
 from deepxrd.io.files import write_text
@@ -124,8 +124,8 @@ def main() -> None:
     arguments = parser.parse_args()
     began = time.perf_counter()
     source = FilesSource(path=str(arguments.parquet), citation="")
-    encoding, xrd = OneHotEncoding(PAPER_ELEMENTS, 10), XrdSettings()
-    store = ensure_store(source, Selection(n_elements=3), encoding, xrd, root=arguments.stores)
+    xrd = XrdSettings()
+    store = ensure_store(source, Selection(n_elements=3, box=OneHotEncoding()), xrd, root=arguments.stores)
     rows, crystals = indices(store, Split()), store.crystals()
     formulas = [parse_formula(text) for text in store.samples["composition"]]
     search = NeighbourSearch([formulas[i] for i in rows["train"]])

@@ -36,7 +36,9 @@ XRD = Group(
 DATA = Group(
     {
         "name": _NAME,
-        "selection": Group({"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null())}),
+        "selection": Group(
+            {"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null()), "fits_one_hot": Flag()}
+        ),
         "encoding": Group(
             {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}, needed=("elements", "n_counts")
         ),

@@ -16,7 +16,7 @@ _ANGLE = Real(low=0, high=180)
 _PROCESSES = Whole(1, 4096, also=(-1,))
 _SECONDS = Real(low=0, high=86_400)
 _NAME = Either(Text(), Whole(0, 2**63 - 1))
-_ELEMENTS_OF_ONE = Either(Whole(1, 118), Null())
+_ELEMENTS_OF_ONE = Either(Whole(1, 118), Listed(Whole(1, 118)), Null())
 
 XRD = Group(
     {
@@ -104,6 +104,7 @@ SOURCE = Part(
             "provider": Text(),
             "extra_filter": Either(Text(), Null()),
             "energy": Either(Text(), Null()),
+            "hull": Either(Text(), Null()),
         },
     }
 )

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from joblib import delayed
 from numpy.typing import NDArray
 
+from deepxrd.chem import numbers_of_elements
 from deepxrd.data.held_out import refuse_held_out, refused_compositions
 from deepxrd.data.selection import Selected, Selection, select
 from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, content_values, store_id
@@ -64,7 +65,8 @@ def ensure_store(
         "simulated_by": engine_identity(xrd),
         "limits": options.limits.to_dict(),
     }
-    what = selection.stoichiometry or (f"{selection.n_elements}-element" if selection.n_elements else "any")
+    numbers = numbers_of_elements(selection.n_elements)
+    what = selection.stoichiometry or ("any" if numbers is None else f"{'-'.join(map(str, numbers))}-element")
     path = root / f"{source.name}-{what}-{store_id(inputs)}"
     with locked(root / f".{path.name}.lock"):
         if not path.exists():

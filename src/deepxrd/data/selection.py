@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, parse_stoichiometry
+from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, numbers_of_elements, parse_stoichiometry
 from deepxrd.data import held_out
 from deepxrd.errors import SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
@@ -21,16 +21,18 @@ class Selection:
     """What is taken from a source.
 
     Attributes:
-        n_elements: how many elements a composition must have; None for any number.
+        n_elements: how many elements a composition must have, one number or several; None for any number.
         stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
         box: a one-hot that compositions must fit in, as in the paper's two data sets; None for any elements and counts.
     """
 
-    n_elements: int | None = 3
+    n_elements: int | tuple[int, ...] | None = 3
     stoichiometry: str | None = None
     box: OneHotEncoding | None = None
 
     def __post_init__(self) -> None:
+        numbers = numbers_of_elements(self.n_elements)
+        object.__setattr__(self, "n_elements", numbers[0] if numbers and len(numbers) == 1 else numbers)
         if self.stoichiometry is not None:
             parsed = parse_stoichiometry(self.stoichiometry)
             parsed.check_elements(self.n_elements)
@@ -38,15 +40,17 @@ class Selection:
 
     def why_not(self, formula: Formula) -> str | None:
         """Why a composition is left out, in words that do not depend on it; None if it is taken."""
-        if self.n_elements is not None and len(formula.counts) != self.n_elements:
-            return f"not {self.n_elements} elements"
+        numbers = numbers_of_elements(self.n_elements)
+        if numbers is not None and len(formula.counts) not in numbers:
+            return f"not {_joined(numbers)} elements"
         if self.stoichiometry is not None and formula.anonymous != self.stoichiometry:
             return f"stoichiometry is not {self.stoichiometry}"
         return None if self.box is None else self.box.why_outside(formula)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as hashed and written into manifests; the box stands beside them there."""
-        return {"n_elements": self.n_elements, "stoichiometry": self.stoichiometry}
+        n_elements = list(self.n_elements) if isinstance(self.n_elements, tuple) else self.n_elements
+        return {"n_elements": n_elements, "stoichiometry": self.stoichiometry}
 
 
 @dataclass
@@ -140,6 +144,10 @@ def _rank(record: StructureRecord) -> tuple[bool, bool, float, str]:
     return (not record.ground_state, energy is None, 0.0 if energy is None else energy, record.material_id)
 
 
+def _joined(numbers: tuple[int, ...] | None) -> str:
+    return "any number of" if numbers is None else " or ".join(map(str, numbers))
+
+
 def _refuse_broken_source(result: Selected, max_failed_share: float) -> None:
     if result.n_read == 0:
         msg = "the source holds no entries"
@@ -156,8 +164,7 @@ def _refuse_broken_source(result: Selected, max_failed_share: float) -> None:
 
 def _nothing_left(selection: Selection, seen: Counter[str], *, n_refused: int) -> str:
     there = ", ".join(f"{name} ({n})" for name, n in seen.most_common(8)) or "nothing readable"
-    any_number = "any number of" if selection.n_elements is None else selection.n_elements
-    wanted = selection.stoichiometry or f"{any_number} elements"
+    wanted = selection.stoichiometry or f"{_joined(numbers_of_elements(selection.n_elements))} elements"
     box = "" if selection.box is None else " within the encoding"
     if n_refused:
         return f"all {n_refused} samples of {wanted}{box} are {held_out.REASON}; most frequent there: {there}"

@@ -137,7 +137,8 @@ class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __init__(self, datamodule: PatternDataModule, part: str) -> None:
         store = datamodule.data.store
-        self._rows, self._patterns, self._encoding = datamodule.dataset(part).rows, store.patterns, store.encoding
+        self._rows, self._patterns = datamodule.dataset(part).rows, store.patterns
+        self._encoding = datamodule.data.encoding
         self._formulas = [parse_formula(text) for text in store.samples["composition"].iloc[self._rows]]
 
     def __len__(self) -> int:

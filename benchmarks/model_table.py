@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from deepxrd.chem import PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.chem import OneHotEncoding
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.parts import DataParts
 from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
@@ -38,7 +38,7 @@ from deepxrd.runs.finished import Finished
 from deepxrd.sources.files import FilesSource
 from deepxrd.xrd import XrdSettings
 
-DATA = {"ternary": Selection(n_elements=3), "abc3": Selection(n_elements=3, stoichiometry="ABC3")}
+DATA = {"ternary": Selection(3, None, OneHotEncoding()), "abc3": Selection(3, "ABC3", OneHotEncoding())}
 SPLITS = {
     "composition": "random by composition",
     "time": "by time: test from 2018 on",
@@ -104,7 +104,7 @@ def _task(arguments: argparse.Namespace, data: str, split: str) -> Task:
     data_parts = DataParts(
         source=FilesSource(path=str(arguments.parquet)),
         selection=DATA[data],
-        encoding=OneHotEncoding(PAPER_ELEMENTS, 10),
+        encoding=OneHotEncoding(),
         xrd=XrdSettings(),
         split=Split(by=split),
         stores_dir=arguments.data_dir / "stores",

@@ -100,7 +100,7 @@ def crystal(request: pytest.FixtureRequest) -> Crystal:
 def _write_perovskites(folder: Path) -> Path:
     """Write 36 cubic perovskites ABX3, each with its own lattice constant, as JSON Lines; return the file."""
     lines = []
-    for i, a in enumerate(("Ca", "Sr", "Ba", "Eu")):
+    for i, a in enumerate(("Cd", "Sr", "Ba", "Eu")):  # none of their compounds is held out
         for j, b in enumerate(("Ti", "Zr", "Hf")):
             for k, x in enumerate(("O", "S", "F")):
                 anions = [(x, (0.5, 0.5, 0.0)), (x, (0.5, 0.0, 0.5)), (x, (0.0, 0.5, 0.5))]

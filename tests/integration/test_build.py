@@ -25,7 +25,7 @@ FILES = ("patterns.npy", "samples.parquet", "manifest.json")
 def made(source: Source, root: Path, **options: object) -> PatternStore:
     slow = XrdSettings(engine="pymatgen")  # so that there is a middle to be killed in
     return ensure_store(
-        source, Selection(3, "ABC3"), OneHotEncoding(), slow, root=root, options=BuildOptions(**options)
+        source, Selection(3, "ABC3", OneHotEncoding()), slow, root=root, options=BuildOptions(**options)
     )
 
 
@@ -75,7 +75,7 @@ def test_a_build_killed_by_the_system_goes_on_and_ends_with_the_same_bytes(tmp_p
         "import sys; from pathlib import Path; from deepxrd.data import build; build.PART_SIZE = 20;"
         "from deepxrd.sources import PrototypeSource; from deepxrd.data import *; from deepxrd.chem import *;"
         "from deepxrd.xrd import *;"
-        "ensure_store(PrototypeSource(max_structures=1500), Selection(3, 'ABC3'), OneHotEncoding(),"
+        "ensure_store(PrototypeSource(max_structures=1500), Selection(3, 'ABC3', OneHotEncoding()),"
         " XrdSettings(), root=Path(sys.argv[1]), options=BuildOptions(n_jobs=int(sys.argv[2])))"
     )
     run = [sys.executable, "-c", script]
@@ -162,8 +162,8 @@ def test_the_two_engines_make_stores_of_their_own_with_the_same_patterns(
     perovskite_source: FilesSource, tmp_path: Path
 ) -> None:
     reference = made(perovskite_source, tmp_path, n_jobs=1)
-    encoding, selection = OneHotEncoding(), Selection(3, "ABC3")
-    batched = ensure_store(perovskite_source, selection, encoding, XrdSettings(), root=tmp_path)
+    selection = Selection(3, "ABC3", OneHotEncoding())
+    batched = ensure_store(perovskite_source, selection, XrdSettings(), root=tmp_path)
     assert batched.id != reference.id
     assert batched.samples.equals(reference.samples)
     assert abs(batched.patterns - reference.patterns).max() < 0.02  # of 100; the bound of the issue
@@ -171,5 +171,5 @@ def test_the_two_engines_make_stores_of_their_own_with_the_same_patterns(
 
 def test_the_embedded_source_gives_its_structures_in_seconds(tmp_path: Path) -> None:
     source = PrototypeSource()
-    store = ensure_store(source, Selection(3, "ABC3"), OneHotEncoding(), XrdSettings(), root=tmp_path)
+    store = ensure_store(source, Selection(3, "ABC3", OneHotEncoding()), XrdSettings(), root=tmp_path)
     assert len(store) == len(source) >= 1500

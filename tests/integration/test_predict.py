@@ -149,3 +149,19 @@ def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> 
         assert done.returncode == 2
         assert told in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--paper"]])
+def test_how_structures_are_drawn_is_refused_where_none_are(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepxrd.cli.main import main
+
+    (tmp_path / "f.csv").write_text("formula\nSrTiO3\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["deepxrd", "predict", "--file", "f.csv", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"{given[0]} is for formulas on the command line" in capsys.readouterr().err
+    assert not (tmp_path / "patterns").exists()

@@ -11,7 +11,7 @@ from deepxrd.chem.formula import (
     parse_formula,
 )
 from deepxrd.chem.limits import StructureLimits
-from deepxrd.chem.stoichiometry import Stoichiometry, parse_stoichiometry
+from deepxrd.chem.stoichiometry import Stoichiometry, numbers_of_elements, parse_stoichiometry
 from deepxrd.chem.typed_formula import parse_typed_formula
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "formula_from_amounts",
     "formula_from_atomic_numbers",
     "lattice_from_parameters",
+    "numbers_of_elements",
     "parse_formula",
     "parse_stoichiometry",
     "parse_typed_formula",

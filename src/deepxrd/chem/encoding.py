@@ -48,6 +48,14 @@ class OneHotEncoding:
                 return f"{count} atoms of {symbol} are more than the {self.n_counts - 1} of the encoding"
         return None
 
+    def why_outside(self, formula: Formula) -> str | None:
+        """The same in words that do not depend on the formula, so that they can be counted."""
+        if self.why_not(formula) is None:
+            return None
+        if all(symbol in self._rows for symbol in formula.elements):
+            return f"a count over {self.n_counts - 1}"
+        return "an element outside the encoding"
+
     def cells(self, formula: Formula) -> NDArray[np.int64]:
         """Flat indices ``(n_elements,)`` of the ones in the row-major matrix.
 

@@ -15,16 +15,12 @@ from string import ascii_lowercase, ascii_uppercase
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.formula_sums import TwoReadingsError, may_be_sum, shown, split_sum
 from deepxrd.errors import FormulaError
+from deepxrd.io import limits
 
 _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<number>\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _BRACKETS = str.maketrans("[]{}", "()()")
-MAX_CHARACTERS = 1_000
-"""Of a formula: far more than any has, and little enough that a cell of a broken table costs nothing."""
-MAX_DIGITS = 12
-"""Of one number in a formula."""
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
-_MAX_ATOMS = 1_000_000
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
@@ -92,8 +88,8 @@ def parse_amounts(text: str) -> dict[str, Fraction | int]:
     if not isinstance(text, str) or not text.strip():
         msg = f"empty formula {text!r}: write one such as 'SrTiO3'"
         raise FormulaError(msg)
-    if len(text) > MAX_CHARACTERS:
-        msg = f"{shown(text)} has {len(text):,} characters: a formula may have {MAX_CHARACTERS:,}"
+    if len(text) > limits.FORMULA_CHARACTERS:
+        msg = f"{shown(text)} has {len(text):,} characters: a formula may have {limits.FORMULA_CHARACTERS:,}"
         raise FormulaError(msg)
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     plain = plain.translate(_BRACKETS)
@@ -141,8 +137,8 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     scale = lcm(*(amount.denominator for amount in exact.values()))
     whole = {symbol: int(amount * scale) for symbol, amount in exact.items()}
     divisor = gcd(*whole.values())
-    if sum(whole.values()) // divisor > _MAX_ATOMS:
-        msg = f"formula {shown(text)} has more than {_MAX_ATOMS} atoms in its reduced form"
+    if sum(whole.values()) // divisor > limits.FORMULA_ATOMS:
+        msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     return Formula(tuple((symbol, whole[symbol] // divisor) for symbol in order))
@@ -203,8 +199,9 @@ def _factor(plain: str, position: int, text: str) -> tuple[Fraction | int, int]:
     match = _TOKEN.match(plain, position)
     if match is None or not match["number"]:
         return 1, position
-    if len(match["number"]) > MAX_DIGITS:
-        msg = f"formula {shown(text)} has a number of {len(match['number']):,} digits: {MAX_DIGITS} are the most"
+    if len(match["number"]) > limits.FORMULA_DIGITS:
+        n_digits = len(match["number"])
+        msg = f"formula {shown(text)} has a number of {n_digits:,} digits: {limits.FORMULA_DIGITS} are the most"
         raise FormulaError(msg)
     if match["number"].isdecimal():
         return int(match["number"]), match.end()  # whole numbers are the rule, and far quicker than fractions

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from deepxrd.errors import FormulaError
+from deepxrd.io.limits import FORMULA_DIGITS
 
 _SIGNS = str.maketrans(dict.fromkeys("⋅∙•‧・∗*", "·") | {"⁄": "/"})
 _SPACED_DOT = re.compile(r"\.\s+(?=[0-9A-Z(])")
@@ -22,7 +23,6 @@ _USUAL_SHARES = frozenset({"5", "25", "75", "33", "34", "66", "67"})
 """Decimals that formulas are often written with: O2.5 is as likely as 5 H2O after O2."""
 _MOST_PARTS = 40  # ettringite has 32 H2O
 _SHOWN_CHARACTERS = 60
-_MAX_DIGITS = 12
 
 
 class TwoReadingsError(FormulaError):
@@ -114,8 +114,8 @@ def _term(part: str, text: str) -> Term:
     leading = _LEADING.match(part)
     if leading is None:
         return Term(1, part)
-    if len(leading[1]) > _MAX_DIGITS:
-        msg = f"formula {shown(text)} has a number of {len(leading[1]):,} digits: {_MAX_DIGITS} are the most"
+    if len(leading[1]) > FORMULA_DIGITS:
+        msg = f"formula {shown(text)} has a number of {len(leading[1]):,} digits: {FORMULA_DIGITS} are the most"
         raise FormulaError(msg)
     over, _, under = leading[1].partition("/")
     if under and not int(under):

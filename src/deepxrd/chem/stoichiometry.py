@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -34,18 +35,39 @@ class Stoichiometry:
         """Letters by descending amount, such as ``A3BC``: as OPTIMADE writes it."""
         return lettered(self.amounts[::-1])
 
-    def check_elements(self, n_elements: int | None) -> None:
-        """Make sure that a number of elements given beside it is its own.
+    def check_elements(self, n_elements: int | Sequence[int] | None) -> None:
+        """Make sure that numbers of elements given beside it have its own among them.
 
         Raises:
-            ConfigError: it is another.
+            ConfigError: they have not.
         """
-        if n_elements is not None and n_elements != len(self.amounts):
+        numbers = numbers_of_elements(n_elements)
+        if numbers is not None and len(self.amounts) not in numbers:
+            asked = " or ".join(map(str, numbers))
             msg = (
-                f"the stoichiometry {self.name} has {len(self.amounts)} elements, but {n_elements} are asked for: set "
+                f"the stoichiometry {self.name} has {len(self.amounts)} elements, but {asked} are asked for: set "
                 f"data.selection.n_elements={len(self.amounts)}, or another stoichiometry"
             )
             raise ConfigError(msg)
+
+
+def numbers_of_elements(given: Any) -> tuple[int, ...] | None:
+    """How many elements a composition may have: what settings give as one number, a list of them, or null for any.
+
+    Returns:
+        The numbers in ascending order; None for any.
+
+    Raises:
+        ConfigError: there are none, or one is no number of elements.
+    """
+    if given is None:
+        return None
+    numbers = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    wrong = [each for each in numbers if isinstance(each, bool) or not isinstance(each, int) or each < 1]
+    if wrong or not numbers:
+        msg = f"{given!r} is no number of elements: give one from 1 on, a list of them, or null for any"
+        raise ConfigError(msg)
+    return tuple(sorted(set(numbers)))
 
 
 def parse_stoichiometry(text: Any) -> Stoichiometry:

@@ -74,6 +74,8 @@ def _build(options: argparse.Namespace) -> None:
 def _info(options: argparse.Namespace) -> None:
     for library in _open(options).libraries:
         print(f"{library.name}: {len(library):,} structures")  # noqa: T201 - what the user asks for
+        yes, no, not_recorded = library.experiment_counts()
+        print(f"  known from experiment: {yes:,}; computed only: {no:,}; not recorded: {not_recorded:,}")  # noqa: T201
         for source in library.sources:
             held = ", held out: shown to users, never learned from" if source.held_out else ""
             print(f"  {source.name}{held}\n    licence: {source.licence or 'unknown'}")  # noqa: T201

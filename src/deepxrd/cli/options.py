@@ -73,6 +73,22 @@ def add_view_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--paper", action="store_true", help="the paper's view: Cu, 0 to 180°, lines of σ = 0.5°")
 
 
+def refuse_view_options(options: argparse.Namespace) -> None:
+    """Refuse what `add_view_options` reads, where no pattern of a structure is drawn.
+
+    Raises:
+        DeepXRDError: one of them was given; the message says where such patterns are to be had.
+    """
+    given = [name for name in ("radiation", "range", "width", "paper") if getattr(options, name)]
+    if given:
+        msg = (
+            f"--{given[0]} is for formulas on the command line, whose structures are drawn: the tables of a --file "
+            "hold predictions on the model's own grid, and of known phases the id, space group and energy. Leave "
+            f"--{given[0]} out, or name the formulas: deepxrd predict SrTiO3 --{given[0]} …"
+        )
+        raise DeepXRDError(msg)
+
+
 def view_of(options: argparse.Namespace) -> XrdSettings:
     """The settings that `add_view_options` asked for."""
     from deepxrd.prediction.known import view

@@ -7,7 +7,15 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepxrd.cli.options import EPILOG, add_library_option, add_model_options, add_view_options, refuse_skipped, view_of
+from deepxrd.cli.options import (
+    EPILOG,
+    add_library_option,
+    add_model_options,
+    add_view_options,
+    refuse_skipped,
+    refuse_view_options,
+    view_of,
+)
 from deepxrd.errors import DeepXRDError
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ def _predict(options: argparse.Namespace) -> None:
     if options.jobs is not None and not options.file:
         msg = f"--jobs {options.jobs} is for a --file of formulas: a few formulas need no more than one process"
         raise DeepXRDError(msg)
+    if options.file:
+        refuse_view_options(options)
     from deepxrd.io.memory import keep_freed_memory
     from deepxrd.prediction.predictor import load_predictor
 

@@ -7,23 +7,24 @@ What depends on other settings, such as 2θ ranges, is checked by the classes th
 from __future__ import annotations
 
 from deepxrd.config.rules import Either, Flag, Group, Listed, Named, Null, Part, Real, Rule, Text, Whole
+from deepxrd.io import limits
 
 _COUNT = Whole(1, 1_000_000)
 _SEED = Whole(0, 2**32 - 1)
 _OTHER_SEED = Whole(0, 2**63 - 1)
 _NOT_NEGATIVE, _POSITIVE = Real(low=0), Real(above=0)
-_ANGLE = Real(low=0, high=180)
+_ANGLE = Real(*limits.TWO_THETA_DEG)
 _PROCESSES = Whole(1, 4096, also=(-1,))
 _SECONDS = Real(low=0, high=86_400)
 _NAME = Either(Text(), Whole(0, 2**63 - 1))
-_ELEMENTS_OF_ONE = Either(Whole(1, 118), Null())
+_ELEMENTS_OF_ONE = Either(Whole(1, 118), Listed(Whole(1, 118)), Null())
 
 XRD = Group(
     {
-        "radiation": Either(Real(low=0.05, high=5), Text()),
+        "radiation": Either(Real(*limits.WAVELENGTH_ANGSTROM), Text()),
         "two_theta_min_deg": _ANGLE,
         "two_theta_max_deg": _ANGLE,
-        "n_points": Whole(2, 65_536),
+        "n_points": Whole(*limits.POINTS),
         "sigma_deg": Real(low=1e-4, high=90),
         "axis": Text(("two_theta", "q")),
         "sigma_inv_angstrom": Real(low=1e-6, high=10),
@@ -36,7 +37,9 @@ XRD = Group(
 DATA = Group(
     {
         "name": _NAME,
-        "selection": Group({"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null())}),
+        "selection": Group(
+            {"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null()), "fits_one_hot": Flag()}
+        ),
         "encoding": Group(
             {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}, needed=("elements", "n_counts")
         ),
@@ -102,6 +105,7 @@ SOURCE = Part(
             "provider": Text(),
             "extra_filter": Either(Text(), Null()),
             "energy": Either(Text(), Null()),
+            "hull": Either(Text(), Null()),
         },
     }
 )
@@ -126,7 +130,7 @@ MODEL = Part(
 LOSS = Part(
     {
         "deepxrd.losses.MultiscaleLoss": {
-            "n_points": Whole(2, 65_536),
+            "n_points": Whole(*limits.POINTS),
             "two_theta_min_deg": _ANGLE,
             "two_theta_max_deg": _ANGLE,
             "sigmas_deg": Listed(_ANGLE),

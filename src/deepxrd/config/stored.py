@@ -24,7 +24,8 @@ def compose_source(settings: Sequence[str]) -> dict[str, Any]:
     """
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        node: dict[str, Any] = plain_values(compose("prepare", list(settings)), "prepare")["source"]
+        every = ["data.selection.n_elements=null", "data.selection.stoichiometry=null"]  # unless the settings say less
+        node: dict[str, Any] = plain_values(compose("prepare", [*every, *settings]), "prepare")["source"]
     return node
 
 

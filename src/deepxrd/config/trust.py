@@ -16,6 +16,13 @@ HOW_TO_BUILD = ("n_jobs", "device", "backend", "scheduler")
 _LOGGERS_OWN = frozenset(
     {"_target_", "project", "group", "name", "id", "resume", "offline", "tags", "notes", "job_type"}
 )
+_STRATEGIES = frozenset(
+    {"auto", "single_device", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true"}
+)
+"""What a stored setting may say of how processes share the work; others load further packages, or are objects."""
+_TYPED_ONLY = {"plugins": (None, []), "num_nodes": (None, 1), "profiler": (None,), "default_root_dir": (None,)}
+"""Settings of the trainer that load classes by name, wait for other machines or write elsewhere, and their harmless
+values."""
 _NOT_REPLAYED = ("resume", "trust")
 
 
@@ -79,7 +86,8 @@ def check_stored(stored: Mapping[str, Any], *, typed: Mapping[str, Any], where: 
         where: the file they came from.
 
     Raises:
-        ConfigError: they look something up, name a class that is not on the list, or an address that was not typed.
+        ConfigError: they look something up, name a class or a strategy that is not on the list, or an address that was
+            not typed.
     """
     trusted = typed.get("trust") or []
     for text in _texts(stored):
@@ -89,6 +97,7 @@ def check_stored(stored: Mapping[str, Any], *, typed: Mapping[str, Any], where: 
     own = _without(stored, typed)
     check_targets(own, trusted if isinstance(trusted, list) else [trusted], where=str(where))
     _check_logger(own.get("logger"), stored.get("logger"), where)
+    _check_trainer(own.get("trainer"), where)
     checked: dict[str, Any] = copy.deepcopy(dict(stored))
     _keep_offline(checked["source"], own.get("source"), typed.get("source"), where)
     return checked
@@ -105,6 +114,24 @@ def _keep_offline(source: dict[str, Any], own: Any, typed: Any, where: Path) -> 
         address = own.get(key)
         if address and not (key == "provider" and str(address).isalnum()):  # a provider may have a name of ours
             msg = f"{where} names the server {address!r}: to ask it, type source.{key}={address}"
+            raise ConfigError(msg)
+
+
+def _check_trainer(own: Any, where: Path) -> None:
+    """What a trainer does beyond this process must be of the usual kind, or typed."""
+    if not isinstance(own, Mapping):
+        return
+    strategy = own.get("strategy")
+    if strategy is not None and (not isinstance(strategy, str) or strategy not in _STRATEGIES):
+        msg = (
+            f"{where} sets trainer.strategy={str(strategy)[:80]!r}, which is none that a stored setting may be "
+            f"({', '.join(sorted(_STRATEGIES))}): type it if you want it"
+        )
+        raise ConfigError(msg)
+    for key, harmless in _TYPED_ONLY.items():
+        if key in own and own[key] not in harmless:
+            shown = str(own[key])[:80]
+            msg = f"{where} sets trainer.{key}={shown!r}, which a resume does not repeat: type it if you want it"
             raise ConfigError(msg)
 
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from joblib import delayed
 from numpy.typing import NDArray
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import numbers_of_elements
+from deepxrd.data.held_out import refuse_held_out, refused_compositions
 from deepxrd.data.selection import Selected, Selection, select
 from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, content_values, store_id
 from deepxrd.data.workers import BuildOptions, workers
@@ -30,7 +31,6 @@ PART_SIZE = 512  # samples per file of work: enough to simulate at once, few eno
 def ensure_store(
     source: Source,
     selection: Selection,
-    encoding: OneHotEncoding,
     xrd: XrdSettings,
     *,
     root: Path,
@@ -40,44 +40,49 @@ def ensure_store(
 
     The store's folder is named by a hash of its inputs, so a changed setting gives another store and an unchanged one
     is reused. A build that was killed resumes where it stopped. Two processes that want the same store build it once.
+    Compositions that are held out (`deepxrd.data.held_out`) are never in it.
 
     Args:
         source: where structures come from.
         selection: which of them.
-        encoding: the box that compositions must fit in.
         xrd: settings of the patterns.
         root: the folder that holds all stores.
         options: processes and tolerance for unreadable entries.
 
     Raises:
         SourceError: the source is missing, empty, or too much of it cannot be read.
-        SelectionError: nothing is left after the selection.
+        SelectionError: nothing is left after the selection, or a store that is there has compositions held out.
         StoreError: a store is there but damaged.
     """
     options = options or BuildOptions()
+    fingerprint = source.fingerprint()
+    refused = refused_compositions(source, fingerprint)
     inputs = {
-        "source": source.fingerprint(),
+        "source": fingerprint,
         "selection": selection.to_dict(),
-        "encoding": encoding.to_dict(),
+        "encoding": None if selection.box is None else selection.box.to_dict(),
         "xrd": xrd.to_dict(),
         "simulated_by": engine_identity(xrd),
         "limits": options.limits.to_dict(),
     }
-    what = selection.stoichiometry or (f"{selection.n_elements}-element" if selection.n_elements else "any")
+    numbers = numbers_of_elements(selection.n_elements)
+    what = selection.stoichiometry or ("any" if numbers is None else f"{'-'.join(map(str, numbers))}-element")
     path = root / f"{source.name}-{what}-{store_id(inputs)}"
     with locked(root / f".{path.name}.lock"):
         if not path.exists():
-            _build(source, selection, encoding, xrd, inputs=inputs, path=path, options=options)
-    return PatternStore.open(path)
+            _build(source, selection, xrd, inputs=inputs, refused=refused, path=path, options=options)
+    store = PatternStore.open(path)
+    refuse_held_out(store.formulas, refused, where=str(path))
+    return store
 
 
 def _build(
     source: Source,
     selection: Selection,
-    encoding: OneHotEncoding,
     xrd: XrdSettings,
     *,
     inputs: dict[str, Any],
+    refused: frozenset[str],
     path: Path,
     options: BuildOptions,
 ) -> None:
@@ -92,7 +97,7 @@ def _build(
         selected = select(
             bar.track(source, task_id=task),
             selection,
-            encoding,
+            refused=refused,
             max_failed_share=options.max_failed_share,
             limits=options.limits,
         )

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from deepxrd.chem import OneHotEncoding
 from deepxrd.data.parts import DataParts
 from deepxrd.data.store import PatternStore
-from deepxrd.errors import ConfigError
+from deepxrd.errors import ConfigError, SelectionError
 
 Batch = tuple[Tensor, Tensor]
 
@@ -22,15 +23,19 @@ Batch = tuple[Tensor, Tensor]
 class PatternDataset(Dataset[Batch]):
     """One part of a store; indexed by an array of positions it gives a whole batch.
 
+    Attributes:
+        rows: those of the part's rows whose compositions fit into the one-hot.
+
     Args:
         store: where patterns and compositions are.
         rows: the part's rows in the store.
+        encoding: the one-hot; compositions that do not fit are left out.
     """
 
-    def __init__(self, store: PatternStore, rows: NDArray[np.int64]) -> None:
-        self.rows = rows
+    def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: OneHotEncoding) -> None:
+        self.rows = np.array([row for row in rows if encoding.why_not(store.formulas[row]) is None], dtype=np.int64)
         self._patterns = store.patterns
-        self._inputs = torch.from_numpy(store.encoding.encode([store.formulas[row] for row in rows]))
+        self._inputs = torch.from_numpy(encoding.encode([store.formulas[row] for row in self.rows]))
         self._resident: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
@@ -130,12 +135,31 @@ class PatternDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature; all parts are cheap
         """Split the store."""
         if not self._datasets:
-            self._datasets = {part: PatternDataset(self.data.store, rows) for part, rows in self.data.rows.items()}
+            datasets = {
+                part: PatternDataset(self.data.store, rows, self.data.encoding) for part, rows in self.data.rows.items()
+            }
+            empty = [part for part, dataset in datasets.items() if not len(dataset)]
+            if empty:
+                msg = (
+                    f"no composition of {', '.join(empty)} fits into the network's one-hot of "
+                    f"{len(self.data.encoding.elements)} elements and counts to {self.data.encoding.n_counts - 1}: "
+                    "take a larger data.encoding, other data, or model=candidates, which needs none"
+                )
+                raise SelectionError(msg)
+            self._datasets = datasets
 
     def dataset(self, part: str) -> PatternDataset:
         """The train, val or test part."""
         self.setup()
         return self._datasets[part]
+
+    def rows(self, part: str) -> NDArray[np.int64]:
+        """Rows of the store that a part serves."""
+        return self.dataset(part).rows
+
+    def left_out(self) -> dict[str, int]:
+        """How many samples of each part this network cannot read, because they do not fit into its one-hot."""
+        return {part: len(rows) - len(self.rows(part)) for part, rows in self.data.rows.items()}
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches."""

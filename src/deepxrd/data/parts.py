@@ -28,7 +28,7 @@ class DataParts:
     Attributes:
         source: where structures come from.
         selection: which of them.
-        encoding: elements and counts of the one-hot.
+        encoding: elements and counts of the paper's network's one-hot; the store holds what the selection says.
         xrd: settings of the patterns.
         split: shares and seed.
         stores_dir: the folder that holds all stores.
@@ -57,9 +57,7 @@ class DataParts:
                 f"{reason}; or choose data.split.by=composition or chemical_system"
             )
             raise ConfigError(msg)
-        return ensure_store(
-            self.source, self.selection, self.encoding, self.xrd, root=self.stores_dir, options=self.build
-        )
+        return ensure_store(self.source, self.selection, self.xrd, root=self.stores_dir, options=self.build)
 
     @cached_property
     def rows(self) -> dict[str, NDArray[np.int64]]:

@@ -1,13 +1,14 @@
-"""Which structures a data set holds: a stoichiometry, the box of the encoding, one structure per composition."""
+"""Which structures a data set holds: numbers of elements, a stoichiometry, one structure per composition."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, parse_stoichiometry
+from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, numbers_of_elements, parse_stoichiometry
+from deepxrd.data import held_out
 from deepxrd.errors import SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 
@@ -20,14 +21,18 @@ class Selection:
     """What is taken from a source.
 
     Attributes:
-        n_elements: how many elements a composition must have; None for any number.
+        n_elements: how many elements a composition must have, one number or several; None for any number.
         stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
+        box: a one-hot that compositions must fit in, as in the paper's two data sets; None for any elements and counts.
     """
 
-    n_elements: int | None = 3
+    n_elements: int | tuple[int, ...] | None = 3
     stoichiometry: str | None = None
+    box: OneHotEncoding | None = None
 
     def __post_init__(self) -> None:
+        numbers = numbers_of_elements(self.n_elements)
+        object.__setattr__(self, "n_elements", numbers[0] if numbers and len(numbers) == 1 else numbers)
         if self.stoichiometry is not None:
             parsed = parse_stoichiometry(self.stoichiometry)
             parsed.check_elements(self.n_elements)
@@ -35,15 +40,17 @@ class Selection:
 
     def why_not(self, formula: Formula) -> str | None:
         """Why a composition is left out, in words that do not depend on it; None if it is taken."""
-        if self.n_elements is not None and len(formula.counts) != self.n_elements:
-            return f"not {self.n_elements} elements"
+        numbers = numbers_of_elements(self.n_elements)
+        if numbers is not None and len(formula.counts) not in numbers:
+            return f"not {_joined(numbers)} elements"
         if self.stoichiometry is not None and formula.anonymous != self.stoichiometry:
             return f"stoichiometry is not {self.stoichiometry}"
-        return None
+        return None if self.box is None else self.box.why_outside(formula)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as hashed and written into manifests."""
-        return asdict(self)
+        """Plain values, as hashed and written into manifests; the box stands beside them there."""
+        n_elements = list(self.n_elements) if isinstance(self.n_elements, tuple) else self.n_elements
+        return {"n_elements": n_elements, "stoichiometry": self.stoichiometry}
 
 
 @dataclass
@@ -79,8 +86,8 @@ class Selected:
 def select(
     records: Iterable[StructureRecord | ReadFailure],
     selection: Selection,
-    encoding: OneHotEncoding,
     *,
+    refused: frozenset[str] = frozenset(),
     max_failed_share: float = 0.05,
     limits: StructureLimits | None = None,
 ) -> Selected:
@@ -92,7 +99,7 @@ def select(
     Args:
         records: what a source yields.
         selection: which compositions.
-        encoding: the box they must fit in.
+        refused: reduced formulas that are not taken, see `deepxrd.data.held_out`.
         max_failed_share: the run stops if more than this share of the entries cannot be read.
         limits: structures beyond them count as entries that cannot be read; None for the usual ones.
 
@@ -114,7 +121,7 @@ def select(
         result.remarks.update(record.remarks)
         formula = record.crystal.formula
         seen[formula.anonymous] += 1
-        reason = selection.why_not(formula) or _outside(encoding, formula)
+        reason = selection.why_not(formula) or (held_out.REASON if formula.reduced in refused else None)
         if reason is not None:
             result.excluded[reason] += 1
             continue
@@ -126,7 +133,7 @@ def select(
             best[formula.reduced] = (rank, position)
     _refuse_broken_source(result, max_failed_share)
     if not best:
-        raise SelectionError(_nothing_left(selection, seen))
+        raise SelectionError(_nothing_left(selection, seen, n_refused=result.excluded[held_out.REASON]))
     result.positions = {composition: best[composition][1] for composition in sorted(best)}
     return result
 
@@ -137,13 +144,8 @@ def _rank(record: StructureRecord) -> tuple[bool, bool, float, str]:
     return (not record.ground_state, energy is None, 0.0 if energy is None else energy, record.material_id)
 
 
-def _outside(encoding: OneHotEncoding, formula: Formula) -> str | None:
-    """The encoding's objection, in words that can be counted."""
-    if encoding.why_not(formula) is None:
-        return None
-    if all(symbol in encoding.elements for symbol in formula.elements):
-        return f"a count over {encoding.n_counts - 1}"
-    return "an element outside the encoding"
+def _joined(numbers: tuple[int, ...] | None) -> str:
+    return "any number of" if numbers is None else " or ".join(map(str, numbers))
 
 
 def _refuse_broken_source(result: Selected, max_failed_share: float) -> None:
@@ -160,7 +162,10 @@ def _refuse_broken_source(result: Selected, max_failed_share: float) -> None:
         raise SourceError(msg)
 
 
-def _nothing_left(selection: Selection, seen: Counter[str]) -> str:
+def _nothing_left(selection: Selection, seen: Counter[str], *, n_refused: int) -> str:
     there = ", ".join(f"{name} ({n})" for name, n in seen.most_common(8)) or "nothing readable"
-    wanted = selection.stoichiometry or f"{selection.n_elements} elements"
-    return f"the source has no sample of {wanted} within the encoding; most frequent there: {there}"
+    wanted = selection.stoichiometry or f"{_joined(numbers_of_elements(selection.n_elements))} elements"
+    box = "" if selection.box is None else " within the encoding"
+    if n_refused:
+        return f"all {n_refused} samples of {wanted}{box} are {held_out.REASON}; most frequent there: {there}"
+    return f"the source has no sample of {wanted}{box}; most frequent there: {there}"

@@ -30,7 +30,7 @@ def statement(store: PatternStore, split: Split) -> dict[str, Any]:
     return {
         "database": MATERIALS_PROJECT if from_mp else None,
         "selection": inputs["selection"],
-        "paper_encoding": store.encoding == OneHotEncoding(),
+        "paper_encoding": store.box == OneHotEncoding(),
         "xrd": store.xrd.to_dict(),
         "split": split.to_dict(),
         "n_samples": len(store),

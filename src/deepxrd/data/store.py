@@ -130,9 +130,10 @@ class PatternStore:
         return XrdSettings(**self.manifest["inputs"]["xrd"])
 
     @property
-    def encoding(self) -> OneHotEncoding:
-        """The encoding whose box the compositions fit in."""
-        return OneHotEncoding.from_dict(self.manifest["inputs"]["encoding"])
+    def box(self) -> OneHotEncoding | None:
+        """The one-hot that all compositions fit in because others were left out; None where none was."""
+        box = self.manifest["inputs"]["encoding"]
+        return None if box is None else OneHotEncoding.from_dict(box)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -87,6 +87,7 @@ def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
         "node": node,
         "n_resamples": n_resamples,
         "tolerances_deg": CURVE_TOLERANCES_DEG,
+        **({} if task.chosen is None else {"targets": task.chosen}),
     }
     file = task.store.path / "baselines" / f"{name}-{value_hash(made_from)[:12]}.json"
     if file.is_file():

@@ -14,9 +14,10 @@ import yaml
 from numpy.typing import NDArray
 
 from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
+from deepxrd.chem import Formula
 from deepxrd.config import EvaluateOptions
 from deepxrd.data import refuse_other_split, statement
-from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.errors import CheckpointError, ConfigError, FormulaError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task, in_parts
@@ -53,6 +54,7 @@ class _Model:
     label: str
     predict: Callable[[Task], tuple[NDArray[np.float32], NDArray[np.bool_] | None]]
     facts: dict[str, Any]
+    takes: Callable[[Formula], bool] = lambda _: True
 
 
 def run_evaluation(
@@ -86,6 +88,7 @@ def run_evaluation(
         model = _weights(cfg["weights"], task, trust=trust)
     else:
         model = _baseline(cfg, task, choice=str(choice))
+    task, n_left_out = task.only(model.takes)
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     write_json(out / RUN_FACTS, run_facts(command))
@@ -105,7 +108,8 @@ def run_evaluation(
     output.write_scores(models, out)
     if options.cases:
         output.write_cases(task, predicted, pick_cases(per_sample), out)
-        more = task.outside_the_test(PAPER_FORMULAS)  # not scored, since a network may have learned them
+        # not scored, since a network may have learned them
+        more, _ = task.outside_the_test(PAPER_FORMULAS).only(model.takes)
         if len(more.targets):
             cases = {formula.reduced: place for place, formula in enumerate(more.formulas)}
             output.write_cases(more, model.predict(more)[0], cases, out)
@@ -117,6 +121,7 @@ def run_evaluation(
         "store_id": task.store.id,
         "split": task.split.to_dict(),
         **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
+        **({"n_test": len(task.targets), "n_test_left_out": n_left_out} if n_left_out else {}),
         **{key: value for key, value in summary.to_dict().items() if key not in {"n_samples", "curves"}},
     }
     write_json(out / METRICS, metrics)  # last of all: a folder with metrics is an evaluation that is done
@@ -172,7 +177,14 @@ def _trained(
 
         return in_parts(part, np.arange(len(task.targets)), label="Predicting", at_once=128)["patterns"], None
 
-    return _Model(label, predict, facts)
+    def takes(formula: Formula) -> bool:
+        try:
+            predictor.check(formula.reduced)
+        except FormulaError:
+            return False
+        return True
+
+    return _Model(label, predict, facts, takes)
 
 
 def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:

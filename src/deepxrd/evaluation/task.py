@@ -13,6 +13,8 @@ from deepxrd.chem import Crystal, Formula
 from deepxrd.data import other_structures
 from deepxrd.data.parts import DataParts
 from deepxrd.data.split import PARTS
+from deepxrd.errors import SelectionError
+from deepxrd.io.files import value_hash
 from deepxrd.io.progress import progress_bar
 from deepxrd.models.baselines import Model, Reference, Truth
 
@@ -37,6 +39,31 @@ class Task:
         """The same task with other targets: those of some compositions that the training and validation parts hold."""
         known = np.flatnonzero(self.store.samples["composition"].isin(compositions))
         return Task(self._data, targets=np.setdiff1d(known, self.rows["test"]))
+
+    def only(self, takes: Callable[[Formula], bool]) -> tuple[Task, int]:
+        """The same task without the targets that a model cannot read, such as those beyond a network's one-hot.
+
+        Args:
+            takes: whether a composition can be read.
+
+        Returns:
+            The task, and how many targets were left out.
+
+        Raises:
+            SelectionError: none is left.
+        """
+        fits = np.array([takes(formula) for formula in self.formulas], dtype=bool)
+        if fits.all():
+            return self, 0
+        if not fits.any():
+            msg = f"the model can read none of the {len(fits)} compositions that it is to be scored on"
+            raise SelectionError(msg)
+        return Task(self._data, targets=self.targets[fits]), int((~fits).sum())
+
+    @property
+    def chosen(self) -> str | None:
+        """A hash that names the targets; None where they are the whole test part."""
+        return None if np.array_equal(self.targets, self.rows["test"]) else value_hash(self.targets.tolist())
 
     @cached_property
     def parts(self) -> NDArray[np.str_]:

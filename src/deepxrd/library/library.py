@@ -236,6 +236,11 @@ class Library:
         first = self.tables.composition_start[np.unique(self.tables.composition_of(rows))]
         return frozenset(formula.reduced for formula in self.formulas(first))
 
+    def experiment_counts(self) -> tuple[int, int, int]:
+        """How many entries are known from experiment, how many are not, and of how many that is not recorded."""
+        not_recorded, no, yes = np.bincount(self.tables.arrays["facts"] >> ICSD_SHIFT & 3, minlength=3)[:3].tolist()
+        return yes, no, not_recorded
+
     def prototype(self, row: int) -> Prototype:
         """The prototype of an entry, as it is kept."""
         tables = self.tables

@@ -75,7 +75,8 @@ def phase_label(phase: Phase) -> str:
     """Id, space group, energy above the hull and whether experiment knows the phase, in a line."""
     energy = phase.energy_above_hull
     hull = "energy unknown" if energy is None else f"{1000 * energy:.0f} meV/atom above the hull"
-    known = {True: ", known from experiment", False: ", computed only", None: ""}[phase.known_from_experiment]
+    words = {True: "known from experiment", False: "computed only", None: "experiment: not recorded"}
+    known = f", {words[phase.known_from_experiment]}"
     return f"{phase.material_id}  {phase.symbol} ({phase.space_group}), {hull}{known}"
 
 

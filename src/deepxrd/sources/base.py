@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from deepxrd.chem import Crystal
 
@@ -63,9 +64,11 @@ class Source(ABC):
 
     Attributes:
         name: a short name for tables and manifests.
+        made_up: whether its structures are invented by rules, and so hold nothing of what is known of a compound.
     """
 
     name: str
+    made_up: ClassVar[bool] = False
 
     @property
     @abstractmethod

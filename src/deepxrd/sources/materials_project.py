@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepxrd.chem import parse_stoichiometry
+from deepxrd.chem import SYMBOLS, numbers_of_elements, parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
@@ -26,14 +27,16 @@ _log = logging.getLogger(__name__)
 
 
 class MaterialsProjectSource(DownloadedSource):
-    """Entries of the Materials Project with a given stoichiometry or number of elements.
+    """Entries of the Materials Project: all of them, or those with a given stoichiometry or number of elements.
+
+    Each comes with its energy above the hull, and with whether experiment knows it (summaries call others theoretical).
 
     The first use downloads, and needs the key in ``MP_API_KEY``; after that the files in ``cache_dir`` are used, with
     no key and no network, until ``refresh`` asks for the present database.
 
     Args:
         stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
-        num_elements: how many elements an entry has; None to leave that to the stoichiometry.
+        num_elements: how many elements an entry has: one number, or several in a row; None for any.
         include_gnome: also take the GNoME entries, which are CC BY-NC.
         cache_dir: where downloads are kept; those of this source go to its folder ``materials_project``.
         page_size: documents in one answer, 1000 at most.
@@ -55,7 +58,7 @@ class MaterialsProjectSource(DownloadedSource):
         stoichiometry: str | None = None,
         *,
         cache_dir: str | Path,
-        num_elements: int | None = 3,
+        num_elements: int | Sequence[int] | None = 3,
         include_gnome: bool = False,
         page_size: int = 500,
         endpoint: str | None = None,
@@ -153,9 +156,11 @@ class MaterialsProjectSource(DownloadedSource):
             material_id=str(document["material_id"]),
             crystal=crystal_from_pymatgen_dict(document["structure"]),
             formation_energy_per_atom=finite(document.get("formation_energy_per_atom")),
+            energy_above_hull=finite(document.get("energy_above_hull")),
             provenance={
                 "database": f"Materials Project {self._manifest['database_version']}",
                 "license": _license(document),
+                **({"icsd": str(not document["theoretical"])} if document.get("theoretical") is not None else {}),
                 **({CREATED_AT: document[CREATED_AT]} if document.get(CREATED_AT) else {}),
             },
         )
@@ -183,14 +188,20 @@ def _license(document: Document) -> str:
     return str((document.get("builder_meta") or {}).get("license"))
 
 
-def _search_arguments(stoichiometry: str | None, num_elements: int | None, *, include_gnome: bool) -> dict[str, Any]:
+def _search_arguments(
+    stoichiometry: str | None, num_elements: int | Sequence[int] | None, *, include_gnome: bool
+) -> dict[str, Any]:
     """Arguments of ``SummaryRester.search``; with no criterion at all the client would download everything from S3."""
     search: dict[str, Any] = {"deprecated": False, "include_gnome": include_gnome}
+    numbers = numbers_of_elements(num_elements)
     if stoichiometry is not None:
         parsed = parse_stoichiometry(stoichiometry)
         parsed.check_elements(num_elements)
-        search["formula"], num_elements = parsed.name, len(parsed.amounts)
-    if num_elements is None or num_elements < 1:
-        msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
+        search["formula"], numbers = parsed.name, (len(parsed.amounts),)
+    if numbers is None:
+        numbers = (1, len(SYMBOLS))  # any: which is a criterion all the same
+    elif len(numbers) != 1 + numbers[-1] - numbers[0]:
+        msg = f"num_elements={list(numbers)}: the Materials Project takes numbers in a row only, such as [2, 3, 4]"
         raise SourceError(msg)
-    return {**search, "num_elements": num_elements}
+    # one number stays one, so that downloads of before are found
+    return {**search, "num_elements": numbers[0] if len(numbers) == 1 else [numbers[0], numbers[-1]]}

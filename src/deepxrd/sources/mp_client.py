@@ -113,7 +113,9 @@ class MaterialsProjectClient:
         search = dict(self._search)
         criteria: dict[str, Any] = {"deprecated": search["deprecated"]}
         if "num_elements" in search:
-            criteria |= {"nelements_min": search["num_elements"], "nelements_max": search["num_elements"]}
+            numbers = search["num_elements"]
+            least, most = numbers if isinstance(numbers, list) else (numbers, numbers)
+            criteria |= {"nelements_min": least, "nelements_max": most}
         if "formula" in search:
             criteria["formula"] = search["formula"]
         if not search["include_gnome"]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepxrd.chem import parse_stoichiometry
+from deepxrd.chem import numbers_of_elements, parse_stoichiometry
 from deepxrd.errors import SourceError
 from deepxrd.sources import page_cache
 from deepxrd.sources.base import StructureRecord
@@ -39,12 +40,14 @@ class Provider:
         citation: its paper.
         license: of its data, as its own site states.
         energy: where an entry has its formation energy, eV per atom: names joined by slashes.
+        hull: where it has its distance to the hull, eV per atom, likewise.
     """
 
     base_url: str
     citation: str = ""
     license: str = "unknown"
     energy: str | None = None
+    hull: str | None = None
 
 
 PROVIDERS: dict[str, Provider] = {
@@ -53,18 +56,21 @@ PROVIDERS: dict[str, Provider] = {
         MP_CITATION,
         "CC BY 4.0",
         "_mp_stability/gga_gga+u_r2scan/formation_energy_per_atom",
+        "_mp_stability/gga_gga+u_r2scan/energy_above_hull",
     ),
     "alexandria": Provider(
         "https://alexandria.icams.rub.de/pbe",
         "Schmidt et al., Advanced Materials 35, 2210788 (2023), doi 10.1002/adma.202210788",
         "CC BY 4.0",
         "_alexandria_formation_energy_per_atom",
+        "_alexandria_hull_distance",
     ),
     "oqmd": Provider(
         "https://oqmd.org/optimade",
         "Saal et al., JOM 65, 1501 (2013), doi 10.1007/s11837-013-0755-4",
         "CC BY 4.0",
         "_oqmd_delta_e",
+        "_oqmd_stability",
     ),
     "cod": Provider(
         "https://www.crystallography.net/cod/optimade",
@@ -75,17 +81,18 @@ PROVIDERS: dict[str, Provider] = {
 
 
 class OptimadeSource(DownloadedSource):
-    """Entries of one OPTIMADE database with a given stoichiometry or number of elements; no key is needed.
+    """Entries of one OPTIMADE database: all, or those of a stoichiometry or number of elements; no key is needed.
 
     The first use downloads; after that the files in ``cache_dir`` are used, until ``refresh`` asks the server again.
 
     Args:
         provider: a name of ``PROVIDERS``, or the base URL of any other database.
         stoichiometry: such as ``ABC3``, see :func:`deepxrd.chem.parse_stoichiometry`; None for all.
-        num_elements: how many elements an entry has; None to leave that to the stoichiometry.
+        num_elements: how many elements an entry has: one number or several; None for any.
         extra_filter: further conditions in the OPTIMADE filter language.
         energy: where an entry has its formation energy in eV per atom, names joined by slashes; None for the
             provider's own place. Energies of different functionals cannot be compared, so only one is read.
+        hull: where it has its distance to the hull, likewise; below the hull counts as on it.
         cache_dir: where downloads are kept; those of this source go to its folder ``optimade``.
         page_size: entries in one answer; servers set limits of their own, often 500.
         timeout_s: how long to wait for an answer.
@@ -107,9 +114,10 @@ class OptimadeSource(DownloadedSource):
         *,
         cache_dir: str | Path,
         stoichiometry: str | None = None,
-        num_elements: int | None = 3,
+        num_elements: int | Sequence[int] | None = 3,
         extra_filter: str | None = None,
         energy: str | None = None,
+        hull: str | None = None,
         page_size: int = 100,
         timeout_s: float = 120.0,
         attempts: int = 6,
@@ -131,13 +139,15 @@ class OptimadeSource(DownloadedSource):
         self.name = f"optimade {provider}"
         self._filter = optimade_filter(stoichiometry, num_elements, extra_filter)
         self._energy = (energy or self.provider.energy or "").split("/")
+        self._hull = (hull or self.provider.hull or "").split("/")
         self._page_size = page_size
         self._timeout_s = timeout_s
 
     @property
     def query(self) -> dict[str, Any]:
         """The filter, the database and the fields."""
-        fields = [*_FIELDS, *([self._energy[0]] if self._energy[0] else [])]
+        own = dict.fromkeys(place[0] for place in (self._energy, self._hull) if place[0])
+        fields = [*_FIELDS, *own]
         base_url = self.provider.base_url
         return {"source": "optimade", "base_url": base_url, "filter": self._filter, "fields": fields}
 
@@ -154,7 +164,7 @@ class OptimadeSource(DownloadedSource):
         identity = {"page_size": self._page_size, "total": first.total, "database_version": first.version}
         cache = PageCache.of(self._root, {**self.query, **identity})
         ids = self._fetch_pages(client, cache, first)
-        facts = facts_of(cache, lambda _: self.provider.license, self._energy_of)
+        facts = facts_of(cache, lambda _: self.provider.license, lambda document: _at(document, self._energy))
         last = client.describe()
         try:
             if first.total is None or last.total is None:
@@ -226,32 +236,39 @@ class OptimadeSource(DownloadedSource):
             )
             raise SourceError(msg)
 
-    def _energy_of(self, document: Document) -> Any:
-        value: Any = document["attributes"]
-        for name in self._energy:
-            value = value.get(name) if isinstance(value, dict) else None
-        return value
-
     def _record(self, document: Document) -> StructureRecord:
+        hull = finite(_at(document, self._hull))
         return StructureRecord(
             material_id=str(document["material_id"]),
             crystal=crystal_from_optimade(document["attributes"]),
-            formation_energy_per_atom=finite(self._energy_of(document)),
+            formation_energy_per_atom=finite(_at(document, self._energy)),
+            energy_above_hull=None if hull is None else max(hull, 0.0),
             provenance={"database": self.provider.base_url, "license": self.provider.license},
         )
 
 
-def optimade_filter(stoichiometry: str | None, num_elements: int | None, extra: str | None = None) -> str:
-    """The filter for a stoichiometry, which OPTIMADE writes with descending amounts, or a number of elements."""
+def _at(document: Document, place: list[str]) -> Any:
+    """What a document has at a place, names from the outside in; None where there is nothing."""
+    value: Any = document["attributes"]
+    for name in place:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def optimade_filter(
+    stoichiometry: str | None, num_elements: int | Sequence[int] | None, extra: str | None = None
+) -> str:
+    """The filter for a stoichiometry, which OPTIMADE writes with descending amounts, or for numbers of elements."""
+    numbers = numbers_of_elements(num_elements)
     if stoichiometry is not None:
         parsed = parse_stoichiometry(stoichiometry)
         parsed.check_elements(num_elements)
         text = f'chemical_formula_anonymous="{parsed.descending}"'
-    elif num_elements is not None and num_elements >= 1:
-        text = f"nelements={num_elements}"
+    elif numbers is None:
+        text = "nelements>=1"  # a filter that all entries pass
     else:
-        msg = f"num_elements={num_elements}: say how many elements, or give a stoichiometry such as ABC3"
-        raise SourceError(msg)
+        text = " OR ".join(f"nelements={number}" for number in numbers)
+        text = text if len(numbers) == 1 else f"({text})"
     return f"{text} AND ({extra})" if extra else text
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 from deepxrd.chem import PAPER_ELEMENTS
 from deepxrd.errors import ConfigError, SourceError
@@ -31,6 +32,7 @@ class PrototypeSource(Source):
     """
 
     name = "prototypes"
+    made_up: ClassVar[bool] = True
     citation = (
         "Model structures, neither measured nor relaxed: ions in AFLOW prototypes"
         " (M. J. Mehl et al., Comput. Mater. Sci. 136, S1 (2017), doi:10.1016/j.commatsci.2017.01.017),"

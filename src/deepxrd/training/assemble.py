@@ -42,11 +42,13 @@ def make_data(cfg: dict[str, Any]) -> DataParts:
     Raises:
         ConfigError: a setting cannot be used.
     """
-    data = cfg["data"]
+    data, encoding = cfg["data"], make_encoding(cfg["data"]["encoding"])
+    chosen = dict(data["selection"])
+    fits = chosen.pop("fits_one_hot", True)  # a run made before there was the setting took nothing else
     return DataParts(
         source=make_source(cfg["source"]),
-        selection=Selection(**data["selection"]),
-        encoding=make_encoding(data["encoding"]),
+        selection=Selection(**chosen, box=encoding if fits else None),
+        encoding=encoding,
         xrd=XrdSettings(**cfg["xrd"]),
         split=Split(**data["split"]),
         stores_dir=Path(cfg["paths"]["data_dir"]) / "stores",

@@ -157,7 +157,7 @@ def _score(
         msg = f"{best} predicts values that are not finite numbers; a lower optimizer.lr may help"
         raise TrainingDivergedError(msg)
     (_, predicted), *others = outputs.items()  # the first is the model's answer
-    rows, store = datamodule.data.rows["test"], datamodule.data.store
+    rows, store = datamodule.rows("test"), datamodule.data.store
     true = np.asarray(store.patterns[rows])
     grid = datamodule.data.xrd.two_theta_deg
     scores = score_patterns(predicted, true, grid)
@@ -168,7 +168,8 @@ def _score(
         "model": cfg["model"]["_target_"].rpartition(".")[2],
         "loss": cfg["loss"]["_target_"].rpartition(".")[2],
         **facts,
-        **{f"n_{part}": len(part_rows) for part, part_rows in datamodule.data.rows.items()},
+        **{f"n_{part}": len(datamodule.rows(part)) for part in datamodule.data.rows},
+        **({"left_out": left_out} if any((left_out := datamodule.left_out()).values()) else {}),
         "best_epoch": content["epoch"],
         "epochs": trainer.current_epoch,
         "train_seconds": round(assemble.train_seconds(trainer), 1),
@@ -257,10 +258,13 @@ def _write_description(cfg: dict[str, Any], run_dir: Path, facts: dict[str, Any]
 
 def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[str, Any], run_dir: Path) -> None:
     """Say in two lines what is about to happen, and where it goes."""
-    n = {part: len(rows) for part, rows in datamodule.data.rows.items()}
+    n, left_out = {part: len(datamodule.rows(part)) for part in datamodule.data.rows}, datamodule.left_out()
     n_parameters = sum(p.numel() for p in module.parameters())
     console = Console(stderr=True, soft_wrap=True)
     console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.data.store.path}")
+    if any(left_out.values()):
+        counted = ", ".join(f"{count} of {part}" for part, count in left_out.items())
+        console.print(f"left out, since they do not fit into the network's one-hot: {counted}")
     console.print(
         f"run: {n_parameters / 1e6:.1f} M parameters, at most {cfg['trainer']['max_epochs']} epochs, {run_dir}"
     )

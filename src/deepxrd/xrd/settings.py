@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError
+from deepxrd.io import limits
 from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM
 
 ENGINES = ("pymatgen", "batched")
@@ -19,12 +20,6 @@ AXES = ("two_theta", "q")
 
 FORM_FACTOR_TABLES = ("pymatgen", "waasmaier_kirfel")
 """Tables of atomic form factors: see `deepxrd.xrd.form_factors`."""
-
-WAVELENGTH_RANGE_ANGSTROM = (0.05, 5.0)
-"""What diffraction is done with; beyond it a wavelength was most likely given in nm or keV."""
-
-_BACKSCATTERING_DEG = 180.0
-_FEWEST_POINTS = 2  # the two ends
 
 
 @dataclass(frozen=True)
@@ -63,17 +58,25 @@ class XrdSettings:
             known = ", ".join(WAVELENGTHS_ANGSTROM)
             msg = f"unknown radiation {self.radiation!r}: name one of {known}, or give the wavelength in Å"
             raise ConfigError(msg)
-        shortest, longest = WAVELENGTH_RANGE_ANGSTROM
+        shortest, longest = limits.WAVELENGTH_ANGSTROM
         if not shortest <= self.wavelength_angstrom <= longest:
             msg = f"a wavelength lies within {shortest:g}–{longest:g} Å, not {self.radiation!r} Å (1 nm is 10 Å)"
             raise ConfigError(msg)
         self._check_physics()
-        if not 0 <= self.two_theta_min_deg < self.two_theta_max_deg <= _BACKSCATTERING_DEG:
-            msg = f"no 2θ range: {self.two_theta_min_deg}–{self.two_theta_max_deg}°; it must lie within 0–180°"
+        first, last = limits.TWO_THETA_DEG
+        if not first <= self.two_theta_min_deg < self.two_theta_max_deg <= last:
+            msg = (
+                f"no 2θ range: {self.two_theta_min_deg}–{self.two_theta_max_deg}°; it must lie within "
+                f"{first:g}–{last:g}°"
+            )
             raise ConfigError(msg)
-        if self.n_points < _FEWEST_POINTS or not self.sigma > 0:
+        fewest, most = limits.POINTS
+        if not fewest <= self.n_points <= most or not self.sigma > 0:
             unit = "°" if self.axis == "two_theta" else " Å⁻¹"
-            msg = f"a pattern needs at least 2 points and a positive width, not {self.n_points} and {self.sigma}{unit}"
+            msg = (
+                f"a pattern needs at least {fewest} points, at most {most:,}, and a positive width, not "
+                f"{self.n_points:,} and {self.sigma}{unit}"
+            )
             raise ConfigError(msg)
 
     def _check_physics(self) -> None:

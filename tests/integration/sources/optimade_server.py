@@ -11,6 +11,7 @@ from mp_server import edits
 
 N_TERNARY = 25
 N_ABC3 = 20
+N_ALL = 27
 UNUSABLE = {"t-020": "periodic in 2 directions", "t-021": "unknown element", "t-022": "positions are not given"}
 SHARED, VACANT = "t-023", "t-024"  # a site with two elements, and one that is filled to nine tenths
 
@@ -98,5 +99,7 @@ def _perovskite(i: int) -> dict[str, Any]:
         ],
         "species_at_sites": ["Sr", "Ti", "O", "O", "O"],
         "structure_features": [],
-        "stability": {"gga_gga+u_r2scan": {"formation_energy_per_atom": -3.0 - 0.01 * i}},
+        "stability": {
+            "gga_gga+u_r2scan": {"formation_energy_per_atom": -3.0 - 0.01 * i, "energy_above_hull": 0.01 * (i - 1)}
+        },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,23 @@ import pytest
 from emmet.core.types.typing import format_identifier
 from faults import Fault
 from fetching import Server, mp_source, records
-from mp_server import GOOD_KEY, N_ABC3, N_TERNARY, NC_KEY, VERSION, build_documents, created_at
+from mp_server import (
+    GOOD_KEY,
+    N_ABC3,
+    N_ALL,
+    N_TERNARY,
+    NC_KEY,
+    VERSION,
+    build_documents,
+    created_at,
+    energy_above_hull,
+    is_theoretical,
+)  # fmt: skip
 from pymatgen.core import Structure
 
 from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, page_cache
+from deepxrd.sources.materials_project import MaterialsProjectSource
 from deepxrd.sources.mp_client import day_of
 from deepxrd.sources.plain_structures import crystal_from_pymatgen_dict
 from deepxrd.sources.retry import TransientError
@@ -30,7 +43,7 @@ def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
     assert found[0].material_id == "mp-1000"
     assert found[0].crystal.formula.anonymous == "ABC3"
     assert found[0].formation_energy_per_atom == pytest.approx(-3.5)
-    assert found[0].provenance == {"database": f"Materials Project {VERSION}", "license": "BY-C"}
+    assert found[0].provenance == {"database": f"Materials Project {VERSION}", "license": "BY-C", "icsd": "True"}
     assert len({record.material_id for record in found}) == N_TERNARY
     assert mp.app.requests("_page") == 3  # one request a page, no more
 
@@ -40,6 +53,31 @@ def test_one_stoichiometry(mp: Server, tmp_path: Path, stoichiometry: str) -> No
     found = records(mp_source(mp, tmp_path, stoichiometry))
     assert len(found) == N_ABC3
     assert {record.crystal.formula.anonymous for record in found} == {"ABC3"}
+
+
+def test_any_number_of_elements_comes_with_energies_above_the_hull(mp: Server, tmp_path: Path) -> None:
+    made = mp_source(mp, tmp_path, num_elements=None, dates=True)
+    found = records(made)
+    assert len(found) == len(made) == N_ALL
+    assert {len(record.crystal.formula.elements) for record in found} == {2, 3}
+    assert [record.energy_above_hull for record in found] == [energy_above_hull(i) for i in range(N_ALL)]
+    assert [record.provenance["icsd"] for record in found] == [str(not is_theoretical(i)) for i in range(N_ALL)]
+    assert sum("created_at" in record.provenance for record in found) > N_ALL - 5
+    (manifest,) = tmp_path.rglob("manifest.json")
+    assert json.loads(manifest.read_text())["count_before"] == N_ALL
+
+
+@pytest.mark.parametrize(("numbers", "n"), [([2], N_ALL - N_TERNARY), ([2, 3], N_ALL), ((3, 4, 5), N_TERNARY)])
+def test_several_numbers_of_elements(mp: Server, tmp_path: Path, numbers: Sequence[int], n: int) -> None:
+    found = records(mp_source(mp, tmp_path, num_elements=numbers))
+    assert len(found) == n
+    assert {len(record.crystal.formula.elements) for record in found} <= set(numbers)
+
+
+@pytest.mark.parametrize(("numbers", "told"), [([2, 4], "in a row only"), ([], "no number"), (0, "no number")])
+def test_numbers_of_elements_that_cannot_be_asked_for(tmp_path: Path, numbers: Any, told: str) -> None:
+    with pytest.raises(DeepXRDError, match=told):
+        MaterialsProjectSource(cache_dir=tmp_path, num_elements=numbers)
 
 
 def test_the_day_of_each_entry_is_fetched_where_it_is_asked_for(mp: Server, tmp_path: Path) -> None:
@@ -251,7 +289,7 @@ def test_nothing_matches(mp: Server, tmp_path: Path) -> None:
         ("SrTiO3", {}, "'SrTiO3' is no stoichiometry"),
         ("ABA3", {}, "names A more than once"),
         ("AB", {}, "n_elements=2"),
-        (None, {"num_elements": None}, "say how many elements"),
+        (None, {"num_elements": 0}, "no number of elements"),
         (None, {"page_size": 1001}, "1 to 1000"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from faults import Fault
 from fetching import Server, optimade_source
-from optimade_server import N_ABC3, N_TERNARY, SHARED, UNUSABLE, VACANT
+from optimade_server import N_ABC3, N_ALL, N_TERNARY, SHARED, UNUSABLE, VACANT
 
 from deepxrd.errors import DeepXRDError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord, page_cache
@@ -41,6 +41,24 @@ def test_all_ternaries(optimade: Server, tmp_path: Path) -> None:
     facts = json.loads(manifest.read_text())
     assert facts["count_before"] == facts["count_after"] == facts["unique_ids"] == N_TERNARY
     assert facts["with_formation_energy"] == N_TERNARY
+
+
+def test_any_number_of_elements_comes_with_distances_to_the_hull(optimade: Server, tmp_path: Path) -> None:
+    hull = "_mp_stability/gga_gga+u_r2scan/energy_above_hull"
+    made = optimade_source(optimade, tmp_path, num_elements=None, energy=ENERGY, hull=hull)
+    found = [entry for entry in made if isinstance(entry, StructureRecord)]
+    assert len(made) == N_ALL
+    assert {entry.material_id for entry in found} > {"t-090", "t-091"}
+    by_name = {entry.material_id: entry.energy_above_hull for entry in found}
+    assert by_name["t-000"] == 0.0, "what is below the hull of others is on it"
+    assert by_name["t-019"] == pytest.approx(0.18)
+    assert all(entry.energy_above_hull is None for entry in optimade_source(optimade, tmp_path)  # it has no such place
+               if isinstance(entry, StructureRecord))  # fmt: skip
+
+
+@pytest.mark.parametrize(("numbers", "n"), [([2, 3], N_ALL), ([2, 5], N_ALL - N_TERNARY), ([3], N_TERNARY)])
+def test_several_numbers_of_elements(optimade: Server, tmp_path: Path, numbers: list[int], n: int) -> None:
+    assert len(optimade_source(optimade, tmp_path, num_elements=numbers)) == n
 
 
 def test_shared_sites_and_vacancies(optimade: Server, tmp_path: Path) -> None:
@@ -214,7 +232,9 @@ def test_filter() -> None:
     assert optimade_filter("ABC3", 3) == 'chemical_formula_anonymous="A3BC"'
     assert optimade_filter(None, 3, "nsites<20") == "nelements=3 AND (nsites<20)"
     assert optimade_filter("ABX3", 3) == optimade_filter("A3BC", 3) == optimade_filter("X6A2B2", None)
-    for stoichiometry, number in (("AB", 3), (None, None), ("ABA3", 3)):
+    assert optimade_filter(None, None) == "nelements>=1"
+    assert optimade_filter(None, [4, 2], "nsites<20") == "(nelements=2 OR nelements=4) AND (nsites<20)"
+    for stoichiometry, number in (("AB", 3), (None, 0), (None, []), (None, True), ("ABA3", 3)):
         with pytest.raises(DeepXRDError):
             optimade_filter(stoichiometry, number)
 

@@ -55,7 +55,7 @@ def test_structures_of_no_database_are_told_as_such_whatever_the_data_set_is_cal
     perovskite_source: FilesSource, tmp_path: Path
 ) -> None:
     store = ensure_store(
-        perovskite_source, Selection(stoichiometry="ABC3"), OneHotEncoding(), XrdSettings(), root=tmp_path,
+        perovskite_source, Selection(3, "ABC3", OneHotEncoding()), XrdSettings(), root=tmp_path,
         options=BuildOptions(n_jobs=1),
     )  # fmt: skip
     said = statement(store, Split(seed=3))

@@ -112,3 +112,24 @@ def test_overrides_that_reach_further_are_refused(tmp_path: Path, text: str) -> 
     file.write_text(yaml.safe_dump([text]))
     with pytest.raises(ConfigError, match=re.escape(repr(text))):
         read_overrides(file)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"strategy": "deepspeed_stage_3"}, {"strategy": "fsdp"}, {"strategy": {"_target_": "torch.optim.Adam"}},
+        {"strategy": ["ddp"]}, {"plugins": ["SLURMEnvironment"]}, {"plugins": "x"}, {"num_nodes": 2},
+        {"profiler": "pytorch"}, {"default_root_dir": "/"},
+    ],
+)  # fmt: skip
+def test_what_a_trainer_does_beyond_its_process_must_be_typed(stored: dict[str, Any]) -> None:
+    ((key, value),) = stored.items()
+    with pytest.raises(ConfigError, match=rf"theirs/config.yaml sets trainer\.{key}=.*type it if you want it"):
+        check_stored({**settings(), "trainer": stored}, typed={}, where=WHERE)
+    check_stored({**settings(), "trainer": stored}, typed={"trainer": {key: value}}, where=WHERE)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "ddp", "ddp_spawn", None])
+def test_the_usual_strategies_are_followed(strategy: str | None) -> None:
+    trainer = {"strategy": strategy, "max_epochs": 3, "plugins": None, "num_nodes": 1}
+    assert check_stored({**settings(), "trainer": trainer}, typed={}, where=WHERE)["trainer"] == trainer

@@ -26,9 +26,9 @@ _FILES = {"manifest.json", "patterns.npy", "samples.parquet"}
 
 
 def _ensure(source: Source, root: Path, *, n_jobs: int = 1, **changes: Any) -> PatternStore:
-    inputs: dict[str, Any] = {"selection": Selection(), "encoding": OneHotEncoding(), "xrd": _XRD, **changes}
+    inputs: dict[str, Any] = {"selection": Selection(), "xrd": _XRD, **changes}
     options = BuildOptions(n_jobs=n_jobs)
-    return ensure_store(source, inputs["selection"], inputs["encoding"], inputs["xrd"], root=root, options=options)
+    return ensure_store(source, inputs["selection"], inputs["xrd"], root=root, options=options)
 
 
 def _contents(store: PatternStore) -> dict[str, bytes]:
@@ -96,7 +96,6 @@ def test_the_size_of_a_part_changes_no_pattern(
 _KILLED = """
 import sys, time
 from pathlib import Path
-from deepxrd.chem import OneHotEncoding
 from deepxrd.data import BuildOptions, Selection, build, ensure_store
 from deepxrd.sources import FilesSource
 from deepxrd.xrd import XrdSettings, simulate
@@ -112,7 +111,7 @@ build.simulate = stuck_at_the_second_part
 source = FilesSource(sys.argv[1], citation="made up for tests")
 xrd = XrdSettings(two_theta_min_deg=10, two_theta_max_deg=100, n_points=128, sigma_deg=0.8)
 options = BuildOptions(n_jobs=1)
-ensure_store(source, Selection(), OneHotEncoding(), xrd, root=Path(sys.argv[2]), options=options)
+ensure_store(source, Selection(), xrd, root=Path(sys.argv[2]), options=options)
 """
 
 
@@ -182,8 +181,8 @@ def test_what_a_killed_worker_left_half_written_is_cleared_away(
     "changes",
     [
         {"selection": Selection(stoichiometry="ABC3")},
-        {"encoding": OneHotEncoding(n_counts=9)},
-        {"encoding": OneHotEncoding(elements=PAPER_ELEMENTS[::-1])},
+        {"selection": Selection(box=OneHotEncoding())},
+        {"selection": Selection(box=OneHotEncoding(n_counts=9))},
         {"xrd": replace(_XRD, sigma_deg=0.81)},
         {"xrd": replace(_XRD, radiation="MoKa")},
         {"xrd": replace(_XRD, n_points=129)},
@@ -304,7 +303,7 @@ def test_unreadable_entries_are_in_the_manifest_and_too_many_stop_the_build(
     with pytest.raises(SourceError, match=r"1 of 7 .*broken.cif: no cell"):
         _ensure(source, tmp_path)
     options = BuildOptions(n_jobs=1, max_failed_share=0.2)
-    store = ensure_store(source, Selection(), OneHotEncoding(), _XRD, root=tmp_path, options=options)
+    store = ensure_store(source, Selection(), _XRD, root=tmp_path, options=options)
     counts = json.loads((store.path / "manifest.json").read_text(encoding="utf-8"))["counts"]
     assert counts["unreadable_first"] == {"broken.cif": "no cell"}
     assert (counts["entries_in_source"], counts["unreadable"], counts["samples"]) == (7, 1, 6)
@@ -323,5 +322,5 @@ def test_a_device_that_cannot_be_used_is_refused_before_a_build(
 ) -> None:
     options, xrd = BuildOptions(n_jobs=1, device=device), XrdSettings(engine=engine)
     with pytest.raises(ConfigError, match=said):
-        ensure_store(perovskite_source, Selection(3, "ABC3"), OneHotEncoding(), xrd, root=tmp_path, options=options)
+        ensure_store(perovskite_source, Selection(3, "ABC3", OneHotEncoding()), xrd, root=tmp_path, options=options)
     assert not list(tmp_path.glob("*.partial"))

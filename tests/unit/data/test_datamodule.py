@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from deepxrd.chem import OneHotEncoding, parse_formula
 from deepxrd.data import BuildOptions, Selection, Split, indices
 from deepxrd.data.datamodule import BatchPositions, PatternDataModule
 from deepxrd.data.parts import DataParts
+from deepxrd.errors import SelectionError
 from deepxrd.sources import FilesSource
 from deepxrd.xrd import XrdSettings
 
@@ -123,7 +125,35 @@ def test_a_part_that_was_moved_to_a_device_gives_the_same_batches(datamodule: Pa
     from deepxrd.data.datamodule import PatternDataset
 
     rows = datamodule.dataset("train").rows
-    mapped, moved = PatternDataset(datamodule.data.store, rows), PatternDataset(datamodule.data.store, rows)
+    mapped, moved = (PatternDataset(datamodule.data.store, rows, OneHotEncoding()) for _ in range(2))
     moved.to(torch.device("cpu"))
     positions = np.array([4, 0, 2])
     assert all(torch.equal(a, b) for a, b in zip(mapped[positions], moved[positions], strict=True))
+
+
+def _with_another_box(datamodule: PatternDataModule, encoding: OneHotEncoding) -> PatternDataModule:
+    return PatternDataModule(replace(datamodule.data, encoding=encoding), batch_size=5, eval_batch_size=3)
+
+
+def test_what_does_not_fit_the_one_hot_is_in_the_store_and_left_out_by_the_network_alone(
+    datamodule: PatternDataModule,
+) -> None:
+    store = datamodule.data.store
+    symbols = sorted({symbol for formula in store.formulas for symbol in formula.elements} - {"Ba"})
+    smaller = OneHotEncoding(tuple(symbols), 10)
+    narrow = _with_another_box(datamodule, smaller)
+    assert narrow.data.store.id == store.id, "the one-hot has no say in the store"
+    for part, rows in datamodule.data.rows.items():
+        with_barium = [row for row in rows if "Ba" in store.formulas[row].elements]
+        assert narrow.rows(part).tolist() == [row for row in rows if row not in with_barium]
+        assert narrow.left_out()[part] == len(with_barium)
+        inputs, patterns = narrow.dataset(part)[np.arange(len(narrow.dataset(part)))]
+        assert inputs.shape[2:] == smaller.shape
+        np.testing.assert_array_equal(patterns, store.patterns[narrow.rows(part)])
+    assert sum(narrow.left_out().values()) > 0, "else nothing was shown"
+    assert not any(datamodule.left_out().values())
+
+
+def test_a_one_hot_that_nothing_fits_into_is_refused_with_a_way_out(datamodule: PatternDataModule) -> None:
+    with pytest.raises(SelectionError, match=r"no composition of train, val, test fits .*1 elements.*model=candidates"):
+        _with_another_box(datamodule, OneHotEncoding(("He",), 10)).setup()

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.chem import Crystal, OneHotEncoding, StructureLimits
+from deepxrd.chem import Crystal, StructureLimits
 from deepxrd.chem.crystal import close_pairs
 from deepxrd.data import BuildOptions, Selection, ensure_store
 from deepxrd.data.selection import select
@@ -58,9 +58,7 @@ def test_absurd_cells_do_not_take_the_build(tmp_path: Path, cscl: Crystal) -> No
     good = [StructureRecord(f"good-{i}", cscl, -float(i)) for i in range(100)]
     started = time.monotonic()
     options = BuildOptions(n_jobs=1)
-    store = ensure_store(
-        _Source([*records, *good]), Selection(None), OneHotEncoding(), _XRD, root=tmp_path, options=options
-    )
+    store = ensure_store(_Source([*records, *good]), Selection(None), _XRD, root=tmp_path, options=options)
     assert time.monotonic() - started < 20
     counts = store.manifest["counts"]
     assert counts["samples"] == 1
@@ -107,7 +105,6 @@ def test_a_limit_is_part_of_what_a_store_is_made_from(tmp_path: Path, perovskite
         ensure_store(
             perovskite_source,
             Selection(),
-            OneHotEncoding(),
             _XRD,
             root=tmp_path,
             options=BuildOptions(n_jobs=1, max_atoms=4, max_failed_share=1.0),
@@ -116,7 +113,7 @@ def test_a_limit_is_part_of_what_a_store_is_made_from(tmp_path: Path, perovskite
 
 def test_remarks_are_counted(cscl: Crystal, silicon: Crystal) -> None:
     records = [StructureRecord("a", cscl, remarks=("x",)), StructureRecord("b", silicon, remarks=("x", "y"))]
-    assert select(records, Selection(None), OneHotEncoding()).counts()["remarks"] == {"x": 2, "y": 1}
+    assert select(records, Selection(None)).counts()["remarks"] == {"x": 2, "y": 1}
 
 
 def test_close_pairs_are_those_of_all_distances(triclinic: Crystal) -> None:

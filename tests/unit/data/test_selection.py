@@ -25,7 +25,7 @@ def _record(
 
 
 def _taken(records: list[StructureRecord]) -> str:
-    selected = select(records, Selection(), OneHotEncoding())
+    selected = select(records, Selection())
     (position,) = selected.positions.values()
     return records[position].material_id
 
@@ -83,7 +83,7 @@ def test_reasons_are_counted_and_add_up() -> None:
         _record("SrXeO3", "8"),
         ReadFailure("9", "broken"),
     ]
-    selected = select(records, Selection(stoichiometry="ABC3"), OneHotEncoding(), max_failed_share=0.2)
+    selected = select(records, Selection(3, "ABC3", OneHotEncoding()), max_failed_share=0.2)
     assert selected.positions == {"FeBO3": 6, "SrTiO3": 3} | selected.positions
     assert set(selected.positions.values()) == {3, 6}
     assert selected.excluded == Counter(
@@ -107,14 +107,17 @@ def test_reasons_are_counted_and_add_up() -> None:
 
 def test_a_count_outside_the_box_is_a_reason_of_its_own() -> None:
     records = [_record("SrTiO3"), _record("SrTiO10"), _record("SrTiO9", "b")]
-    selected = select(records, Selection(), OneHotEncoding())
+    selected = select(records, Selection(box=OneHotEncoding()))
     assert selected.excluded == Counter({"a count over 9": 1})
     assert set(selected.positions.values()) == {0, 2}
+    everything = select(records, Selection())
+    assert not everything.excluded
+    assert set(everything.positions.values()) == {0, 1, 2}
 
 
 def test_compositions_are_taken_in_alphabetical_order() -> None:
     names = ["ZnTiO3", "BaTiO3", "MgTiO3", "AlFeO3"]
-    selected = select([_record(name) for name in names], Selection(), OneHotEncoding())
+    selected = select([_record(name) for name in names], Selection())
     assert list(selected.positions) == sorted(selected.positions)
     assert len(selected.positions) == 4
 
@@ -122,14 +125,14 @@ def test_compositions_are_taken_in_alphabetical_order() -> None:
 @pytest.mark.parametrize(("n_elements", "taken"), [(2, {0}), (3, {1}), (None, {0, 1})])
 def test_the_number_of_elements_is_a_choice(n_elements: int | None, taken: set[int]) -> None:
     records = [_record("NaCl"), _record("SrTiO3")]
-    selected = select(records, Selection(n_elements=n_elements), OneHotEncoding())
+    selected = select(records, Selection(n_elements=n_elements))
     assert set(selected.positions.values()) == taken
 
 
 def test_a_source_of_which_too_much_is_broken_is_refused_with_examples() -> None:
     records = [_record("SrTiO3"), *(ReadFailure(f"file-{i}.cif", "no cell") for i in range(7))]
     with pytest.raises(SourceError, match=r"7 of 8 .* share of 0.05 .*max_failed_share.*file-0.cif: no cell"):
-        select(records, Selection(), OneHotEncoding())
+        select(records, Selection())
 
 
 @pytest.mark.parametrize(("n_failures", "refused"), [(1, False), (2, True)])
@@ -137,32 +140,32 @@ def test_exactly_the_allowed_share_may_be_broken(n_failures: int, refused: bool)
     records = [_record("SrTiO3")] * (20 - n_failures) + [ReadFailure("f", "r")] * n_failures
     if refused:
         with pytest.raises(SourceError, match="2 of 20"):
-            select(records, Selection(), OneHotEncoding(), max_failed_share=0.05)
+            select(records, Selection(), max_failed_share=0.05)
     else:
-        assert len(select(records, Selection(), OneHotEncoding(), max_failed_share=0.05).failures) == 1
+        assert len(select(records, Selection(), max_failed_share=0.05).failures) == 1
 
 
 def test_an_empty_source_is_refused() -> None:
     with pytest.raises(SourceError, match="no entries"):
-        select([], Selection(), OneHotEncoding())
+        select([], Selection())
 
 
 @pytest.mark.parametrize(
     ("selection", "named"),
     [
-        (Selection(stoichiometry="AB7C9"), r"no sample of AB7C9 .*ABC3 \(2\), AB \(1\)"),
-        (Selection(n_elements=5), r"no sample of 5 elements .*ABC3 \(2\), AB \(1\)"),
+        (Selection(stoichiometry="AB7C9"), r"no sample of AB7C9; .*ABC3 \(2\), AB \(1\)"),
+        (Selection(n_elements=5), r"no sample of 5 elements; .*ABC3 \(2\), AB \(1\)"),
     ],
 )
 def test_where_nothing_is_left_the_message_says_what_there_is(selection: Selection, named: str) -> None:
     records = [_record("NaCl"), _record("SrTiO3"), _record("BaTiO3")]
     with pytest.raises(SelectionError, match=named):
-        select(records, selection, OneHotEncoding())
+        select(records, selection)
 
 
 def test_a_small_encoding_can_leave_nothing() -> None:
     with pytest.raises(SelectionError, match="within the encoding"):
-        select([_record("SrTiO3")], Selection(), OneHotEncoding(elements=("O", "Ti")))
+        select([_record("SrTiO3")], Selection(box=OneHotEncoding(elements=("O", "Ti"))))
 
 
 def test_a_stoichiometry_is_taken_by_its_canonical_name_and_must_fit_the_number_of_elements() -> None:
@@ -174,6 +177,6 @@ def test_a_stoichiometry_is_taken_by_its_canonical_name_and_must_fit_the_number_
 def test_partly_filled_structures_are_counted_by_their_real_composition() -> None:
     full = _record("SrTiO3")
     half = replace(full, crystal=replace(full.crystal, occupancies=np.array([0.5, 1, 1, 1, 1.0])))
-    selected = select([half, full], Selection(stoichiometry="ABC3"), OneHotEncoding())
+    selected = select([half, full], Selection(stoichiometry="ABC3"))
     assert set(selected.positions.values()) == {1}
     assert selected.excluded == Counter({"stoichiometry is not ABC3": 1})

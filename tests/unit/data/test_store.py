@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepxrd.chem import OneHotEncoding
 from deepxrd.data import BuildOptions, PatternStore, Selection, ensure_store
 from deepxrd.data.content import pattern_values
 from deepxrd.data.store import content_values
@@ -28,9 +27,7 @@ _SELECTION = Selection(stoichiometry="ABC3")
 def built(perovskite_source: FilesSource, tmp_path_factory: pytest.TempPathFactory) -> PatternStore:
     """A store of 36 perovskites; read-only."""
     root = tmp_path_factory.mktemp("stores")
-    return ensure_store(
-        perovskite_source, _SELECTION, OneHotEncoding(), _XRD, root=root, options=BuildOptions(n_jobs=1)
-    )
+    return ensure_store(perovskite_source, _SELECTION, _XRD, root=root, options=BuildOptions(n_jobs=1))
 
 
 @pytest.fixture
@@ -75,7 +72,7 @@ def test_the_crystals_behind_the_patterns_come_back_unchanged(
 
 def test_the_manifest_says_what_the_store_was_made_from(built: PatternStore, perovskite_source: FilesSource) -> None:
     assert built.xrd == _XRD
-    assert built.encoding == OneHotEncoding()
+    assert built.box is None
     assert built.manifest["inputs"]["source"] == perovskite_source.fingerprint()
     assert built.manifest["inputs"]["selection"] == _SELECTION.to_dict()
     assert built.manifest["citation"] == "made up for tests"

@@ -62,4 +62,10 @@ def test_each_phase_gets_a_row_a_pattern_and_a_cif_that_others_read(libraries: L
             assert parse_formula(Structure.from_file(file).composition.reduced_formula) == phase.formula
             assert "CC BY 4.0" in file.read_text()
     assert "none in the library" in known_in_words(known[2])
+    strontium = known_in_words(known_phases(libraries, parse_formula("SrTiO3"), LABORATORY))
+    assert ", known from experiment; " in strontium
+    assert ", computed only; " in strontium
+    said = known_in_words(known_phases(libraries, parse_formula("NaCl"), LABORATORY))
+    assert "experiment: not recorded" in said, "of a binary, nobody has said so"
+    assert "computed only" not in said
     assert len(find_peaks(known[0].patterns[:1], LABORATORY.two_theta_deg).of(0)[0]) > 5

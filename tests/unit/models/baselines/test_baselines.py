@@ -499,3 +499,17 @@ def test_a_reference_that_does_not_fit_together_is_refused(reference: Reference)
 def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", [*HONEST, *ORACLES])
+def test_any_number_of_elements_in_any_amounts_is_predicted(kind: type[Model]) -> None:
+    known = ["Si", "C", "KBr", "SrTiO3", "Ca5P3O13", "Mg12Al19", "LiFePO4", "NaMgPO4", "Cs2AgBiBr6", "K2NaAlF6"]
+    asked = ["Ge", "CsI", "BaTiO3", "Sr5As3O13", "Zn12Al19", "LiMnPO4", "Rb2NaGaF6", "NaCaMnFeCoNiPO12", "Xe60He46"]
+    model = kind().fit(reference_of(known))
+    oracle = truth_of(asked)
+    patterns = model.predict(formulas(asked), oracle=oracle)
+    assert patterns.shape == (len(asked), XRD.n_points)
+    assert np.isfinite(patterns).all()
+    np.testing.assert_allclose(patterns.max(axis=1), 100, atol=0.01)
+    if kind in (NearestPattern, Substitution):
+        assert model.fallbacks(formulas(asked)).tolist() == [False] * 7 + [True] * 2

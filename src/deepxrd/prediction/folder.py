@@ -65,12 +65,12 @@ def _symmetry_text(columns: dict[str, NDArray[np.generic]], row: int) -> list[st
         f"{name[0]} {of(name):.2f} ({of(f'{name}_low'):.2f} to {of(f'{name}_high'):.2f})"
         for name in ("a_angstrom", "b_angstrom", "c_angstrom")
     )
-    density = "density_g_per_cm3"
+    name = "density_g_per_cm3"
+    density = f"density {of(name):.2f} ({of(f'{name}_low'):.2f} to {of(f'{name}_high'):.2f}) g/cm³"
+    system = f"{columns['crystal_system'][row]} {of('crystal_system_probability'):.0%}"
     return [
-        f"  crystal system: {columns['crystal_system'][row]} {of('crystal_system_probability'):.0%}; space group: "
-        + ", ".join(groups),
-        f"  its cell, Å, with 90 % intervals: {cell}; density {of(density):.2f} "
-        f"({of(f'{density}_low'):.2f} to {of(f'{density}_high'):.2f}) g/cm³",
+        f"  crystal system: {system}; space group: {', '.join(groups)}",
+        f"  its cell, Å, with 90 % intervals: {cell}; {density}",
     ]
 
 

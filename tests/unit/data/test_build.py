@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -37,6 +37,8 @@ def _contents(store: PatternStore) -> dict[str, bytes]:
 
 class _Listed:
     """A source of records in memory."""
+
+    made_up: ClassVar[bool] = True
 
     name = "listed"
     citation = ""

@@ -18,8 +18,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from deepxrd.analysis.data_card import CRYSTAL_SYSTEMS, UNKNOWN
 from deepxrd.chem import SYMBOLS
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, UNKNOWN
 from deepxrd.errors import ConfigError
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD
 

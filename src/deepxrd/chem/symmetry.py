@@ -2,7 +2,8 @@
 
 Two conventions, each for its purpose. What is *kept* by its symmetry, in libraries and as templates, is held to a
 narrow tolerance, by moyopy (`deepxrd.library.symmetry`), since its pattern must survive. What is *said* of structures
-on data cards and drawings follows the Materials Project, by spglib, so that it can be compared with what is found there.
+on data cards and drawings follows the Materials Project, by spglib, so that it can be compared with what is found
+there.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import spglib
 from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 
 from deepxrd.chem import Crystal
+from deepxrd.chem.symmetry import space_group_number
 from deepxrd.sources import FilesSource, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate, simulate_pattern
 
@@ -79,9 +79,8 @@ def draw(parquet: Path, n: int, seed: int) -> list[StructureRecord]:
 
 
 def crystal_system(crystal: Crystal) -> str:
-    """Crystal system by spglib, symprec 0.1 Å."""
-    data = spglib.get_symmetry_dataset((crystal.lattice, crystal.frac_coords, crystal.atomic_numbers), symprec=0.1)
-    number = 1 if data is None else data.number
+    """Crystal system as data cards say it; triclinic where no group is found."""
+    number = space_group_number(crystal)
     return next(system for system, last in _SYSTEMS.items() if number <= last)
 
 

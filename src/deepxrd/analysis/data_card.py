@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, UNKNOWN
-from deepxrd.chem.symmetry import quiet_spglib
+from deepxrd.chem.symmetry import SAID_TOLERANCES, space_group_number
 from deepxrd.io.stopping import worker_pool
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
 
-TOLERANCES = ((0.1, 5.0), (0.001, 1.0))
-"""Å and degrees, the second where the first finds no group: those of the Materials Project (emmet's SymmetryData)."""
 POLYMORPHS = "another structure of the composition is taken"
 """The reason in a store's manifest under which polymorphs are counted."""
 
@@ -28,31 +26,6 @@ _WORTH_PROCESSES = 500  # crystals; fewer are done before the worker processes h
 _ROWS_AT_A_TIME = 4096  # patterns whose peaks are looked for at once: 40 MB of intermediate arrays
 _STOICHIOMETRIES_SHOWN = 10
 _REASONS_SHOWN = 5
-
-
-def space_group_number(crystal: Crystal) -> int:
-    """Number of a crystal's space group by spglib, 1 to 230; 0 where it finds none.
-
-    Sites shared by several elements are one kind of site of their own.
-    """
-    sites: dict[tuple[float, ...], list[tuple[int, float]]] = {}
-    rows = zip(crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist(), crystal.occupancies.tolist(), strict=True)
-    for xyz, number, occupancy in rows:
-        sites.setdefault(tuple(xyz), []).append((number, round(occupancy, 3)))
-    kinds: dict[tuple[tuple[int, float], ...], int] = {}
-    labels = [kinds.setdefault(tuple(sorted(there)), len(kinds) + 1) for there in sites.values()]
-    for symprec_angstrom, angle_tolerance_deg in TOLERANCES:
-        try:
-            found = spglib.get_symmetry_dataset(
-                (crystal.lattice.tolist(), list(sites), labels),
-                symprec=symprec_angstrom,
-                angle_tolerance=angle_tolerance_deg,
-            )
-        except spglib.SpglibError:
-            continue
-        if found is not None:  # spglib tells of a failure in this way or in the other, as its settings have it
-            return int(found.number)
-    return 0
 
 
 def space_groups(crystals: Sequence[Crystal], *, n_jobs: int = -1) -> Iterator[list[int]]:
@@ -118,7 +91,7 @@ def data_card(
         "formation_energy_ev_per_atom": _summary(samples["formation_energy_per_atom"].dropna().to_numpy()),
         "entered": [str(dates.min()), str(dates.max())] if len(dates) else None,
         "patterns": manifest["inputs"]["xrd"],
-        "symmetry": {"spglib": spglib.__version__, "symprec_angstrom_and_angle_tolerance_deg": TOLERANCES},
+        "symmetry": {"spglib": spglib.__version__, "symprec_angstrom_and_angle_tolerance_deg": SAID_TOLERANCES},
         "source": manifest["inputs"]["source"],
         "versions": manifest["versions"],
         "citation": manifest["citation"],
@@ -147,8 +120,7 @@ def to_markdown(card: dict[str, Any]) -> str:
 
 
 def _space_groups(crystals: Sequence[Crystal]) -> list[int]:
-    with quiet_spglib():
-        return [space_group_number(crystal) for crystal in crystals]
+    return [space_group_number(crystal) for crystal in crystals]
 
 
 def _summary(values: NDArray[Any]) -> dict[str, float] | None:

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepxrd.analysis import data_figures as draw
-from deepxrd.analysis.data_card import TOLERANCES, count_peaks, data_card, space_groups, to_markdown
+from deepxrd.analysis.data_card import count_peaks, data_card, space_groups, to_markdown
 from deepxrd.analysis.figures import save_figure
 from deepxrd.chem.crystal_system import crystal_system
+from deepxrd.chem.symmetry import SAID_TOLERANCES
 from deepxrd.config import CardConfig
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.errors import ConfigError
@@ -80,7 +81,7 @@ def _crystal_systems(store: PatternStore, path: Path, *, n_jobs: int) -> pd.Data
     """Space group and crystal system of each sample; found once for a store, then read from ``path``."""
     made_from: dict[Hashable, Any] = {
         "store": store.content_hash,
-        "tolerances": [list(pair) for pair in TOLERANCES],
+        "tolerances": [list(pair) for pair in SAID_TOLERANCES],
         "spglib": spglib.__version__,
         "code": code_hash(*_SYMMETRY_CODE),
     }

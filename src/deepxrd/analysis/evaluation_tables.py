@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from deepxrd.analysis.tables import COLUMNS
+from deepxrd.analysis.tables import COLUMNS, markdown_table
 from deepxrd.metrics.bootstrap import Interval
 
 DISTANCES = {
@@ -139,7 +139,7 @@ def table2_markdown(frame: pd.DataFrame, *, title: str) -> str:
     """Table 2 as Markdown."""
     header, *rows = _table2_lines(frame)
     notes = _NOTES if frame["paper"].notna().any() else _OURS
-    return f"# {title}\n\n{_markdown(header, rows)}\n\n{notes}\n"
+    return f"# {title}\n\n{markdown_table(header, rows)}\n\n{notes}\n"
 
 
 def comparison_table(comparison: dict[str, Any]) -> Table:
@@ -156,7 +156,8 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
 
 def comparison_markdown(comparison: dict[str, Any]) -> str:
     """The same as Markdown."""
-    return f"# {_versus(comparison)}\n\n{_who(comparison)}\n\n{_markdown(_COMPARISON, _comparison_rows(comparison))}\n"
+    table = markdown_table(_COMPARISON, _comparison_rows(comparison))
+    return f"# {_versus(comparison)}\n\n{_who(comparison)}\n\n{table}\n"
 
 
 _COMPARISON = ["", "a", "b", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
@@ -219,11 +220,6 @@ def _table2_lines(frame: pd.DataFrame) -> list[list[str]]:
         if frame["paper"].notna().any():
             lines.append(["the paper", *(_number(each["paper"]) for each in found)])
     return lines
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _number(value: float) -> str:

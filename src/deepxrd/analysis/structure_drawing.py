@@ -11,7 +11,7 @@ from matplotlib.patches import Wedge
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal
-from deepxrd.chem.symmetry import quiet_spglib
+from deepxrd.chem.symmetry import SAID_TOLERANCES, quiet_spglib
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,7 +24,6 @@ _MARGIN = 0.25  # left and right of the cell, in its width
 _LEAST_CONTRAST = 0.25  # distance of two colours, as RGB within 0 to 1, that can be told apart side by side
 # Taken where two elements of a crystal have nearly the same colour, as Sb and Bi have (Tol, "bright").
 _SPARE_COLOURS = ("#CCBB44", "#66CCEE", "#228833", "#EE6677", "#4477AA", "#AA3377", "#BBBBBB")
-_SYMPREC_ANGSTROM, _ANGLE_TOLERANCE_DEG = 0.1, 5.0  # those of the Materials Project (emmet's SymmetryData)
 
 
 def draw_structure(axis: Axes, crystal: Crystal) -> None:
@@ -93,7 +92,7 @@ def _conventional(crystal: Crystal) -> tuple[Structure, str]:
     structure = crystal.to_pymatgen()
     try:
         with quiet_spglib():
-            found = SpacegroupAnalyzer(structure, _SYMPREC_ANGSTROM, _ANGLE_TOLERANCE_DEG)
+            found = SpacegroupAnalyzer(structure, *SAID_TOLERANCES[0])
             symbol = latexify_spacegroup(found.get_space_group_symbol())
             return found.get_conventional_standard_structure(), f"conventional cell\n{symbol}"
     except (SymmetryUndeterminedError, SpglibError):

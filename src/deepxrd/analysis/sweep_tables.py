@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from deepxrd.analysis.sweep_scores import SweepScores
-from deepxrd.analysis.tables import higher_is_better
+from deepxrd.analysis.tables import higher_is_better, markdown_table
 from deepxrd.runs.sweep_folder import DONE
 
 _NAMES = {
@@ -43,19 +43,15 @@ def heading(scores: SweepScores) -> str:
 def markdown(scores: SweepScores) -> str:
     """The table as Markdown; the best cell is bold."""
     header, rows = _grid(scores, bold="**{}**")
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return markdown_table(header, rows) + "\n"
 
 
 def latex(scores: SweepScores) -> str:
     """The table as LaTeX, for the package booktabs; the best cell is bold."""
     header, rows = _grid(scores, bold=r"\textbf{{{}}}", escape=_escape)
     n_rows = len(scores.layout.rows)
-    body = "\n".join(f"{' & '.join(row)} \\\\" for row in rows)
-    return (
-        f"\\begin{{tabular}}{{{'l' * n_rows}{'r' * (len(header) - n_rows)}}}\n\\toprule\n"
-        f"{' & '.join(header)} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
-    )
+    columns = "l" * n_rows + "r" * (len(header) - n_rows)
+    return pd.DataFrame(rows, columns=header).style.hide(axis="index").to_latex(column_format=columns, hrules=True)
 
 
 def terminal(scores: SweepScores) -> Table:

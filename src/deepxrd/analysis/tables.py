@@ -1,7 +1,8 @@
-"""Tables for the terminal, made from the files of finished runs."""
+"""Tables for the terminal and for pages, made from the files of finished runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,11 @@ COLUMNS = {
     "mse": "MSE",
     "peak_recall_any": "R any 2°",
 }
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown, a line a row without padding, so that a changed cell changes its own line alone."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
 
 
 def higher_is_better(score: str) -> bool:

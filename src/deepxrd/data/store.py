@@ -21,6 +21,8 @@ from deepxrd.xrd import XrdSettings
 FORMAT = 1
 """Raised whenever the same inputs would give other files."""
 PATTERNS, SAMPLES, MANIFEST = "patterns.npy", "samples.parquet", "manifest.json"
+_checked: dict[Path, tuple[int, ...]] = {}
+"""Files that this process has hashed already, as they were then: a sweep run asks for its data twice."""
 STRUCTURE_COLUMNS = ("lattice", "atomic_numbers", "frac_coords", "occupancies")
 
 
@@ -33,6 +35,18 @@ def content_values(path: Path) -> dict[str, str]:
 def store_id(inputs: dict[str, Any]) -> str:
     """Name of a store: a hash of all it is made from."""
     return value_hash({"format": FORMAT, "inputs": inputs})[:16]
+
+
+def _is_sound(file: Path, expected: str | None) -> bool:
+    """Whether a file has its hash; one that was found sound and not written to since is not read again."""
+    info = file.stat()
+    state = (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    if _checked.get(file) == state:
+        return True
+    sound = file_hash(file) == expected
+    if sound:
+        _checked[file] = state
+    return sound
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class PatternStore:
             raise StoreError(msg)
         for name in (PATTERNS, SAMPLES):
             file = path / name
-            if not file.is_file() or file_hash(file) != expected.get(name):
+            if not file.is_file() or not _is_sound(file, expected.get(name)):
                 msg = f"{file} does not match the hash in its manifest; {way_out}"
                 raise StoreError(msg)
         return cls(path, manifest)

@@ -8,14 +8,13 @@ from deepxrd.library.cif import cif_text
 from deepxrd.library.library import Library, Phase, SourceFacts
 from deepxrd.library.prototype import Prototype
 from deepxrd.library.several import Found, Libraries
-from deepxrd.library.symmetry import SYMPREC_ANGSTROM, find_asymmetric_unit
+from deepxrd.library.symmetry import find_asymmetric_unit
 
 SHIPPED = Path(__file__).parent / "shipped" / "materials_project.dxl"
 """The library that comes with the package; see the card there."""
 
 __all__ = [
     "SHIPPED",
-    "SYMPREC_ANGSTROM",
     "AsymmetricUnit",
     "Found",
     "Libraries",

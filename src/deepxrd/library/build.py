@@ -10,6 +10,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from deepxrd.chem.symmetry import KEPT_NARROWER_SYMPREC_ANGSTROM, KEPT_SYMPREC_ANGSTROM
 from deepxrd.errors import LibraryError, SourceError
 from deepxrd.io.files import locked, value_hash
 from deepxrd.io.progress import progress_bar
@@ -17,8 +18,8 @@ from deepxrd.library.card import write_library_card
 from deepxrd.library.container import FORMAT, read_container, write_container
 from deepxrd.library.library import Library
 from deepxrd.library.merge import merge
-from deepxrd.library.parts import COSINE_AT_LEAST, NARROWER_SYMPREC_ANGSTROM, ROUND_TRIP, encode_part
-from deepxrd.library.symmetry import COORDINATE_STEPS, SYMPREC_ANGSTROM
+from deepxrd.library.parts import COSINE_AT_LEAST, ROUND_TRIP, encode_part
+from deepxrd.library.symmetry import COORDINATE_STEPS
 from deepxrd.library.tables import ARRAY_TYPES, Tables
 from deepxrd.sources import ReadFailure, Source, StructureRecord
 
@@ -116,8 +117,8 @@ def _facts(inputs: Sequence[LibraryInput], name: str) -> dict[str, Any]:
         ],
         "symmetry": {
             "program": f"moyopy {version('moyopy')}",
-            "symprec_angstrom": SYMPREC_ANGSTROM,
-            "narrower_symprec_angstrom": NARROWER_SYMPREC_ANGSTROM,
+            "symprec_angstrom": KEPT_SYMPREC_ANGSTROM,
+            "narrower_symprec_angstrom": KEPT_NARROWER_SYMPREC_ANGSTROM,
             "setting": "standard, International Tables A",
             "coordinate_steps": COORDINATE_STEPS,
         },

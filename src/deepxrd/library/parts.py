@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
+from deepxrd.chem.symmetry import KEPT_NARROWER_SYMPREC_ANGSTROM
 from deepxrd.errors import DeepXRDError
 from deepxrd.library import decode
 from deepxrd.library.container import Arrays, write_container
@@ -21,7 +22,6 @@ from deepxrd.sources import ReadFailure, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate
 
 COSINE_AT_LEAST = 0.9999
-NARROWER_SYMPREC_ANGSTROM = 0.001
 ROUND_TRIP = XrdSettings(two_theta_min_deg=4.0, two_theta_max_deg=91.0, n_points=1741, sigma_deg=0.1)
 """The pattern that must survive: a laboratory's view, Cu Kα, with narrow lines; 1° more at each end, see below."""
 
@@ -93,7 +93,7 @@ def _keep(
     if not entries:
         return [], [], failed
     cosines = _cosines(entries, [pattern for _, pattern in originals])
-    for attempt in (NARROWER_SYMPREC_ANGSTROM, None):
+    for attempt in (KEPT_NARROWER_SYMPREC_ANGSTROM, None):
         odd = np.flatnonzero(~(cosines >= COSINE_AT_LEAST)).tolist()
         if not odd:
             break

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
+from deepxrd.chem.symmetry import KEPT_SYMPREC_ANGSTROM
 from deepxrd.library.asymmetric import AsymmetricUnit, cell_parameters, wrap
 from deepxrd.library.space_groups import Normaliser, SpaceGroup, WyckoffPosition, space_group
-
-SYMPREC_ANGSTROM = 0.01
-"""How far sites may be from where symmetry would have them."""
 
 COORDINATE_STEPS = 65_520
 """Steps of a stored coordinate along a cell edge: 2^4 3^2 5 7 13, so that 1/3, 1/8 and their like are exact."""
@@ -35,7 +33,7 @@ class _Orbits:
     coords: NDArray[np.float64]  # (n, 3)
 
 
-def find_asymmetric_unit(crystal: Crystal, *, symprec_angstrom: float = SYMPREC_ANGSTROM) -> AsymmetricUnit | None:
+def find_asymmetric_unit(crystal: Crystal, *, symprec_angstrom: float = KEPT_SYMPREC_ANGSTROM) -> AsymmetricUnit | None:
     """The asymmetric unit of a crystal, its sites moved to where the symmetry found has them.
 
     Of the choices of axes and origin that a space group leaves open, the one is taken whose Wyckoff letters come first

@@ -10,6 +10,8 @@ from pymatgen.core import Lattice, Structure
 from deepxrd.analysis import data_card as card
 from deepxrd.analysis import data_figures as draw
 from deepxrd.chem import Crystal
+from deepxrd.chem.crystal_system import crystal_system
+from deepxrd.chem.symmetry import space_group_number
 from deepxrd.data import Split
 from deepxrd.errors import ConfigError
 from deepxrd.xrd import XrdSettings
@@ -73,14 +75,14 @@ KNOWN = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_structures_have_their_space_group_and_crystal_system(name: str) -> None:
     crystal, number, system = KNOWN[name]
-    assert card.space_group_number(crystal) == number
-    assert card.crystal_system(number) == system
+    assert space_group_number(crystal) == number
+    assert crystal_system(number) == system
 
 
 def test_the_crystals_that_all_tests_share_have_the_groups_of_the_literature(
     cscl: Crystal, nacl: Crystal, silicon: Crystal, wurtzite: Crystal, triclinic: Crystal
 ) -> None:
-    groups = [card.space_group_number(c) for c in (cscl, nacl, silicon, wurtzite, triclinic)]
+    groups = [space_group_number(c) for c in (cscl, nacl, silicon, wurtzite, triclinic)]
     assert groups == [221, 225, 227, 186, 1]
 
 
@@ -100,29 +102,29 @@ def test_the_crystals_that_all_tests_share_have_the_groups_of_the_literature(
 def test_crystal_systems_begin_and_end_with_the_groups_of_the_international_tables(
     first: int, last: int, system: str
 ) -> None:
-    assert {card.crystal_system(number) for number in range(first, last + 1)} == {system}
+    assert {crystal_system(number) for number in range(first, last + 1)} == {system}
 
 
 def test_a_site_shared_by_two_elements_is_one_site_of_its_own_kind() -> None:
     corner, centre, face = [0.0] * 3, [0.5] * 3, [0.5, 0.5, 0.0]
     faces = [face, [0.5, 0, 0.5], [0, 0.5, 0.5]]
     mixed = Structure(Lattice.cubic(3.9), [{"Ba": 0.5, "Sr": 0.5}, "Ti", "O", "O", "O"], [corner, centre, *faces])
-    assert card.space_group_number(Crystal.from_pymatgen(mixed)) == 221
+    assert space_group_number(Crystal.from_pymatgen(mixed)) == 221
     # Were the shares forgotten, the two faces below would be alike and the cell cubic.
     ordered = Structure(Lattice.cubic(3.9), ["Sr", "Ti", {"O": 0.5, "F": 0.5}, "O", "O"], [corner, centre, *faces])
-    assert card.space_group_number(Crystal.from_pymatgen(ordered)) == 123
+    assert space_group_number(Crystal.from_pymatgen(ordered)) == 123
 
 
 def test_noise_under_the_tolerance_keeps_the_symmetry() -> None:
     crystal, number, _ = KNOWN["SrTiO3"]
     noise = np.random.default_rng(0).uniform(-0.02, 0.02, crystal.frac_coords.shape) / 3.905
     moved = Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + noise, crystal.occupancies)
-    assert card.space_group_number(moved) == number
+    assert space_group_number(moved) == number
 
 
 def test_a_crystal_in_which_no_group_is_found_is_unknown() -> None:
     twice = Crystal(np.eye(3) * 4, np.array([1, 1]), np.array([[0, 0, 0], [0, 0, 1e-7]]), np.ones(2))
-    assert card.space_group_number(twice) == 0
+    assert space_group_number(twice) == 0
 
 
 def test_many_crystals_keep_their_order(cscl: Crystal, wurtzite: Crystal) -> None:

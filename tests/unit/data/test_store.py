@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deepxrd.data import BuildOptions, PatternStore, Selection, ensure_store
+from deepxrd.data import store as store_module
 from deepxrd.data.content import pattern_values
 from deepxrd.data.store import content_values
 from deepxrd.errors import StoreError
@@ -187,3 +188,21 @@ def test_a_manifest_that_was_changed_is_refused(copy: Path, damage: Callable[[Pa
 def test_a_folder_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="absent is no pattern store"):
         PatternStore.open(tmp_path / "absent")
+
+
+def test_a_store_is_hashed_once_by_a_process_and_again_when_it_was_written_to(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(store_module, "file_hash", lambda file: (hashed.append(file), file_hash(file))[1])
+    PatternStore.open(copy)
+    PatternStore.open(copy)
+    assert len(hashed) == 2, "two files, once each"
+    patterns = copy / "patterns.npy"
+    content = bytearray(patterns.read_bytes())
+    content[-1] ^= 1
+    patterns.write_bytes(content)
+    with pytest.raises(StoreError, match=r"patterns\.npy does not match"):
+        PatternStore.open(copy)
+    with pytest.raises(StoreError, match=r"patterns\.npy does not match"):
+        PatternStore.open(copy)

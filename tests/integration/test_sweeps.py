@@ -90,8 +90,8 @@ def test_wandb_has_the_sweep_as_group_the_run_as_name_and_config_scores_figure_a
     config = {
         item.key or item.nested_key[0]: json.loads(item.value_json) for r in configs(records) for item in r.update
     }
-    assert config["config"]["loss"]["_target_"] == "deepxrd.losses.CosineLoss"
-    assert config["config"]["seed"] == 2
+    assert config["loss"]["_target_"] == "deepxrd.losses.CosineLoss"
+    assert config["seed"] == 2
     summary = {}
     for record in records:
         if record.WhichOneof("record_type") == "summary":

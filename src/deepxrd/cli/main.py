@@ -25,10 +25,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _hand_over(command: str, *arguments: str) -> None:
-    from importlib import import_module
+    """Run a command of Hydra as ``python -m`` does: that is how Lightning starts its further processes."""
+    from runpy import run_module
 
     sys.argv = [f"deepxrd {command}", *arguments]
-    import_module(f"deepxrd.{command}").main()
+    run_module(f"deepxrd.{command}", run_name="__main__", alter_sys=True)
 
 
 def _parser() -> argparse.ArgumentParser:

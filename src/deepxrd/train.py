@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, refuse_misnamed, trust
-from deepxrd.errors import ConfigError
+from deepxrd.errors import ConfigError, DeepXRDError
 from deepxrd.runs.names import OVERRIDES
 from deepxrd.runs.objective import objective
 from deepxrd.sweeps import share
@@ -33,15 +33,16 @@ def train(cfg: DictConfig) -> float:
     run_dir = Path(hydra_cfg.runtime.output_dir)
     if hydra_cfg.mode == RunMode.MULTIRUN:
         return _run_in_sweep(cfg, run_dir, overrides)
-    from deepxrd.analysis import tables
-    from deepxrd.training.run import fit_and_test, is_main_process
-
     if cfg.resume:
         overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
         plain = _resumed(hydra.compose("train", overrides), typed=cfg)
     else:
         plain = plain_values(cfg, "train")
         refuse_misnamed(plain)
+    _refuse_unreadable(plain["source"])
+    from deepxrd.analysis import tables  # these take seconds, so only when the settings are found to be good
+    from deepxrd.training.run import fit_and_test, is_main_process
+
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
@@ -72,10 +73,17 @@ def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float
         try:
             plain = plain_values(cfg, "train")
             refuse_misnamed(plain)
-        except (ConfigError, OmegaConfBaseException) as error:
+            _refuse_unreadable(plain["source"])
+        except (DeepXRDError, OmegaConfBaseException) as error:
             return refuse_one(run_dir, error)
         share.take_share(n_runs, plain["threads"])
         return run_one(plain, run_dir, overrides=overrides)
+
+
+def _refuse_unreadable(source: dict[str, Any]) -> None:
+    from deepxrd.sources.early import refuse_unreadable
+
+    refuse_unreadable(source)
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:

@@ -46,9 +46,7 @@ def test_fast_dev_run_tries_all_parts_and_leaves_nothing(composed: Compose, tmp_
     assert [path.name for path in (tmp_path / "run").rglob("*")] == [".lock"]
 
 
-@pytest.mark.parametrize(
-    "setting", ["+trainer.deterministic=true", "trainer.precision=bf16-true"]
-)
+@pytest.mark.parametrize("setting", ["+trainer.deterministic=true", "trainer.precision=bf16-true"])
 def test_other_arithmetic_trains_and_is_scored(composed: Compose, tmp_path: Path, setting: str) -> None:
     result = fit_and_test(composed(setting, "trainer.max_epochs=1"), tmp_path / "run")
     assert 0 <= result.metrics["test"]["peak_f1_2deg"] <= 1

@@ -35,9 +35,11 @@ class SealedCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
             seal(temporary)
 
-    def load_checkpoint(self, path: str | Path, **how: Any) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any | None = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
         """Read one; what older runs noted of their best network gets the name that it has now."""
-        content: dict[str, Any] = super().load_checkpoint(path, **how)
+        content: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
         states = content.get("callbacks") or {}
         for key in [key for key in states if key.startswith(_OLD_BEST)]:
             states.setdefault("BestCheckpoint", states.pop(key))

@@ -137,11 +137,11 @@ def _run_onnx(file: Path, x: Tensor) -> NDArray[np.float32]:
 
 def _torchscript(network: PatternNetwork, example: Tensor, facts: str, file: Path) -> None:
     traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-    torch.jit.save(traced, file, _extra_files={f"{FACTS}.json": facts})  # type: ignore[no-untyped-call]
+    torch.jit.save(traced, file, _extra_files={f"{FACTS}.json": facts})
 
 
 def _run_torchscript(file: Path, x: Tensor) -> NDArray[np.float32]:
-    patterns: Tensor = torch.jit.load(file)(x)
+    patterns: Tensor = torch.jit.load(file)(x)  # type: ignore[no-untyped-call]
     return patterns.numpy()
 
 

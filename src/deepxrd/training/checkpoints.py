@@ -36,7 +36,10 @@ class SealedCheckpointIO(TorchCheckpointIO):
             seal(temporary)
 
     def load_checkpoint(
-        self, path: str | Path, map_location: Any | None = "cpu", weights_only: bool | None = True
+        self,
+        path: str | Path,
+        map_location: Any | None = "cpu",
+        weights_only: bool | None = True,  # noqa: FBT001, FBT002 - Lightning's interface
     ) -> dict[str, Any]:
         """Read one; what older runs noted of their best network gets the name that it has now."""
         content: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)

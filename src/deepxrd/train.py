@@ -75,7 +75,7 @@ def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float
             refuse_misnamed(plain)
             _refuse_unreadable(plain["source"])
         except (DeepXRDError, OmegaConfBaseException) as error:
-            return refuse_one(run_dir, error)
+            return refuse_one(run_dir, error, overrides=overrides)
         share.take_share(n_runs, plain["threads"])
         return run_one(plain, run_dir, overrides=overrides)
 

@@ -14,6 +14,7 @@ from deepxrd.io.files import locked, value_hash, write_json, write_text
 from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
 from deepxrd.runs.objective import objective
 from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
+from deepxrd.sweeps.callback import values_of
 from deepxrd.sweeps.fingerprint import fingerprint
 from deepxrd.training import assemble
 from deepxrd.training.run import fit_and_test
@@ -34,7 +35,7 @@ def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> floa
     Returns:
         Its peak F1 at 2° over the validation part; not a number if it failed.
     """
-    attempt = _attempt(run_dir)
+    attempt = _attempt(run_dir, overrides)
     with locked(run_dir.parent / _LOCKS / run_dir.name):
         try:
             return _once(_for_sweep(cfg, run_dir), attempt, overrides)
@@ -42,24 +43,26 @@ def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> floa
             return _failed(attempt, error)
 
 
-def refuse_one(run_dir: Path, error: Exception) -> float:
+def refuse_one(run_dir: Path, error: Exception, *, overrides: list[str]) -> float:
     """Note that a sweep run cannot be run, since its settings are wrong; the other runs continue.
 
     Args:
         run_dir: the sweep run's folder, in that of a sweep.
         error: what is wrong with them.
+        overrides: the settings.
 
     Returns:
         Not a number, as `run_one` of a sweep run that failed.
     """
     with locked(run_dir.parent / _LOCKS / run_dir.name):
-        return _failed(_attempt(run_dir), error)
+        return _failed(_attempt(run_dir, overrides), error)
 
 
-def _attempt(run_dir: Path) -> _Attempt:
+def _attempt(run_dir: Path, overrides: list[str]) -> _Attempt:
     sweep = SweepFolder.open(run_dir.parent)
-    planned = next(each for each in sweep.planned if each.path.name == run_dir.name)
-    return _Attempt(SweepRun(run_dir, planned.settings), sweep.session)
+    planned = next((each for each in sweep.planned if each.path.name == run_dir.name), None)
+    settings = planned.settings if planned else values_of(overrides, sweep.keys)  # a sweeper makes up its runs
+    return _Attempt(SweepRun(run_dir, settings), sweep.session)
 
 
 def _failed(attempt: _Attempt, error: Exception) -> float:

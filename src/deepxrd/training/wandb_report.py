@@ -39,5 +39,6 @@ def log_test_results(logger: WandbLogger, metrics: dict[str, Any], per_sample: p
     ordered = per_sample.sort_values(_SORTED_BY, kind="stable").head(_MOST_ROWS)
     run = logger.experiment
     run.summary.update({f"test/{name}": value for name, value in metrics["test"].items()})
-    run.summary.update({key: value for key, value in metrics.items() if key != "test"})
+    run.summary.update({f"val/{name}": value for name, value in metrics["val"].items()})  # of the network that is kept
+    run.summary.update({key: value for key, value in metrics.items() if key not in ("test", "val")})
     run.log({"test_patterns": wandb.Image(str(figure)), "per_sample": wandb.Table(dataframe=ordered)})

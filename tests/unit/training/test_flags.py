@@ -17,6 +17,7 @@ from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import seal
 from deepxrd.training.callbacks import StepSeed
 from deepxrd.training.run import fit_and_test
+from task_table import Record
 
 Compose = Callable[..., dict[str, Any]]
 CHECKPOINT = "pytorch_lightning.callbacks.ModelCheckpoint"
@@ -40,17 +41,25 @@ def stop(monkeypatch: pytest.MonkeyPatch, *, epoch: int, run: Callable[[], objec
 
 
 @pytest.mark.parametrize("n", ["true", "2"])
-def test_fast_dev_run_tries_all_parts_and_leaves_nothing(composed: Compose, tmp_path: Path, n: str) -> None:
+def test_fast_dev_run_tries_all_parts_and_leaves_nothing(
+    composed: Compose, tmp_path: Path, n: str, record: Record
+) -> None:
     result = fit_and_test(composed(f"+trainer.fast_dev_run={n}", "logger=wandb"), tmp_path / "run")
     assert result.metrics == {}
     assert [path.name for path in (tmp_path / "run").rglob("*")] == [".lock"]
+    record(
+        "Lightning's own flags",
+        f"`+trainer.fast_dev_run={n}`",
+        works="batches of all parts go through, nothing is kept",
+    )
 
 
 @pytest.mark.parametrize("setting", ["+trainer.deterministic=true", "trainer.precision=bf16-true"])
-def test_other_arithmetic_trains_and_is_scored(composed: Compose, tmp_path: Path, setting: str) -> None:
+def test_other_arithmetic_trains_and_is_scored(composed: Compose, tmp_path: Path, setting: str, record: Record) -> None:
     result = fit_and_test(composed(setting, "trainer.max_epochs=1"), tmp_path / "run")
     assert 0 <= result.metrics["test"]["peak_f1_2deg"] <= 1
     assert (tmp_path / "run/metrics.json").exists()
+    record("Lightning's own flags", f"`{setting}`", works="trains and is scored")
 
 
 def test_double_precision_learns_what_single_does(composed: Compose, tmp_path: Path) -> None:
@@ -65,7 +74,7 @@ def test_double_precision_learns_what_single_does(composed: Compose, tmp_path: P
     assert double.metrics["test_loss"] == pytest.approx(single.metrics["test_loss"], abs=1e-4)
 
 
-def test_a_checkpoint_of_ones_own_stands_beside_the_runs(composed: Compose, tmp_path: Path) -> None:
+def test_a_checkpoint_of_ones_own_stands_beside_the_runs(composed: Compose, tmp_path: Path, record: Record) -> None:
     cfg = composed("trainer.max_epochs=2")
     best = {"monitor": "val/loss", "mode": "min", "save_top_k": 2, "save_last": True}
     cfg["callbacks"] = {"mine": {"_target_": CHECKPOINT, **best}, "other": {"_target_": CHECKPOINT}}
@@ -74,6 +83,9 @@ def test_a_checkpoint_of_ones_own_stands_beside_the_runs(composed: Compose, tmp_
     assert {path.name for path in folder.glob("*.ckpt")} == {"best.ckpt", "last.ckpt"}
     assert len(list((folder / "mine").glob("*.ckpt"))) == 3
     assert len(list((folder / "other").glob("*.ckpt"))) == 1
+    record(
+        "Lightning's own flags", "a second ModelCheckpoint", works="in checkpoints/NAME, beside best.ckpt and last.ckpt"
+    )
 
 
 def test_callbacks_and_loggers_are_left_out_by_null(composed: Compose, tmp_path: Path) -> None:
@@ -97,9 +109,12 @@ def test_callbacks_and_loggers_are_left_out_by_null(composed: Compose, tmp_path:
         ("callbacks.early_stopping.monitor=val/nonsense", "`val/nonsense` which is not available"),
     ],
 )
-def test_what_cannot_be_is_refused_by_a_sentence(composed: Compose, tmp_path: Path, setting: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+def test_what_cannot_be_is_refused_by_a_sentence(
+    composed: Compose, tmp_path: Path, setting: str, message: str, record: Record
+) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
         fit_and_test(composed(setting), tmp_path / "run")
+    record("Lightning's own flags", f"`{setting}`", refused=str(error.value))
 
 
 def test_a_training_without_a_validation_is_told(composed: Compose, tmp_path: Path) -> None:

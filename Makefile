@@ -11,7 +11,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow lint docs format bench-xrd bench-build bench-library bench-train match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-train match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ test: $(VENV)/.installed-dev ## run the tests
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+framework: $(VENV)/.installed-dev ## what a researcher can do, as tests do it, into results/framework.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/framework -m "" -n 2 --task-table results/framework.md $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style, types, the direction of imports, and that the documentation builds
 	$(BIN)/ruff check .

@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal, lattice_from_parameters
 from deepxrd.sources import FilesSource
 
+pytest_plugins = ["task_table"]
+
 # The same examples on every run, so that a red CI can be repeated; the fixtures used with @given hold no state.
 settings.register_profile(
     "deepxrd",

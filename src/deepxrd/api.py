@@ -39,7 +39,7 @@ def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictCon
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
 
-    from deepxrd.config import conf_dir
+    from deepxrd.config import conf_dir, null_groups_left_out
     from deepxrd.config.groups import COMMANDS
     from deepxrd.sweeps.resolvers import register_resolvers
 
@@ -52,7 +52,7 @@ def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictCon
     register_resolvers()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return hydra_compose(command, list(overrides))
+            return hydra_compose(command, null_groups_left_out(overrides))
     except HydraException as error:
         raise ConfigError(str(error)) from error
 

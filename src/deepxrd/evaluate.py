@@ -28,16 +28,20 @@ def evaluate(cfg: DictConfig) -> float | None:
 
 
 def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
-    from deepxrd.analysis import evaluation_tables as make
+    plain = plain_values(cfg, "evaluate")
+    if not cfg.run:  # a run's data have the name that it was trained with
+        refuse_misnamed(plain)
+    _refuse_unclear([key for key in _WHAT if plain[key]])
+    if not plain["a"]:
+        from deepxrd.sources.early import refuse_unreadable
+
+        refuse_unreadable(plain["source"])
+    from deepxrd.analysis import evaluation_tables as make  # these take seconds
     from deepxrd.analysis.tables import show
     from deepxrd.evaluation.compare import compare
     from deepxrd.evaluation.run import run_evaluation
     from deepxrd.runs.finished import Finished
 
-    plain = plain_values(cfg, "evaluate")
-    if not cfg.run:  # a run's data have the name that it was trained with
-        refuse_misnamed(plain)
-    _refuse_unclear([key for key in _WHAT if plain[key]])
     f1: float | None = None
     if plain["a"]:
         a, b = (Finished.open(plain[key], setting=key) for key in ("a", "b"))

@@ -17,11 +17,14 @@ register()
 @error_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
+    plain = plain_values(cfg, "prepare")
+    refuse_misnamed(plain)
+    from deepxrd.sources.early import refuse_unreadable
+
+    refuse_unreadable(plain["source"])
     from deepxrd.analysis.data_card_files import refuse_unusable, write_data_card
     from deepxrd.training.assemble import make_data
 
-    plain = plain_values(cfg, "prepare")
-    refuse_misnamed(plain)
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)

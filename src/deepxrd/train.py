@@ -14,8 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, refuse_misnamed, trust
-from deepxrd.errors import ConfigError
+from deepxrd.errors import ConfigError, DeepXRDError
 from deepxrd.runs.names import OVERRIDES
+from deepxrd.runs.objective import objective
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.watch import watched
@@ -26,29 +27,32 @@ register_resolvers()
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 @error_once
 def train(cfg: DictConfig) -> float:
-    """Run one experiment and print its scores; returns the peak F1 at 2°, for sweepers that optimise."""
+    """Run one experiment and print its scores; returns the validation's peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()
     overrides = list(hydra_cfg.overrides.task)
     run_dir = Path(hydra_cfg.runtime.output_dir)
     if hydra_cfg.mode == RunMode.MULTIRUN:
         return _run_in_sweep(cfg, run_dir, overrides)
-    from deepxrd.analysis import tables
-    from deepxrd.training.run import fit_and_test, is_main_process
-
     if cfg.resume:
         overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
         plain = _resumed(hydra.compose("train", overrides), typed=cfg)
     else:
         plain = plain_values(cfg, "train")
         refuse_misnamed(plain)
+    _refuse_unreadable(plain["source"])
+    from deepxrd.analysis import tables  # these take seconds, so only when the settings are found to be good
+    from deepxrd.training.run import fit_and_test, is_main_process
+
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
     result = fit_and_test(plain, run_dir, overrides=overrides)
-    if is_main_process():
+    if is_main_process() and not result.metrics:
+        print("trainer.fast_dev_run: batches of all parts went through; nothing was scored or kept")  # noqa: T201
+    elif is_main_process():
         tables.show(tables.score_table(result.metrics))
         print(f"results: {os.path.relpath(result.run_dir)}")  # noqa: T201 - what the user asks for
-    return float(result.metrics["test"]["peak_f1_2deg"])
+    return objective(result.metrics)
 
 
 def _resumed(cfg: DictConfig, *, typed: DictConfig) -> dict[str, Any]:
@@ -69,10 +73,17 @@ def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float
         try:
             plain = plain_values(cfg, "train")
             refuse_misnamed(plain)
-        except (ConfigError, OmegaConfBaseException) as error:
-            return refuse_one(run_dir, error)
+            _refuse_unreadable(plain["source"])
+        except (DeepXRDError, OmegaConfBaseException) as error:
+            return refuse_one(run_dir, error, overrides=overrides)
         share.take_share(n_runs, plain["threads"])
         return run_one(plain, run_dir, overrides=overrides)
+
+
+def _refuse_unreadable(source: dict[str, Any]) -> None:
+    from deepxrd.sources.early import refuse_unreadable
+
+    refuse_unreadable(source)
 
 
 def _refuse_baseline(model: dict[str, Any]) -> None:

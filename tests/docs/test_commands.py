@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from blocks import COMMANDS, KINDS, PAGES, REPOSITORY, Block, blocks
 
 from deepxrd.chem import lattice_from_parameters
@@ -214,3 +215,15 @@ def test_an_output_that_differs_is_noticed() -> None:
     for other in (said.replace("32.02", "33.02"), said.replace("results", "result"), said + "more\n"):
         with pytest.raises(AssertionError):
             assert_output(other, said, "here")
+
+
+def test_the_file_of_a_wandb_sweep_makes_commands_of_settings_that_exist(folder: Path) -> None:
+    sweep = yaml.safe_load((REPOSITORY / "examples/wandb-sweep.yaml").read_text(encoding="utf-8"))
+    chosen = {key: values.get("values", [values.get("max")])[0] for key, values in sweep["parameters"].items()}
+    # as wandb's agent fills it in: ${env} is /usr/bin/env, each parameter key=value
+    parts = {"${env}": ["/usr/bin/env"], "${args_no_hyphens}": [f"{key}={value}" for key, value in chosen.items()]}
+    command = [text for part in sweep["command"] for text in parts.get(part, [part])]
+    composed = yaml.safe_load(shell(folder, f"{shlex.join(command)} --cfg job"))
+    assert composed["optimizer"]["lr"] == chosen["optimizer.lr"]
+    assert composed["loss"]["_target_"].endswith("PearsonLoss")
+    assert composed["logger"]["_target_"].endswith("WandbLogger")

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,25 @@ def test_formulas(command: Command, trained: Path, tmp_path: Path, formula: str,
 )
 def test_settings(command: Command, small: list[str], overrides: list[str], expected: list[str]) -> None:
     refused(command("train", *small, "hydra.run.dir=run", *overrides), *expected)
+
+
+@pytest.mark.parametrize("module", ["train", "prepare", "evaluate"])
+def test_what_a_source_lacks_is_told_before_what_takes_seconds_is_imported(tmp_path: Path, module: str) -> None:
+    (tmp_path / "wrong.xlsx").touch()
+    code = (
+        f"import sys\nfrom deepxrd.{module} import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        "    print(end.code, sorted({'torch', 'pandas', 'pytorch_lightning'} & set(sys.modules)))\n"
+    )
+    settings = [
+        "data=abc3",
+        "source=files",
+        "source.path=wrong.xlsx",
+        *(["model=mean"] if module == "evaluate" else []),
+    ]
+    command = [sys.executable, "-c", code, *settings]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert "its ending '.xlsx'" in done.stderr
+    assert done.stdout == "2 []\n"
 
 
 def test_a_checkpoint_that_is_none(command: Command, tmp_path: Path) -> None:

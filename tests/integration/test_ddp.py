@@ -44,7 +44,7 @@ def test_two_processes_train_and_score_as_one(command: Command, small: list[str]
     # without batch norms, whose statistics are of a process's share, two processes learn what one does
     settings = [*small, "model.norm=false", "trainer.precision=32-true", "trainer.accelerator=cpu", "optimizer.lr=1e-4"]
     more = ["trainer.devices=2", "trainer.strategy=ddp", f"paths.data_dir={tmp_path / 'data'}"]
-    done = command("train", *settings, "hydra.run.dir=two", *more, timeout=240)
+    done = command("cli", "train", *settings, "hydra.run.dir=two", *more, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("results:") == 1
     two = json.loads((tmp_path / "two/metrics.json").read_text())

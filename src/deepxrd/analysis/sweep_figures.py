@@ -83,6 +83,8 @@ def _panel(
         axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour))
         brightness = float(np.dot(colour[:3], (0.3, 0.59, 0.11)))
         text = score_text(row[column]) if column == "value" else f"{row[column]:g}"
+        if column == "value" and not np.isnan(row["std"]):
+            text += f"\n± {score_text(row['std'])}"
         axis.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if brightness < _DARK else "black")
         if row[best]:
             axis.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor="tab:red", lw=2))

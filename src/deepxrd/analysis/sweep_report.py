@@ -37,6 +37,11 @@ def write_report(scores: SweepScores, out: Path) -> Path:
 
 def _page(scores: SweepScores, effort: str, stem: str) -> str:
     parts = [f"# {tables.heading(scores)}", tables.markdown(scores)]
+    if scores.averages:
+        parts.append(
+            "Each place is the mean over sweep runs that differ in their seed alone, ± the standard deviation between "
+            "them, with n, the number of seeds."
+        )
     if not scores.paper.empty:
         parts.append(
             'Beside ours the paper\'s "peak position match percentage", which it does not define further; '

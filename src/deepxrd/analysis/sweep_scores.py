@@ -20,7 +20,7 @@ from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
 from deepxrd.runs.names import ERROR, METRICS, PER_SAMPLE, RUN_FACTS
-from deepxrd.runs.sweep_folder import DONE, NOT_RUN, SweepFolder, SweepRun
+from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, SweepFolder, SweepRun
 
 _PAPER_TABLES = {
     "table3": ("Table 3", "paper_table3.csv", ("data",), "loss"),
@@ -35,6 +35,8 @@ _PAPER_COLUMNS = {
     "batch_size": "data.batch_size",
     "peak_match": "paper",
 }
+SEED = "seed"
+"""The setting over which scores are averaged."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,19 @@ class Layout:
 
 
 def layout_of(sweep: SweepFolder) -> Layout:
-    """The layout of the paper's table, or of what a free sweep varies: its last key across, the others down."""
+    """The layout of the paper's table, or of what a free sweep varies: its last key across, the others down.
+
+    Sweep runs that differ in their seed alone share a place, unless the seed is all that varies.
+    """
     title, file, rows, column = _PAPER_TABLES.get(sweep.table or "", ("", "", (), ""))
-    if sorted([*rows, column]) == sorted(sweep.keys):
+    keys = [key for key in sweep.keys if key != SEED] or sweep.keys
+    if sorted([*rows, column]) == sorted(keys):
         return Layout(title, rows, column, paper_table(file))
     if not sweep.keys:
         msg = f"sweeps={sweep.path}: it varies nothing, so there is no table to make"
         raise ConfigError(msg)
-    *rest, last = sweep.keys
-    return Layout(sweep.path.name, tuple(rest), last, pd.DataFrame(columns=[*sweep.keys, "paper"]))
+    *rest, last = keys
+    return Layout(sweep.path.name, tuple(rest), last, pd.DataFrame(columns=[*keys, "paper"]))
 
 
 def paper_table(file: str) -> pd.DataFrame:
@@ -116,13 +122,19 @@ class SweepScores:
     @property
     def names(self) -> list[str]:
         """The scores that all finished sweep runs have."""
-        found = [list(_test_scores(run)) for run in self.done.values()]
+        found = [list(_test_scores(run)) for runs in self.done.values() for run in runs]
         return [name for name in found[0] if all(name in names for names in found)] if found else []
 
     @cached_property
-    def done(self) -> dict[tuple[Any, ...], SweepRun]:
-        """The finished sweep runs by the values of the layout's keys."""
-        return {key: run for key, run in self._runs.items() if run.state == DONE}
+    def averages(self) -> bool:
+        """Whether a place in the table is for sweep runs of several seeds."""
+        return SEED in self.sweep.keys and SEED not in self.layout.keys
+
+    @cached_property
+    def done(self) -> dict[tuple[Any, ...], list[SweepRun]]:
+        """The finished sweep runs by the values of the layout's keys; several where they differ in their seed."""
+        found = {key: [run for run in runs if run.state == DONE] for key, runs in self._runs.items()}
+        return {key: runs for key, runs in found.items() if runs}
 
     @cached_property
     def paper(self) -> pd.DataFrame:
@@ -131,24 +143,32 @@ class SweepScores:
         if table.empty:
             return table
         belongs = dict.fromkeys(PAPER_DATA, True)
-        for key, run in self.done.items():
+        for key, runs in self.done.items():
             which = _paper_data(self.layout, dict(zip(self.layout.keys, key, strict=True)))
             if which in belongs:
-                belongs[which] &= is_papers(run.metrics.get("data_set"), which)
+                belongs[which] &= all(is_papers(run.metrics.get("data_set"), which) for run in runs)
         kept = [belongs[_paper_data(self.layout, row)] for row in table.to_dict("records")]
         return table[np.array(kept)]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """A row per run, the paper's first: the keys, ``state``, ``value``, ``low``, ``high``, ``paper``, ``best``."""
+        """A row per place in the table, the paper's first.
+
+        Columns are the keys, ``state``, ``value`` (the mean over seeds), ``std`` (between them), ``n`` (finished) of
+        ``n_runs``, ``low``, ``high``, ``paper``, ``best``, ``paper_best``.
+        """
         keys = self.layout.keys
         paper = {tuple(row[key] for key in keys): row["paper"] for row in self.paper.to_dict("records")}
         rows = []
         for key in [*paper, *(key for key in self._runs if key not in paper)]:
             row = dict(zip(keys, key, strict=True)) | {"state": NOT_RUN, "value": np.nan, "low": np.nan, "high": np.nan}
+            row |= {"std": np.nan, "n": 0, "n_runs": len(self._runs.get(key, []))}
             if key in self._runs:
-                row["state"] = self._runs[key].state
+                states = [run.state for run in self._runs[key]]
+                row["state"] = next((state for state in (DONE, FAILED) if state in states), states[0])
             if key in self.done:
+                means = [_test_scores(run)[self.metric] for run in self.done[key]]
+                row |= {"n": len(means), "std": float(np.std(means, ddof=1)) if len(means) > 1 else np.nan}
                 values = self.per_sample[key]
                 interval = mean_interval(values.to_numpy(np.float64), groups=chemical_systems(values.index))
                 row |= {"value": interval.mean, "low": interval.low, "high": interval.high}
@@ -161,12 +181,27 @@ class SweepScores:
 
     @cached_property
     def per_sample(self) -> dict[tuple[Any, ...], pd.Series]:
-        """The score of each test sample by each finished sweep run, indexed by composition."""
-        return {key: _per_sample(run, self.metric) for key, run in self.done.items()}
+        """The score of each test sample, indexed by composition: the mean over the finished sweep runs of a place.
+
+        Raises:
+            ConfigError: they were tested on other samples.
+        """
+        return {key: _mean_of([_per_sample(run, self.metric) for run in runs]) for key, runs in self.done.items()}
 
     @cached_property
-    def _runs(self) -> dict[tuple[Any, ...], SweepRun]:
-        return {tuple(run.settings[key] for key in self.layout.keys): run for run in self.sweep.runs}
+    def _runs(self) -> dict[tuple[Any, ...], list[SweepRun]]:
+        found: dict[tuple[Any, ...], list[SweepRun]] = {}
+        for run in self.sweep.runs:
+            found.setdefault(tuple(run.settings[key] for key in self.layout.keys), []).append(run)
+        return found
+
+
+def _mean_of(scores: list[pd.Series]) -> pd.Series:
+    if any(set(each.index) != set(scores[0].index) for each in scores):
+        msg = "two runs of the sweep were tested on other samples; run it again with one data set and one data.split"
+        raise ConfigError(msg)
+    mean: pd.Series = pd.concat(scores, axis=1).mean(axis=1)
+    return mean
 
 
 def _paper_data(layout: Layout, settings: Mapping[Any, Any]) -> str:

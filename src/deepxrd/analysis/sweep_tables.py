@@ -26,7 +26,16 @@ _MADE_WITH = {
     "code_hash": "Code hash",
     "git_commit": "Commit",
 }
-_LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "−": "$-$", "°": r"\textdegree{}"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "_": r"\_",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "°": r"\textdegree{}",
+}
 
 
 def key_name(key: str) -> str:
@@ -79,20 +88,25 @@ def _grid(scores: SweepScores, *, bold: str, escape: Any = str) -> tuple[list[st
         row = [escape(f"{value}") for value in key]
         for value in columns:
             each = cells.get((*key, value))
-            row.append(_ours(each, bold, escape))
+            row.append(_ours(each, bold, escape, of_seeds=scores.averages))
             if with_paper:
                 row.append(_paper(each, bold))
         rows[key] = row
     return [escape(text) for text in header], list(rows.values())
 
 
-def _ours(cell: dict[Any, Any] | None, bold: str, escape: Any) -> str:
+def _ours(cell: dict[Any, Any] | None, bold: str, escape: Any, *, of_seeds: bool) -> str:
     if cell is None:
         return "–"
     if cell["state"] != DONE:
         return str(escape(cell["state"]))
     text = score_text(cell["value"])
-    return bold.format(text) if cell["best"] else text
+    if not np.isnan(cell["std"]):
+        text += escape(f" ± {score_text(cell['std'])}")
+    text = bold.format(text) if cell["best"] else text
+    if not of_seeds:
+        return text
+    return f"{text} (n {cell['n']}{'' if cell['n'] == cell['n_runs'] else ' of ' + str(cell['n_runs'])})"
 
 
 def _paper(cell: dict[Any, Any] | None, bold: str) -> str:

@@ -63,6 +63,9 @@ def run_hydra(main: Callable[[], object], *, if_stopped: str = RESUMES) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from deepxrd.config import null_groups_left_out
+
+    sys.argv[1:] = null_groups_left_out(sys.argv[1:])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra ends the process itself, with code 1 for everything
     try:
         run(lambda: _raise_kept(main), if_stopped=if_stopped)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from deepxrd import __version__
-from deepxrd.cli import dashboard, library, match, predict, scan
+from deepxrd.cli import dashboard, export, library, match, predict, scan
 from deepxrd.cli.exit_codes import run
 from deepxrd.cli.options import EPILOG
 
@@ -25,10 +25,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _hand_over(command: str, *arguments: str) -> None:
-    from importlib import import_module
+    """Run a command of Hydra as ``python -m`` does: that is how Lightning starts its further processes."""
+    from runpy import run_module
 
     sys.argv = [f"deepxrd {command}", *arguments]
-    import_module(f"deepxrd.{command}").main()
+    run_module(f"deepxrd.{command}", run_name="__main__", alter_sys=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepxrd {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (predict, match, scan, library, dashboard):
+    for verb in (predict, match, scan, library, export, dashboard):
         verb.add_parser(commands)
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
     commands.add_parser(

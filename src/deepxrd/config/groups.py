@@ -202,19 +202,22 @@ TRAINER = Group(
     further=True,  # Lightning's trainer takes many more
 )
 CALLBACKS = Named(
-    Part(
-        {
-            "pytorch_lightning.callbacks.EarlyStopping": {
-                "monitor": Text(),
-                "mode": Text(("min", "max")),
-                "patience": Whole(0, 1_000_000),
-                "min_delta": Real(),
-            },
-            "deepxrd.training.callbacks.MeanOfWeights": {
-                "decay": Real(low=0, below=1),
-                "warm_up_steps": Whole(1, 10**12),
-            },
-        }
+    Either(
+        Part(
+            {
+                "pytorch_lightning.callbacks.EarlyStopping": {
+                    "monitor": Text(),
+                    "mode": Text(("min", "max")),
+                    "patience": Whole(0, 1_000_000),
+                    "min_delta": Real(),
+                },
+                "deepxrd.training.callbacks.MeanOfWeights": {
+                    "decay": Real(low=0, below=1),
+                    "warm_up_steps": Whole(1, 10**12),
+                },
+            }
+        ),
+        Null(),
     )
 )
 EVALUATE = Group(
@@ -250,9 +253,9 @@ COMMANDS: dict[str, Group] = {
             "trainer": TRAINER,
             "scheduler": Either(SCHEDULER, Null()),
             "callbacks": Either(CALLBACKS, Null()),
-            "logger": Part(),
+            "logger": Either(Part(), Null()),
         },
-        needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer", "logger"),
+        needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer"),
         further=True,
     ),
     "report": Group({"metric": Text(), "paths": PATHS}, needed=("metric",), further=True),

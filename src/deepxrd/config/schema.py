@@ -13,6 +13,10 @@ EVALUATION = "evaluation"
 """Folder within that of a run where its evaluation goes."""
 
 
+_MAY_BE_NULL = ("callbacks", "logger", "scheduler")
+_NULL_ALREADY = ("experiment=null", "sweep=null", "debug=null")
+
+
 def conf_dir() -> Path:
     """The folder of the YAML files: inside an installed package, or at the top of a checkout."""
     here = Path(__file__).resolve().parents[1]
@@ -107,6 +111,16 @@ class EvaluateConfig(DataConfig):
     trust: list[str] = field(default_factory=list)
     model: Any = None
     evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
+
+
+def null_groups_left_out(arguments: Sequence[str]) -> list[str]:
+    """Settings as Hydra takes them: of ``logger=null`` it makes an error, of ``~logger`` a run without.
+
+    Args:
+        arguments: what was typed, or would be.
+    """
+    without = {f"{group}=null": f"~{group}" for group in _MAY_BE_NULL}
+    return [without.get(text, text) for text in arguments if text not in _NULL_ALREADY]
 
 
 def register() -> None:

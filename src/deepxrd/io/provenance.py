@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,12 @@ def versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def installed() -> list[str]:
+    """All installed packages with their versions, as ``pip freeze`` names them."""
+    found = {each.metadata["Name"]: each.version for each in distributions()}
+    return [f"{name}=={found[name]}" for name in sorted(filter(None, found), key=str.lower)]
 
 
 def git_commit() -> str:
@@ -57,6 +63,7 @@ def run_facts(command: list[str] | None = None) -> dict[str, Any]:
         "git_commit": git_commit(),
         "versions": versions(),
         "machine": machine(),
+        "packages": installed(),
     }
 
 

@@ -113,10 +113,10 @@ class SweepFolder:
         return list(found.values())
 
     def settled(self) -> list[SweepRun]:
-        """The planned sweep runs that are done with, one way or the other, in this session."""
+        """The planned sweep runs, or all where none is, that are done with, one way or the other, in this session."""
         return [
             run
-            for run in self.planned
+            for run in self.planned or self.runs
             if (record := run.record).get("session") == self.session and record["state"] in (DONE, FAILED)
         ]
 

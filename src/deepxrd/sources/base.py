@@ -75,6 +75,13 @@ class Source(ABC):
     def citation(self) -> str:
         """How to cite the data; empty if there is nothing to cite."""
 
+    def check_place(self) -> None:  # noqa: B027 - a source that cannot tell needs none of its own
+        """Find out in no time whether there is anything to read; a source that cannot tell does nothing.
+
+        Raises:
+            SourceError: there is nothing at the configured place, or nothing that can be read.
+        """
+
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:
         """What the records are made from, by content hash: equal fingerprints mean equal records.

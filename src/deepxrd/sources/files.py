@@ -106,6 +106,12 @@ class FilesSource(Source):
         with parquet.open_table(self.path) as table:
             return None if "created_at" in table.schema_arrow.names else without_dates
 
+    def check_place(self) -> None:
+        """Look at the path and its ending, and at the footer of a Parquet table."""
+        if self._format == "parquet":
+            with parquet.open_table(self.path):
+                pass
+
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of the content, and how it is read."""
         digest = hashlib.sha256()

@@ -29,10 +29,12 @@ class PlanSweep(Callback):
         """Write ``sweep.json``, hand the folder on to the sweep runs, and show one line for the whole."""
         folder = Path(config.hydra.sweep.dir).resolve()
         given = [*_as_overrides(config.hydra.sweeper.get("params")), *config.hydra.overrides.task]
-        keys, runs = plan(given)
+        choices: Any = OmegaConf.to_container(config.hydra.runtime.choices)
+        listed = choices.get("hydra/sweeper") in (None, "basic")
+        keys, runs = plan(given) if listed else (varied(given), [])
         now = datetime.now(UTC)
         facts = {
-            "table": OmegaConf.to_container(config.hydra.runtime.choices).get("sweep"),  # type: ignore[union-attr]
+            "table": choices.get("sweep"),
             "keys": keys,
             "session": now.isoformat(),
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -60,11 +62,15 @@ def plan(given: list[str]) -> tuple[list[str], list[dict[str, Any]]]:
     Args:
         given: settings, those of the sweep's file first.
     """
-    parser = OverridesParser.create()
-    overrides = parser.parse_overrides(given)
-    keys = list(dict.fromkeys(each.get_key_element() for each in overrides if each.is_sweep_override()))
-    [jobs] = BasicSweeper.split_arguments(overrides, None)
+    keys = varied(given)
+    [jobs] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(given), None)
     return keys, [values_of(job, keys) for job in jobs]
+
+
+def varied(given: list[str]) -> list[str]:
+    """What a sweep varies; of a sweeper such as Optuna's more is not known before its runs."""
+    overrides = OverridesParser.create().parse_overrides(given)
+    return list(dict.fromkeys(each.get_key_element() for each in overrides if each.is_sweep_override()))
 
 
 def name_of(folder: Path, job: Sequence[str]) -> str:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 _SETTINGS = {
-    "config.data.name": "data",
-    "config.loss._target_": "loss",
-    "config.model.depth": "layers",
-    "config.optimizer.lr": "learning rate",
-    "config.data.batch_size": "batch size",
-    "config.seed": "seed",
+    "data.name": "data",
+    "loss._target_": "loss",
+    "model.depth": "layers",
+    "optimizer.lr": "learning rate",
+    "data.batch_size": "batch size",
+    "seed": "seed",
 }
 """Where a run's configuration has what sweeps vary, and what it is called."""
 
@@ -58,7 +58,7 @@ def workspace(entity: str, project: str, sweep: str) -> Workspace:
         panels.BarPlot(
             title=f"{name} by loss",
             metrics=[f"test/{score}"],
-            groupby=panels.Config("config.loss._target_"),
+            groupby=panels.Config("loss._target_"),
             orientation="v",
         )
         for score, name in COLUMNS.items()

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepxrd.errors import ConfigError
 from deepxrd.io.files import locked, value_hash, write_json, write_text
 from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
+from deepxrd.runs.objective import objective
 from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
+from deepxrd.sweeps.callback import values_of
 from deepxrd.sweeps.fingerprint import fingerprint
 from deepxrd.training import assemble
 from deepxrd.training.run import fit_and_test
 
 _OUTDATED, _LOCKS = "outdated", ".locks"
-_RESULT = "peak_f1_2deg"
 
 
 def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> float:
@@ -31,9 +33,9 @@ def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> floa
         overrides: the command line's settings.
 
     Returns:
-        Its peak F1 at 2°; not a number if it failed.
+        Its peak F1 at 2° over the validation part; not a number if it failed.
     """
-    attempt = _attempt(run_dir)
+    attempt = _attempt(run_dir, overrides)
     with locked(run_dir.parent / _LOCKS / run_dir.name):
         try:
             return _once(_for_sweep(cfg, run_dir), attempt, overrides)
@@ -41,24 +43,26 @@ def run_one(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str]) -> floa
             return _failed(attempt, error)
 
 
-def refuse_one(run_dir: Path, error: Exception) -> float:
+def refuse_one(run_dir: Path, error: Exception, *, overrides: list[str]) -> float:
     """Note that a sweep run cannot be run, since its settings are wrong; the other runs continue.
 
     Args:
         run_dir: the sweep run's folder, in that of a sweep.
         error: what is wrong with them.
+        overrides: the settings.
 
     Returns:
         Not a number, as `run_one` of a sweep run that failed.
     """
     with locked(run_dir.parent / _LOCKS / run_dir.name):
-        return _failed(_attempt(run_dir), error)
+        return _failed(_attempt(run_dir, overrides), error)
 
 
-def _attempt(run_dir: Path) -> _Attempt:
+def _attempt(run_dir: Path, overrides: list[str]) -> _Attempt:
     sweep = SweepFolder.open(run_dir.parent)
-    planned = next(each for each in sweep.planned if each.path.name == run_dir.name)
-    return _Attempt(SweepRun(run_dir, planned.settings), sweep.session)
+    planned = next((each for each in sweep.planned if each.path.name == run_dir.name), None)
+    settings = planned.settings if planned else values_of(overrides, sweep.keys)  # a sweeper makes up its runs
+    return _Attempt(SweepRun(run_dir, settings), sweep.session)
 
 
 def _failed(attempt: _Attempt, error: Exception) -> float:
@@ -101,14 +105,14 @@ def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float
     if (run_dir / METRICS).exists():
         (run_dir / ERROR).unlink(missing_ok=True)
         attempt.record(DONE, reused=True)
-        return float(attempt.run.metrics["test"][_RESULT])
+        return objective(attempt.run.metrics)
     attempt.record(STOPPED)  # until it is not
     (run_dir / ERROR).unlink(missing_ok=True)
     if (run_dir / CONFIG).exists():
         cfg = {**cfg, "resume": str(run_dir)}
     result = fit_and_test(cfg, run_dir, overrides=overrides, announce=False)
     attempt.record(DONE)
-    return float(result.metrics["test"][_RESULT])
+    return objective(result.metrics)
 
 
 def _set_aside(run_dir: Path, fingerprint: dict[str, str] | None) -> None:
@@ -122,8 +126,11 @@ def _set_aside(run_dir: Path, fingerprint: dict[str, str] | None) -> None:
 
 def _for_sweep(cfg: dict[str, Any], run_dir: Path) -> dict[str, Any]:
     """No bar of its own; in wandb a group for the sweep, the run's own name, and an id that a resume finds."""
+    if cfg["trainer"].get("fast_dev_run"):
+        msg = "trainer.fast_dev_run keeps nothing, so a sweep has no use for it: try one run, without -m"
+        raise ConfigError(msg)
     cfg = {**cfg, "trainer": {**cfg["trainer"], "enable_progress_bar": False}}
-    if cfg["logger"]["_target_"].endswith("WandbLogger"):
+    if cfg.get("logger") and cfg["logger"]["_target_"].endswith("WandbLogger"):
         own = {key: value for key, value in cfg["logger"].items() if value is not None}
         of_run = {
             "group": run_dir.parent.name,

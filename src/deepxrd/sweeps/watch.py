@@ -66,18 +66,18 @@ def progress_text(records: list[dict[str, Any]], n_runs: int, elapsed_s: float) 
 
     Args:
         records: ``sweep_run.json`` of each sweep run that is done with in this session.
-        n_runs: of the sweep.
+        n_runs: of the sweep; 0 where a sweeper such as Optuna's makes them up as it goes.
         elapsed_s: since its start, seconds.
     """
     n_failed = sum(record["state"] == FAILED for record in records)
     n_before = sum(record["reused"] for record in records)
-    parts = [f"{len(records) - n_failed} of {n_runs} sweep runs done"]
+    parts = [f"{len(records) - n_failed}{f' of {n_runs}' if n_runs else ''} sweep runs done"]
     if n_before:
         parts[0] += f" ({n_before} before)"
     if n_failed:
         parts.append(f"{n_failed} failed")
     n_run, n_left = len(records) - n_before, n_runs - len(records)
-    if n_left and n_run:
+    if n_left > 0 and n_run:
         parts.append(f"{_duration(elapsed_s / n_run * n_left)} left")
     return ", ".join(parts)
 
@@ -114,7 +114,7 @@ def _conclude(watch: SweepWatch) -> None:
         shown = "\n".join(f"  {run.path.name}: {run.error}" for run in failed[:_SHOWN])
         more = f"\n  and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
         msg = (
-            f"{len(failed)} of {len(watch.sweep.planned)} sweep runs failed:\n{shown}{more}\n"
+            f"{len(failed)} of {len(watch.sweep.planned or watch.sweep.settled())} sweep runs failed:\n{shown}{more}\n"
             f"see error.txt in their folders under {watch.sweep.path}; the same command tries them again"
         )
         raise SweepError(msg)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint, RichProgressBar, Timer
 from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 
@@ -20,20 +15,14 @@ from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
 from deepxrd.errors import ConfigError
 from deepxrd.models.candidates import CandidateNet
-from deepxrd.runs.names import BEST, CHECKPOINTS, LAST, LAST_CHECKPOINT
 from deepxrd.sources import Source
-from deepxrd.training.callbacks import RunFacts, StepSeed
 from deepxrd.training.candidate_data import CandidateDataModule
 from deepxrd.training.candidate_module import CandidateModule
-from deepxrd.training.checkpoints import SealedCheckpointIO
-from deepxrd.training.interrupted import KeepSignals
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
-from deepxrd.training.stop_on_nan import StopOnNaN
 from deepxrd.xrd import XrdSettings
 
 CURVES = "curves"
-_STEPS_PER_LOOK = 10
 
 
 def make_data(cfg: dict[str, Any]) -> DataParts:
@@ -132,67 +121,11 @@ def _weighs_candidates(cfg: dict[str, Any]) -> bool:
     return issubclass(class_of(cfg["model"], nn.Module), CandidateNet)
 
 
-def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger:
-    """The logger, writing into the run's folder."""
-    node = cfg["logger"]
+def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger | None:
+    """The logger, writing into the run's folder; None for ``logger=null``."""
+    node = cfg.get("logger")
+    if node is None:
+        return None
     if node["_target_"].endswith("CSVLogger"):
         return build(node, CSVLogger, save_dir=run_dir, name=CURVES, version="")
     return build(node, Logger, save_dir=run_dir)  # type: ignore[type-abstract]
-
-
-def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger, facts: dict[str, Any]) -> pl.Trainer:
-    """The trainer with all callbacks.
-
-    The best checkpoint comes before the last, so that the last knows of the best when it is written.
-    """
-    settings = dict(cfg["trainer"])
-    plugins = settings.pop("plugins", None) or []
-    settings["precision"] = resolve_precision(settings["precision"], settings["accelerator"])
-    folder = run_dir / CHECKPOINTS
-    keep = functools.partial(ModelCheckpoint, dirpath=folder, save_top_k=1, enable_version_counter=False)
-    callbacks: list[pl.Callback] = [
-        Timer(),
-        StepSeed(cfg["seed"]),
-        StopOnNaN(run_dir / LAST_CHECKPOINT),
-        KeepSignals(),
-        RunFacts(facts),
-        *(build(node, pl.Callback) for node in (cfg["callbacks"] or {}).values()),
-        keep(filename=BEST, monitor="val/loss", mode="min"),
-        keep(filename=LAST, monitor=None, save_on_train_epoch_end=True),
-    ]
-    if settings["enable_progress_bar"]:
-        callbacks.append(RichProgressBar(refresh_rate=_STEPS_PER_LOOK))  # each look at the loss waits for the device
-    try:
-        return pl.Trainer(
-            default_root_dir=run_dir,
-            logger=logger,
-            callbacks=callbacks,
-            plugins=[*(plugins if isinstance(plugins, list) else [plugins]), SealedCheckpointIO()],
-            enable_model_summary=False,  # one line by the run itself says more
-            deterministic="warn",
-            use_distributed_sampler=False,  # ours knows of processes itself
-            **settings,
-        )
-    except (TypeError, ValueError, MisconfigurationException) as error:
-        msg = f"Lightning refuses the trainer's settings: {error}; given {cfg['trainer']}"
-        raise ConfigError(msg) from error
-
-
-def train_seconds(trainer: pl.Trainer) -> float:
-    """How long training took, validation included; of a resumed run, its first part too."""
-    timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
-    return timer.time_elapsed("train")
-
-
-def resolve_precision(precision: str, accelerator: str) -> str:
-    """``auto`` is bf16-mixed where the hardware multiplies bf16 itself, else 32-true; anything else is kept."""
-    if precision != "auto":
-        return precision
-    gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
-    fast = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else _cpu_multiplies_bf16()
-    return "bf16-mixed" if fast else "32-true"
-
-
-def _cpu_multiplies_bf16() -> bool:
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public name for it yet
-    return bool(probe and probe())

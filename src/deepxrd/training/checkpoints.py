@@ -18,6 +18,7 @@ from deepxrd.models.paper import check_weights
 _NEEDED: dict[str, type] = {
     "epoch": int, "global_step": int, "loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list,
 }  # fmt: skip
+_OLD_BEST = "ModelCheckpoint{'monitor': 'val/loss'"
 
 
 class SealedCheckpointIO(TorchCheckpointIO):
@@ -33,6 +34,19 @@ class SealedCheckpointIO(TorchCheckpointIO):
         with atomic_path(Path(path)) as temporary:
             torch.save(checkpoint, temporary)
             seal(temporary)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any | None = "cpu",
+        weights_only: bool | None = True,  # noqa: FBT001, FBT002 - Lightning's interface
+    ) -> dict[str, Any]:
+        """Read one; what older runs noted of their best network gets the name that it has now."""
+        content: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
+        states = content.get("callbacks") or {}
+        for key in [key for key in states if key.startswith(_OLD_BEST)]:
+            states.setdefault("BestCheckpoint", states.pop(key))
+        return content
 
 
 def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Path) -> None:

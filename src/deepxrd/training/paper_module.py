@@ -57,7 +57,7 @@ class DeepXRDModule(PatternModule):
     def forward(self, x: Tensor) -> Tensor:
         """Patterns ``(batch, n_points)`` in 0 to 100 from one-hot matrices ``(batch, 1, elements, counts)``.
 
-        Always in float32: scores must not depend on what precision was fastest to train in.
+        In float32, or what else the weights are in: scores must not depend on what precision was fastest to train in.
         """
         return to_patterns(self._raw(x))
 
@@ -79,5 +79,5 @@ class DeepXRDModule(PatternModule):
 
     def _raw(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            raw: Tensor = self.net(x.float())
+            raw: Tensor = self.net(x.to(next(self.net.parameters(), x.float()).dtype))
         return raw

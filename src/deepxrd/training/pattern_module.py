@@ -51,6 +51,10 @@ class PatternModule(pl.LightningModule):
     def export(self, datamodule: PatternDataModule, folder: Path) -> None:
         """Write what predicts beside the checkpoint, where the network alone does not; nothing by default."""
 
+    def on_train_epoch_start(self) -> None:
+        """Log the learning rate with which the epoch begins, of the first group of parameters."""
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of a batch."""
         loss, n = self.loss_of(batch)

@@ -29,7 +29,6 @@ from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.names import (
-    BEST_CHECKPOINT,
     CONFIG,
     LAST_CHECKPOINT,
     METRICS,
@@ -43,9 +42,11 @@ from deepxrd.training import assemble
 from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.devices import check_devices
 from deepxrd.training.interrupted import alone_in, resumable
+from deepxrd.training.kept import check_best, scores_of_best
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
-from deepxrd.training.wandb_report import log_test_results
+from deepxrd.training.trainer import make_trainer, refusals, refuse_reserved, train_seconds
+from deepxrd.training.wandb_report import log_test_results, login_needed
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,13 @@ def fit_and_test(
         overrides: the command line's settings, kept for a resume.
         announce: whether to say what is about to happen.
 
+    With ``trainer.fast_dev_run`` a few batches of each part are tried; nothing is kept, and the result has no scores.
+
     Raises:
         DeepXRDError: an error the user can fix.
     """
     keep_freed_memory()
+    refuse_reserved(cfg["trainer"])
     check_devices(cfg["trainer"])
     with alone_in(run_dir, main=is_main_process()):
         return _fit_and_test(cfg, run_dir, overrides=overrides or [], announce=announce)
@@ -93,7 +97,8 @@ def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], a
     datamodule.setup()
     module = assemble.make_module(cfg, datamodule)
     last = run_dir / LAST_CHECKPOINT
-    resumed = _check_resume(last, run_dir, datamodule, module) if cfg.get("resume") else None
+    max_epochs = cfg["trainer"]["max_epochs"]
+    resumed = _check_resume(last, run_dir, datamodule, module, max_epochs=max_epochs) if cfg.get("resume") else None
     facts = {
         "data_hash": datamodule.data.store.content_hash,
         "store_id": datamodule.data.store.id,
@@ -102,7 +107,8 @@ def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], a
     }
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
-        _write_description(cfg, run_dir, facts, overrides)
+        if not cfg["trainer"].get("fast_dev_run"):
+            _write_description(cfg, run_dir, facts, overrides)
         if announce:
             _announce(datamodule, module, cfg, run_dir)
     with resumable(run_dir):
@@ -125,13 +131,19 @@ def _train(
 ) -> RunResult:
     """Train, from the last checkpoint of a run that is resumed, and score."""
     last = run_dir / LAST_CHECKPOINT
-    logger = assemble.make_logger(cfg, run_dir)
+    logger = None if cfg["trainer"].get("fast_dev_run") else assemble.make_logger(cfg, run_dir)
     if isinstance(logger, CSVLogger) and resumed and is_main_process():
         _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
-    logger.log_hyperparams({"config": cfg, **facts})
-    trainer = assemble.make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
+    if logger is not None:
+        with login_needed():
+            logger.log_hyperparams({**cfg, **facts})
+    trainer = make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
     try:
-        trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
+        with refusals(cfg["trainer"]):
+            trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
+            if trainer.fast_dev_run:  # type: ignore[attr-defined]
+                trainer.test(module, datamodule=datamodule, verbose=False)
+                return RunResult(run_dir, {}, pd.DataFrame())
         return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
     finally:
         _close(logger)
@@ -142,12 +154,12 @@ def _score(
     datamodule: PatternDataModule,
     run_dir: Path,
     *,
-    logger: Logger,
+    logger: Logger | None,
     cfg: dict[str, Any],
     facts: dict[str, Any],
 ) -> RunResult:
     """Score the best checkpoint on the test set and write the results."""
-    best = run_dir / BEST_CHECKPOINT
+    best = check_best(run_dir)
     content = load_checkpoint(best)
     check_targets(content["hyper_parameters"], set(names_in(cfg)), where=str(best))
     module = assemble.module_class(cfg).load_from_checkpoint(best, map_location="cpu", weights_only=True)
@@ -172,9 +184,10 @@ def _score(
         **({"left_out": left_out} if any((left_out := datamodule.left_out()).values()) else {}),
         "best_epoch": content["epoch"],
         "epochs": trainer.current_epoch,
-        "train_seconds": round(assemble.train_seconds(trainer), 1),
+        "train_seconds": round(train_seconds(trainer), 1),
         "parameters": sum(p.numel() for p in module.parameters()),
         "precision": str(trainer.precision),
+        "val": scores_of_best(trainer),
         "test_loss": logged["test/loss"],
         "test": _means(scores),
         **{f"test_{name}": _means(score_patterns(each, true, grid)) for name, each in others},
@@ -203,7 +216,7 @@ def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
 
 
 def _check_resume(
-    last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule
+    last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule, *, max_epochs: int
 ) -> dict[str, Any] | None:
     """The last checkpoint of the run to resume; None if it had none yet."""
     if (run_dir / METRICS).exists():
@@ -227,6 +240,9 @@ def _check_resume(
         msg = f"{last} was trained on data {made_with}, but the data are now {now}; start a new run"
         raise CheckpointError(msg)
     check_resumable(checkpoint, module, where=last)
+    if checkpoint["epoch"] + 1 > max_epochs:
+        msg = f"trainer.max_epochs={max_epochs}, but {checkpoint['epoch'] + 1} epochs are done in {run_dir}: give more"
+        raise ConfigError(msg)
     return checkpoint
 
 
@@ -284,7 +300,7 @@ def _number(text: str) -> float | int:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-def _close(logger: Logger) -> None:
+def _close(logger: Logger | None) -> None:
     """End a wandb run, else the next job of a sweep would write into it."""
     if isinstance(logger, WandbLogger):
         import wandb

@@ -218,13 +218,47 @@ def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
 
 
 def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:
-    folder = made({("a b", 1): around(0.5), ("c_d", 2): around(0.6)}, table=None, keys=["data.name", "seed"])
+    folder = made({("a b", 1): around(0.5), ("c_d", 2): around(0.6)}, table=None, keys=["data.name", "model.width"])
     scores = SweepScores.read(folder, "peak_f1_2deg")
     assert sweep_tables.markdown(scores).splitlines() == [
         "| data.name | 1 | 2 |", "| --- | --- | --- |", "| a b | 0.500 | – |", "| c_d | – | **0.600** |",
     ]  # fmt: skip
     assert conclusions.text(scores) == ""
     assert r"c\_d & – & \textbf{0.600} \\" in sweep_tables.latex(scores)
+
+
+def test_any_sweep_is_averaged_over_its_seeds(made: Made, tmp_path: Path) -> None:
+    runs = {
+        ("mse", 1): around(0.2), ("mse", 2): around(0.4), ("cosine", 1): around(0.5), ("cosine", 2): "E: bad",
+        ("jsd", 1): None, ("jsd", 2): "E: bad",
+    }  # fmt: skip
+    scores = SweepScores.read(made(runs, table=None, keys=["loss", "seed"]), "peak_f1_2deg")
+    rows = {row["loss"]: row for row in scores.frame.to_dict("records")}
+    first = np.mean([runs["mse", seed].mean() for seed in (1, 2)])
+    assert rows["mse"]["value"] == pytest.approx(first)
+    assert (rows["mse"]["n"], rows["mse"]["std"]) == (2, pytest.approx(0.2 / np.sqrt(2)))
+    assert sweep_tables.markdown(scores).splitlines()[2] == ("| 0.300 ± 0.141 (n 2) | **0.500** (n 1 of 2) | failed |")
+    assert r"0.300 $\pm$ 0.141 (n 2)" in sweep_tables.latex(scores)
+    texts = [text.get_text() for axis in heat_map(scores).axes for text in axis.texts]
+    assert "0.300\n± 0.141" in texts
+    assert "number of seeds" in write_report(scores, tmp_path / "out").read_text()
+
+
+def test_a_table_of_the_papers_is_averaged_over_seeds_too(made: Made) -> None:
+    runs = {(20, 0.001, size, seed): around(0.5 + 0.1 * seed - size / 640) for size in (64, 128) for seed in (1, 2)}
+    scores = SweepScores.read(made(runs, keys=[*KEYS, "seed"]), "peak_f1_2deg")
+    assert scores.layout.title == "Table 4"
+    assert "| 20 | 0.001 |" in sweep_tables.markdown(scores)
+    n, difference = conclusions.compare_values(scores, "data.batch_size", 64, 128, {})
+    assert n == 1
+    assert difference is not None
+    assert difference.mean == pytest.approx(0.1)
+
+
+def test_seeds_that_were_tested_on_other_samples_are_not_averaged(made: Made) -> None:
+    folder = made({("mse", 1): around(0.2), ("mse", 2): around(0.2, 50)}, table=None, keys=["loss", "seed"])
+    with pytest.raises(ConfigError, match="tested on other samples"):
+        _ = SweepScores.read(folder, "peak_f1_2deg").frame
 
 
 def test_seeds_are_summed_up(made: Made) -> None:

@@ -136,7 +136,7 @@ def rules_missing(values: Any, rule: Rule | None, key: str = "") -> Iterator[str
         yield from rules_missing(value, fields.get(name), f"{key}.{name}" if key else name)
 
 
-@pytest.mark.parametrize("key", ["data", "source", "model", "optimizer", "trainer", "loss", "logger", "xrd", "paths"])
+@pytest.mark.parametrize("key", ["data", "source", "model", "optimizer", "trainer", "loss", "xrd", "paths"])
 def test_a_group_that_is_left_out_is_missed_by_name(key: str) -> None:
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -32,12 +32,10 @@ def test_it_has_parallel_coordinates_of_settings_and_every_score_by_loss(view: d
     first = sections["Settings and scores"][0]
     assert first["viewType"] == "Parallel Coordinates Plot"
     accessors = [column["accessor"] for column in first["config"]["columns"]]
-    assert {"config:config.value.model.depth", "config:config.value.optimizer.lr", "summary:test/peak_f1_2deg"} <= set(
-        accessors
-    )
+    assert {"config:model.value.depth", "config:optimizer.value.lr", "summary:test/peak_f1_2deg"} <= set(accessors)
     bars = sections["Loss × score"]
     assert [panel["config"]["metrics"] for panel in bars] == [[f"test/{score}"] for score in COLUMNS]
-    assert {panel["config"]["groupBy"] for panel in bars} == {"config.value.loss._target_"}
+    assert {panel["config"]["groupBy"] for panel in bars} == {"loss.value._target_"}
 
 
 def test_without_a_login_it_says_how(tmp_path: Path) -> None:

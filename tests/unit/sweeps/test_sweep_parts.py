@@ -4,17 +4,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.code_hash import code_hash
 from deepxrd.runs.names import ERROR, METRICS, SWEEP_RUN
 from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, STOPPED, SweepFolder, SweepRun, run_name
+from deepxrd.sweeps import callback, share
 from deepxrd.sweeps import fingerprint as prints
-from deepxrd.sweeps import share
 from deepxrd.sweeps.callback import name_of, plan
+from deepxrd.sweeps.sweep_run import refuse_one
 from deepxrd.sweeps.watch import progress_text
 
 CONFIG = {
@@ -41,6 +44,28 @@ def test_a_sweep_is_planned_as_hydra_will_run_it() -> None:
     assert runs == [
         {"model.depth": depth, "optimizer.lr": 0.001, "loss": loss} for depth in (10, 15) for loss in ("mse", "cosine")
     ]
+
+
+def test_a_sweeper_that_makes_up_its_runs_gives_each_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback, "SweepWatch", lambda _: SimpleNamespace(start=lambda: None))
+    hydra = {
+        "sweep": {"dir": str(tmp_path)}, "sweeper": {"params": {"loss": "choice(mse,cosine)"}},
+        "overrides": {"task": ["optimizer.lr=interval(0.001,0.01)", "seed=3"], "hydra": []},
+        "runtime": {"choices": {"hydra/sweeper": "optuna", "sweep": None}},
+    }  # fmt: skip
+    callback.PlanSweep().on_multirun_start(OmegaConf.create({"hydra": hydra}))
+    sweep = SweepFolder.open(tmp_path)
+    assert (sweep.keys, sweep.planned) == (["loss", "optimizer.lr"], [])
+    for place, lr in enumerate(("0.0025", "0.007")):
+        job = ["loss=mse", f"optimizer.lr={lr}", "seed=3"]
+        run = tmp_path / name_of(tmp_path, job)
+        assert run.name == f"loss-mse_lr-{lr}"
+        refuse_one(run, ValueError("bad"), overrides=job)
+        assert [each.settings["optimizer.lr"] for each in SweepFolder.open(tmp_path).runs][place] == float(lr)
+    assert len(sweep.settled()) == 2
+    assert progress_text([{"state": DONE, "reused": False}], 0, 60) == "1 sweep runs done"
 
 
 def test_a_run_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_a_run_leaves_everything_that_tells_what_it_was(composed: Compose, tmp_p
     facts = json.loads((tmp_path / "run/run.json").read_text())
     assert facts["seed"] == 42
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert f"numpy=={np.__version__}" in facts["packages"]
     store = PatternStore.open(next((tmp_path / "data/stores").glob("files-*")))
     assert facts["data_hash"] == store.content_hash
     per_sample = pd.read_parquet(tmp_path / "run/per_sample.parquet")

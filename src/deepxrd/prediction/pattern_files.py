@@ -1,0 +1,115 @@
+"""Predicted patterns for other programs: two columns of text, 2θ and intensity, without a header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from deepxrd.chem import parse_formula
+from deepxrd.errors import DeepXRDError, PatternError
+from deepxrd.io.bounded import check_regular
+from deepxrd.io.files import atomic_path, safe_name
+from deepxrd.io.progress import progress_bar
+from deepxrd.prediction.file_names import file_name
+
+Pattern = tuple[str, NDArray[np.float64], NDArray[np.float64]]
+"""Name of a file without its ending, angles (degrees 2θ), intensities."""
+_ANGLES = "two_theta_deg"
+_CURVES = ("expected", "intensity", "pattern", "decoded")
+"""Names of columns with a pattern, the first that is there is taken."""
+_WAY_OUT = "give what deepxrd predict leaves: its folder, a CSV of a pattern, or a part-*.parquet"
+
+
+def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -> int:
+    """Write each pattern as ``*.xy``, which FullProf (``Ins=10``), GSAS-II, Profex, and most others read.
+
+    Args:
+        paths: folders of ``deepxrd predict``, CSV files with a column ``two_theta_deg``, or Parquet parts.
+        out: the folder.
+        curve: name of the column to take; without, ``expected`` where it is there, else the one pattern.
+
+    Returns:
+        How many files.
+
+    Raises:
+        PatternError: there is no pattern in a path, or none of that name.
+    """
+    files = [file for path in paths for file in _files(path)]
+    n, taken = 0, set()
+    with progress_bar() as bar:
+        for file in bar.track(files, description="Writing patterns"):
+            for name, angles, intensities in _patterns(file, curve):
+                unique, place = name, 1
+                while unique.casefold() in taken:
+                    place += 1
+                    unique = f"{name}-{place}"
+                taken.add(unique.casefold())
+                with atomic_path(out / f"{unique}.xy") as temporary:
+                    np.savetxt(temporary, np.column_stack([angles, intensities]), "%10.5f %10.4f")
+                n += 1
+    return n
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    parts = sorted([*path.glob("part-*.parquet"), *path.glob("patterns/part-*.parquet")])
+    found = parts or [file for file in sorted(path.glob("*.csv")) if _header(file)[:1] == [_ANGLES]]
+    if not found:
+        msg = f"no pattern in {path}: {_WAY_OUT}"
+        raise PatternError(msg)
+    return found
+
+
+def _header(file: Path) -> list[str]:
+    with file.open(newline="", encoding="utf-8", errors="replace") as stream:
+        return next(csv.reader([stream.readline(4096)]), [])
+
+
+def _patterns(file: Path, curve: str | None) -> Iterator[Pattern]:
+    try:
+        check_regular(file)
+        yield from _of_part(file, curve) if file.suffix == ".parquet" else _of_csv(file, curve)
+    except DeepXRDError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
+        msg = f"{file} holds no pattern that can be read ({type(error).__name__}: {error}): {_WAY_OUT}"
+        raise PatternError(msg) from error
+
+
+def _of_csv(file: Path, curve: str | None) -> Iterator[Pattern]:
+    names = _header(file)
+    if names[:1] != [_ANGLES]:
+        msg = f"{file} has no first column {_ANGLES}: {_WAY_OUT}"
+        raise PatternError(msg)
+    table = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2)
+    yield file.stem, table[:, 0], table[:, names.index(_chosen(names[1:], curve, file))]
+
+
+def _of_part(file: Path, curve: str | None) -> Iterator[Pattern]:
+    with pq.ParquetFile(file) as part:
+        schema = part.schema_arrow
+        column = _chosen(schema.names, curve, file)
+        first, last, n_points = (schema.metadata or {})[_ANGLES.encode()].decode().split(",")
+        angles = np.linspace(float(first), float(last), int(n_points))
+        for batch in part.iter_batches(256, columns=["formula", column]):
+            values = batch.column(column).flatten().to_numpy(zero_copy_only=False).reshape(-1, len(angles))
+            for text, row in zip(batch.column("formula").to_pylist(), values, strict=True):
+                yield safe_name(file_name(parse_formula(text))), angles, row.astype(np.float64)
+
+
+def _chosen(names: list[str], curve: str | None, file: Path) -> str:
+    there = [name for name in _CURVES if name in names]
+    if curve is not None and curve not in names:
+        msg = f"{file} has no pattern {curve!r}: it has {', '.join(there) or 'none'}"
+        raise PatternError(msg)
+    if curve is None and not there:
+        msg = f"{file} has none of the columns {', '.join(_CURVES)}: {_WAY_OUT}"
+        raise PatternError(msg)
+    return curve or there[0]

@@ -120,7 +120,10 @@ def _part(
         raise TypeError
     valid = said.peaks.valid
     angles = said.peaks.two_theta_deg.T
-    near = np.stack([np.abs(peaks.two_theta_deg - each[:, None]).min(axis=1) <= 1.0 for each in angles], axis=1)
+    with np.errstate(invalid="ignore"):  # padding minus padding
+        near = np.stack(
+            [np.nanmin(np.abs(peaks.two_theta_deg - each[:, None]), axis=1) <= 1.0 for each in angles], axis=1
+        )
     agrees = agreement(model.maker.templates, known, found)
     out: dict[str, Any] = {
         "formula": [formula.reduced for formula in formulas],

@@ -21,6 +21,8 @@ _ZERO_AMOUNT = re.compile(r"(?<![\d.])0+(?![\d.])")
 _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
 _USUAL_SHARES = frozenset({"5", "25", "75", "33", "34", "66", "67"})
 """Decimals that formulas are often written with: O2.5 is as likely as 5 H2O after O2."""
+_OXYANION = re.compile(r"(?:[NC]O3|BO3|(?:S|P|Si|Cl|V|Cr|Mn|As|Se|Mo|W)O4)\)?\d*$")
+"""What a salt may end with: its oxygen is counted already, so a dot behind it joins, as in CuSO4.5H2O."""
 _MOST_PARTS = 40  # ettringite has 32 H2O
 _SHOWN_CHARACTERS = 60
 
@@ -58,7 +60,8 @@ def split_sum(plain: str, text: str) -> list[Term]:
     """The parts of a formula; one, if it is no sum.
 
     A dot before a letter joins two parts. A dot between digits is a decimal point, unless what stands on both sides
-    are compounds (``Al2O3.3H2O``). Where both could be meant (``TiO2.5H2O``) the formula is refused.
+    are compounds (``Al2O3.3H2O``). Where both could be meant (``TiO2.5H2O``) the formula is refused, but not behind
+    an anion that has its oxygen already (``CuSO4.5H2O``).
 
     Args:
         plain: the formula, normalised, perhaps with blanks.
@@ -91,7 +94,11 @@ def _split_at_open_dots(piece: str, *, certain: bool) -> list[str]:
     cuts = [piece[start : stop - 1] for start, stop in pairwise(bounds)]
     if not all(_is_compound(cut) for cut in cuts) or any(dot[2].startswith("0") for dot in dots):
         return [piece]
-    doubtful = any(dot[2] in _USUAL_SHARES or dot[1] == "1" or int(dot[2][:3]) > _MOST_PARTS for dot in dots)
+    doubtful = any(
+        dot[2] in _USUAL_SHARES or dot[1] == "1" or int(dot[2][:3]) > _MOST_PARTS
+        for dot in dots
+        if not _OXYANION.search(piece[: dot.end(1)])
+    )
     if doubtful and not certain:
         raise TwoReadingsError("·".join(cuts))
     return cuts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from math import lcm
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.chem.formula import Formula, formula_from_amounts, parse_amounts
@@ -15,15 +14,13 @@ _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I"})
 _METALS = frozenset({"K", "V", "Y", "W", "U"})  # those with one letter
 _RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 54, 84, 85, 86, 87, 88) or z > 94)  # noqa: PLR2004
-_MOST_SHARES = 4  # Li0.5CoO2 stands for LiCo2O4; thirds and quarters may be ordered, tenths are not
 _MOST_LETTERS = 40
 
 
 def parse_typed_formula(text: str) -> Formula:
     """Parse a formula that a person typed.
 
-    Beyond `parse_formula` it refuses what was surely meant otherwise: ``SIO2``, which says sulfur and iodine, and
-    shares of atoms on one site such as La0.7Sr0.3MnO3.
+    Beyond `parse_formula` it refuses what was surely meant otherwise: ``SIO2``, which says sulfur and iodine.
 
     Raises:
         FormulaError: it cannot be parsed, or is refused; the message says what may be meant.
@@ -40,12 +37,6 @@ def parse_typed_formula(text: str) -> Formula:
     if meant is not None and _is_doubtful(set(amounts), set(_SYMBOL.findall(meant))):
         way_out = re.sub(r"(?<=[A-Z])(?=[A-Z])", "1", text.strip())
         msg = f"{shown(text)} reads as {', '.join(amounts)}: did you mean {meant}? If not, write {way_out}"
-        raise FormulaError(msg)
-    if lcm(*(amount.denominator for amount in amounts.values())) > _MOST_SHARES:
-        msg = (
-            f"{shown(text)} is a solid solution, whose elements share sites: it cannot be predicted yet; type an "
-            f"ordered compound near it, in whole numbers, or {formula} if that is what you mean"
-        )
         raise FormulaError(msg)
     return formula
 

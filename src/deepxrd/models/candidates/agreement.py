@@ -21,7 +21,6 @@ Index = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 _ALIKE = 0.2  # shapes of cells, as logarithms and radians: what is less alike is another structure
 _CELL_SHARE, _CELL_RAD = 0.02, np.radians(2.0)
-_FIXED = 1e-6  # standard deviation of a parameter that symmetry fixes
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +68,9 @@ def agreement(templates: Templates, known: Templates, candidates: Candidates) ->
     cell[item[near.all(axis=1)]] = True
     volume = log_volume(mean[item] + off) - log_volume(mean[item])
     off = np.concatenate([off, volume[:, None]], axis=1)
-    spread = candidates.cells.with_volume_spread[item]
+    deviation = candidates.cells.with_volume[item]
     with np.errstate(divide="ignore", invalid="ignore"):
-        cell_off = np.where(spread > _FIXED, off / spread, np.nan)
+        cell_off = np.where(deviation > 0, off / deviation, np.nan)
     own = np.full(len(place), -1, dtype=np.int64)
     own[targets.owner] = targets.own
     true_group = np.zeros(int(max(own.max(initial=-1), known.composition.max(initial=-1))) + 2, dtype=np.int64)

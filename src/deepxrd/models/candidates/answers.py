@@ -69,9 +69,9 @@ def _answers(maker: CandidateMaker, found: Candidates, most: int | None) -> list
     rows = maker.templates.row[first]
     library = maker.templates.library
     ids, formulas = library.ids(rows), library.formulas(rows)
-    edges, spread = np.exp(found.cells.mean[:, :3]), found.cells.spread
+    edges, off = np.exp(found.cells.mean[:, :3]), found.cells.deviation
     cell = np.concatenate([edges, np.degrees(found.cells.mean[:, 3:])], axis=1)
-    deviation = np.concatenate([edges * spread[:, :3], np.degrees(spread[:, 3:])], axis=1)
+    deviation = np.concatenate([edges * off[:, :3], np.degrees(off[:, 3:])], axis=1)
     out = []
     for row, ranks in enumerate(order.tolist()):
         mine = []

@@ -47,15 +47,15 @@ def evidence_of(
 
 def weighed_candidates(confidence: Confidence, evidence: Evidence, found: Candidates) -> Candidates:
     """Candidates with their shares and probabilities, and deviations of cells that cover the truth as they should."""
-    spread = found.cells.with_volume_spread * np.repeat(confidence.cell, (3, 3, 1))
+    deviation = found.cells.with_volume * np.repeat(confidence.cell, (3, 3, 1))
     return replace(
         found,
         share=evidence.share,
         probability=confidence.candidates(evidence),
         space_group_part=confidence.candidates(evidence, "space_group"),
         crystal_system_part=confidence.candidates(evidence, "crystal_system"),
-        volume_deviation=spread[:, 6],
-        cells=replace(found.cells, spread=spread[:, :6]),
+        volume_deviation=deviation[:, 6],
+        cells=replace(found.cells, deviation=deviation[:, :6]),
     )
 
 

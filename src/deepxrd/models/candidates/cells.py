@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.library.asymmetric import FREE_CELL_PARAMETERS
+from deepxrd.library.space_groups import space_group
 from deepxrd.models.baselines.element_distance import element_properties
 from deepxrd.models.candidates.features import element_table
 from deepxrd.models.candidates.search import Found
@@ -20,6 +22,7 @@ _WIDE, _NARROW, _NARROW_SHARE, _NOISE = 1.2, 0.4, 0.5, 0.02
 _RADIUS_WEIGHT = 1 / 0.3  # per Å of the ionic radius
 _AT_ONCE = 4096
 _LEAST_VOLUME = 2.0  # Å^3 per atom
+_USUAL, _USUAL_MEMBERS = 0.05, 4.0  # scatter of logarithms and radians, counted as that of so many further members
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,9 @@ class Cells:
 
     Attributes:
         mean: ``(n, 6)``.
-        spread: standard deviation of each, ``(n, 6)``.
+        spread: of the members, as much of it as is left of the process, ``(n, 6)``; zero where there is one member.
+        deviation: standard deviation of each parameter, ``(n, 6)``: the same, drawn towards what is usual where there
+            are few members; zero where symmetry fixes a parameter.
         doubt: variance that is left of the process, 0 to 1.5, ``(n,)``.
         near: what each of the six nearest members says, by its own cell and additive volumes, ``(n, 6, 6)``.
         additive: logarithm of the additive volume per atom, Å^3, ``(n,)``.
@@ -36,14 +41,15 @@ class Cells:
 
     mean: Floats
     spread: Floats
+    deviation: Floats
     doubt: Floats
     near: Floats
     additive: Floats
 
     @property
-    def with_volume_spread(self) -> Floats:
-        """``spread``, and the volume's: the edges' in sum, as if all were off in the same sense, ``(n, 7)``."""
-        return np.concatenate([self.spread, self.spread[:, :3].sum(axis=1, keepdims=True)], axis=1)
+    def with_volume(self) -> Floats:
+        """``deviation``, and the volume's: the edges' in sum, as if all were off in the same sense, ``(n, 7)``."""
+        return np.concatenate([self.deviation, self.deviation[:, :3].sum(axis=1, keepdims=True)], axis=1)
 
 
 @cache
@@ -90,15 +96,15 @@ def predict_cells(templates: Templates, targets: Targets, found: Found, volume_a
     ]
     if not parts:
         none = np.zeros((0, 6))
-        return Cells(none, none, np.zeros(0), np.zeros((0, 6, 6)), np.zeros(0))
-    mean, spread, doubt, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Cells(none, none, none, np.zeros(0), np.zeros((0, 6, 6)), np.zeros(0))
+    mean, spread, deviation, doubt, near = (np.concatenate(column) for column in zip(*parts, strict=True))
     third = additive[:, None] / 3
     mean[:, :3] += third
     near[:, :, :3] += third[:, None]
-    return Cells(mean, spread, doubt, near, additive)
+    return Cells(mean, spread, deviation, doubt, near, additive)
 
 
-def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tuple[Floats, ...]:
     member = np.maximum(found.member, 0)
     there = found.member >= 0
     counts = templates.counts[member[:, 0]]
@@ -124,8 +130,25 @@ def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tu
     doubt = np.clip(1 + _NARROW_SHARE - (toward * solved[..., 6]).sum(axis=1), 0, 1 + _NARROW_SHARE)
     variance = (rest**2).sum(axis=1) / np.maximum(number - 1, 1)[:, None]
     spread = np.sqrt(variance * (doubt[:, None] + _NOISE))
+    free = _free()[templates.space_group[member[:, 0]]]
+    usual = _USUAL_MEMBERS * _USUAL**2
+    drawn = (variance * np.maximum(number - 1, 0)[:, None] + usual) / (
+        np.maximum(number - 1, 0)[:, None] + _USUAL_MEMBERS
+    )
+    deviation = np.where(free, np.sqrt(drawn * (doubt[:, None] + _NOISE)), 0.0)
     near = np.take_along_axis(known, np.minimum(np.arange(6)[None], (number - 1)[:, None])[..., None], axis=1)
-    return mean, spread, doubt, near
+    return mean, spread, deviation, doubt, near
+
+
+@cache
+def _free() -> NDArray[np.bool_]:
+    """Which cell parameters may vary in each space group, ``(231, 6)``; edges that must be equal vary together."""
+    out = np.ones((231, 6), dtype=bool)
+    out[:, 3:] = False
+    for number in range(1, 231):
+        free = FREE_CELL_PARAMETERS[space_group(number).system]
+        out[number, [place for place in free if place > 2]] = True  # noqa: PLR2004 - angles
+    return out
 
 
 def _kernel(square: Floats) -> Floats:

@@ -25,7 +25,7 @@ _RIDGE = 1e-3  # pulls offsets of rare numbers of elements towards the common on
 _LARGEST = 50.0
 _FIRST = 3 + SIZES
 _SHAPES = {
-    "structure": _FIRST, "space_group": _FIRST, "crystal_system": _FIRST, "second": 3, "score": 1 + SIZES, "peaks": 2,
+    "structure": _FIRST, "space_group": _FIRST, "crystal_system": _FIRST, "second": 4, "score": 1 + SIZES, "peaks": 2,
     "cell": 3,
 }  # fmt: skip
 _COVERED = 0.9
@@ -95,8 +95,8 @@ class Confidence:
             ln(1 + distance), and an offset for each number of elements.
         space_group: likewise, that one has the true space group, which several may have.
         crystal_system: likewise.
-        second: for candidates whose elements share sites: weight of the logarithm of the share; for none of them, an
-            offset and the weight of the distance. They share what the first leave.
+        second: for candidates whose elements share sites: weights of the logarithm of the share and of the odds; for
+            none of them, an offset and the weight of the distance. They share what the first leave.
         score: of the expected F1's odds: a factor, and an offset for each number of elements.
         peaks: of a peak's odds: a factor and an offset.
         cell: what standard deviations of edges, of angles, and of volumes are multiplied by, so that the true values
@@ -118,7 +118,7 @@ class Confidence:
         first[0] = 1.0
         score = np.zeros(_SHAPES["score"])
         score[0] = 1.0
-        return cls(first, first, first, np.array([1.0, 0.0, 0.0]), score, np.array([1.0, 0.0]), np.ones(3))
+        return cls(first, first, first, np.array([1.0, 0.0, 0.0, 0.0]), score, np.array([1.0, 0.0]), np.ones(3))
 
     @classmethod
     def fit(cls, evidence: Evidence, outcome: Outcome) -> Self:
@@ -193,8 +193,8 @@ def _first(weights: Floats, evidence: Evidence) -> Floats:
 
 def _second(weights: Floats, evidence: Evidence) -> Floats:
     """The same of candidates that share sites, given that none of the first is right."""
-    none = weights[1] + weights[2] * np.log1p(evidence.distance)
-    value = weights[0] * np.log(np.maximum(evidence.share, _LEAST))
+    none = weights[2] + weights[3] * np.log1p(evidence.distance)
+    value = weights[0] * np.log(np.maximum(evidence.share, _LEAST)) + weights[1] * evidence.odds
     return _softmax(value, evidence.mask & evidence.shared, none)
 
 

@@ -82,7 +82,7 @@ def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
     of_best = np.where((group == numbers[:, :1]) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
-    mean, spread = _at(found.cells.mean, found.place), _at(found.cells.spread, found.place)
+    mean, spread = _at(found.cells.mean, found.place), _at(found.cells.deviation, found.place)
     cell = np.stack([mixture_quantiles(mean[..., i], spread[..., i], of_best) for i in range(6)], axis=1)
     cell = np.concatenate([np.exp(cell[:, :3]), np.degrees(cell[:, 3:])], axis=1)
     volume = log_volume(found.cells.mean) - np.log(templates.n_atoms[first])

@@ -43,7 +43,7 @@ def drawn(confidence: Confidence, of: Evidence, seed: int) -> np.ndarray:
 def test_probabilities_are_such_and_none_is_given_to_padding(seed: int) -> None:
     of = evidence(seed, 40)
     rng = np.random.default_rng(seed)
-    confidence = replace(Confidence.plain(), structure=rng.normal(size=3 + SIZES), second=rng.normal(size=3))
+    confidence = replace(Confidence.plain(), structure=rng.normal(size=3 + SIZES), second=rng.normal(size=4))
     said = confidence.candidates(of)
     assert (said >= 0).all()
     assert (said.sum(axis=1) <= 1 + 1e-9).all()
@@ -65,7 +65,7 @@ def test_what_was_drawn_with_known_probabilities_is_learned_back() -> None:
     of = evidence(1, 20_000)
     first = np.array([0.6, 0.8, 0.5, *np.linspace(-1, 1, SIZES)])
     score, peaks = np.array([1.4, *np.linspace(-0.3, 0.4, SIZES)]), np.array([0.8, -0.2])
-    true = Confidence(first, first, first, np.array([0.7, 0.4, 0.3]), score, peaks, np.array([0.5, 3.0, 2.0]))
+    true = Confidence(first, first, first, np.array([0.7, 0.2, 0.4, 0.3]), score, peaks, np.array([0.5, 3.0, 2.0]))
     right = drawn(true, of, 2)
     raw = np.random.default_rng(3).uniform(0.05, 0.95, 20_000)
     there = np.random.default_rng(4).uniform(size=20_000) < true.peak_probability(raw)

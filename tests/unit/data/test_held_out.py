@@ -120,7 +120,6 @@ def test_nothing_is_taken_from_the_held_out_table_and_the_published_one_stays(
     assert not refused_compositions(FilesSource(snapshot_path), FilesSource(snapshot_path).fingerprint())
 
 
-@pytest.mark.xfail(reason="the weights of branch cand2, fitted on the table without them, are not in yet", strict=False)
 def test_the_shipped_weights_were_learned_from_none() -> None:
     predictor = load_predictor()
     assert not predictor.learned([parse_formula(each) for each in held_out_compositions()]).any()  # type: ignore[attr-defined]

@@ -76,8 +76,10 @@ def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula
         raise TypeError(msg)
     first = found.found.member[:, 0]
     group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
-    systems = _summed(np.where(group > 0, crystal_system_places(np.maximum(group, 1)), -1), parts[1], 7)
     groups = _summed(group - 1, parts[0], 230)
+    systems = _summed(np.where(group > 0, crystal_system_places(np.maximum(group, 1)), -1), parts[1], 7)
+    # where it is none of these space groups, the system is what the candidates say of systems alone
+    systems = groups @ _system_of_group() + (1 - groups.sum(axis=1, keepdims=True)) * systems
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
@@ -136,6 +138,12 @@ def _atoms_per_site(found: Candidates) -> Floats:
     targets = found.targets
     filled = (targets.filled.sum(axis=2) * targets.counts).sum(axis=1) / np.maximum(targets.counts.sum(axis=1), 1)
     return np.asarray(np.maximum(filled[found.found.target], _LEAST))
+
+
+@cache
+def _system_of_group() -> Floats:
+    """1 where a space group is of a crystal system, ``(230, 7)``."""
+    return np.eye(len(CRYSTAL_SYSTEMS))[crystal_system_places(np.arange(1, 231))]
 
 
 def _mass_per_atom(formulas: Sequence[Formula]) -> Floats:

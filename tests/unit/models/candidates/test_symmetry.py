@@ -55,6 +55,8 @@ def test_probabilities_are_sums_over_the_candidates_and_density_is_mass_over_vol
         best = int(found.space_groups[row, 0])
         assert found.space_group_probability[row, 0] == pytest.approx(each[groups == best].sum())
         assert found.space_group_probability[row, 0] == pytest.approx(max(each[groups == g].sum() for g in groups))
+        system = int(crystal_system_places(np.array([best]))[0])
+        assert found.crystal_systems[row, system] >= found.space_group_probability[row, 0]
         assert found.crystal_system(row) in CRYSTAL_SYSTEMS
         composition = Composition(str(FORMULAS[row]))
         mass = float(composition.weight) / composition.num_atoms

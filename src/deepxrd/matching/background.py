@@ -4,6 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+PEAK_HALF_WIDTH_DEG = 1.0
+"""From the middle of the widest peak to its foot; what varies more slowly is background, such as the hump of glass."""
+_CALM_SIGMA_DEG, _COARSE_STEP_DEG = 0.15, 0.1
+
+
+def background_of(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Background of a stretch without gaps, ``(n,)``.
+
+    Found on a smoothed pattern, since it would follow the low points of the noise, and at coarse steps, since each of
+    SNIP's passes lowers a broad hump a little, and fine steps mean many passes.
+
+    Args:
+        two_theta_deg: ascending, ``(n,)``.
+        counts: ``(n,)``.
+    """
+    span = float(two_theta_deg[-1] - two_theta_deg[0])
+    if span < 2 * _COARSE_STEP_DEG:
+        return np.full(len(counts), float(counts.min(initial=np.inf)))
+    even = np.linspace(two_theta_deg[0], two_theta_deg[-1], len(two_theta_deg))
+    step = span / (len(even) - 1)
+    calm = gaussian_filter1d(np.interp(even, two_theta_deg, counts), _CALM_SIGMA_DEG / step, mode="nearest")
+    coarse = np.linspace(even[0], even[-1], max(2, round(span / _COARSE_STEP_DEG) + 1))
+    level = snip(np.interp(coarse, even, calm), half_width=round(PEAK_HALF_WIDTH_DEG / _COARSE_STEP_DEG))
+    return np.asarray(np.interp(two_theta_deg, coarse, level))
 
 
 def snip(intensity: NDArray[np.float64], *, half_width: int) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ class Observed:
         noise: standard deviation of a step's intensity, counts.
         wavelengths: Kα1, and Kα2 if it is there.
         wavelength_is_assumed: whether nothing said which it is.
+        polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
     """
 
     x: Floats
@@ -48,6 +49,7 @@ class Observed:
     noise: Floats
     wavelengths: Wavelengths
     wavelength_is_assumed: bool
+    polarisation: float = 1.0
 
     @property
     def wavelength_angstrom(self) -> float:
@@ -104,11 +106,12 @@ class View:
     largest: float
 
 
-def observe(scan: Scan, *, name: str = "the scan") -> Observed:
+def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) -> Observed:
     """Make a scan ready.
 
     Args:
         scan: a continuous one.
+        polarisation: weight of cos² 2θ in the polarisation factor.
         name: what to call it in errors.
 
     Raises:
@@ -148,7 +151,7 @@ def observe(scan: Scan, *, name: str = "the scan") -> Observed:
     if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
         msg = f"nothing in {name} stands out of its background"
         raise ScanError(msg)
-    return Observed(x, counts, level, measured, variance, waves, scan.wavelengths is None)
+    return Observed(x, counts, level, measured, variance, waves, scan.wavelengths is None, polarisation)
 
 
 def _binned(x: Floats, place: Floats, values: Floats) -> Floats:

@@ -13,6 +13,7 @@ from deepxrd.matching.reflections import Reflections
 
 Floats = NDArray[np.float64]
 N_STRAIN = 6
+_MOST_IMAGES = 24
 _SIGMA_PER_FWHM = 1 / (2 * np.sqrt(2 * np.log(2)))
 _MARGIN = 0.03  # 1/Å beyond both ends of the grid, so that nothing wraps around
 
@@ -27,6 +28,8 @@ class Stack:
         intensity: without thermal motion and Lorentz and polarisation factors, ``(n,)``.
         owner: which structure, ``(n,)``.
         size: how many there are.
+        cosines: squared cosines between the axis of texture and all reflections of an orbit, ``(n, n_images)``; None
+            where no texture is looked at.
     """
 
     q: Floats
@@ -34,10 +37,16 @@ class Stack:
     intensity: Floats
     owner: NDArray[np.int64]
     size: int
+    cosines: Floats | None = None
 
     @classmethod
-    def of(cls, parts: Sequence[Reflections]) -> Stack:
-        """One after the other."""
+    def of(cls, parts: Sequence[Reflections], cosines: Sequence[Floats] | None = None) -> Stack:
+        """One after the other.
+
+        Args:
+            parts: reflections of each structure.
+            cosines: of each, see `deepxrd.matching.reflections.texture_cosines`.
+        """
         slopes = [np.pad(part.slopes, ((0, N_STRAIN - len(part.slopes)), (0, 0))) for part in parts]
         return cls(
             np.concatenate([part.q for part in parts]),
@@ -45,7 +54,31 @@ class Stack:
             np.concatenate([part.intensity for part in parts]),
             np.repeat(np.arange(len(parts)), [len(part.q) for part in parts]),
             len(parts),
+            None if cosines is None else _side_by_side(cosines),
         )
+
+
+def march_dollase(cosines: Floats, log_r: Floats) -> tuple[Floats, Floats]:
+    """Factor of a reflection's intensity by texture, mean over its orbit, and its derivative by the logarithm of r.
+
+    ``(r² cos² α + sin² α / r)^(-3/2)``: Dollase, J. Appl. Cryst. 19 (1986) 267.
+
+    Args:
+        cosines: cos² α, ``(n, n_images)``.
+        log_r: logarithm of r of each reflection's structure, ``(n,)``.
+    """
+    r = np.exp(log_r)[:, None]
+    along, across = r**2 * cosines, (1 - cosines) / r
+    base = along + across
+    factor = base**-1.5
+    return factor.mean(axis=1), (-1.5 * factor / base * (2 * along - across)).mean(axis=1)
+
+
+def _side_by_side(cosines: Sequence[Floats]) -> Floats:
+    """All with as many columns: orders of point groups divide 24, so means stay what they are."""
+    widest = max(each.shape[1] for each in cosines)
+    width = widest if all(widest % each.shape[1] == 0 for each in cosines) else _MOST_IMAGES
+    return np.concatenate([np.tile(each, (1, width // each.shape[1])) for each in cosines])
 
 
 @dataclass(frozen=True, eq=False)

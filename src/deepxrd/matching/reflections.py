@@ -18,6 +18,9 @@ MOST_REFLECTIONS = 400_000
 """In the box that is searched; a cell with more is left out of what is compared, with its reason."""
 _S_STEP = 0.005  # of the table of form factors, in sin θ / λ, 1/Å
 _CODE = 1024
+_LOW_INDICES = (
+    (0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 0, -1), (1, -1, 0), (0, 1, -1),
+)  # fmt: skip
 _TINY = 1e-9  # of the strongest
 
 
@@ -73,6 +76,43 @@ def reflections(crystal: Crystal, setting: int, *, d_inverse_max: float, wavelen
     vectors = vectors[kept]
     slopes = -2.0 * np.einsum("ni,pij,nj->pn", vectors, strain_basis(crystal_family(setting)), vectors)
     return Reflections(hkl[kept], q[kept], slopes, intensity[kept], multiplicity[kept])
+
+
+def texture_axes(setting: int) -> list[tuple[int, int, int]]:
+    """Plate normals that are tried, as h, k, l of the conventional cell: one of each orbit of low indices."""
+    out: list[tuple[int, int, int]] = []
+    seen: set[tuple[int, ...]] = set()
+    basis = space_group(setting).primitive_basis
+    for axis in _LOW_INDICES:
+        images = {tuple(row) for row in (np.array(axis) @ basis.T @ rotations_of_reflections(setting)).tolist()}
+        if not images & seen:
+            out.append(axis)
+        seen |= images
+    return out
+
+
+def texture_cosines(crystal: Crystal, setting: int, hkl: NDArray[np.int64], axis: tuple[int, int, int]) -> Floats:
+    """Squared cosines between an axis and all reflections of each orbit, ``(n, n_images)``.
+
+    Args:
+        crystal: a primitive cell in the standard setting of a space group.
+        setting: number of that group.
+        hkl: one of each orbit, of the primitive cell, ``(n, 3)``.
+        axis: h, k, l of the conventional cell.
+    """
+    reciprocal = np.linalg.inv(crystal.lattice).T
+    rotations = rotations_of_reflections(setting)
+    images = np.einsum("ni,mij,jk->nmk", hkl, _half(rotations), reciprocal)
+    normal = np.array(axis) @ space_group(setting).primitive_basis.T @ reciprocal
+    along = images @ (normal / np.linalg.norm(normal))
+    return np.asarray(along**2 / (images**2).sum(axis=2))
+
+
+def _half(rotations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each R and -R the first: both turn a plane alike."""
+    flat = rotations.reshape(len(rotations), 9)
+    first = np.take_along_axis(flat, (flat != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    return rotations[first > 0]
 
 
 def squared_structure_factors(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.matching.observed import COARSE_STEP, Observed, View
+from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed, View
 from deepxrd.matching.profile import Grid, Stack
 
 Floats = NDArray[np.float64]
@@ -37,11 +37,11 @@ def coarse_view(observed: Observed) -> View:
     return observed.view(COARSE_SIGMA, COARSE_STEP)
 
 
-def coarse_grid(observed: Observed, polarisation: float) -> Grid:
+def coarse_grid(observed: Observed) -> Grid:
     """The grid of the first look; the lines of the tube are one there."""
     mean = observed.wavelengths.mean_angstrom / observed.wavelength_angstrom
-    n = len(observed.x[:: round(COARSE_STEP * 1e4) // 2])
-    return Grid(observed.x[0], COARSE_STEP, n, ((mean, 1.0),), observed.wavelength_angstrom, polarisation)
+    n = len(observed.x[:: round(COARSE_STEP / FINE_STEP)])
+    return Grid(observed.x[0], COARSE_STEP, n, ((mean, 1.0),), observed.wavelength_angstrom, observed.polarisation)
 
 
 def screen(

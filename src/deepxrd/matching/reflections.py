@@ -208,3 +208,12 @@ def _dispersion(number: int, wavelength_angstrom: float) -> tuple[float, float]:
     if real is None or imaginary is None or not np.isfinite(real + imaginary):
         return 0.0, 0.0
     return float(real) - number, float(imaginary)
+
+
+def density(crystal: Crystal) -> float:
+    """Mass over volume, atomic mass units per Å³."""
+    import periodictable
+
+    numbers, place = np.unique(crystal.atomic_numbers, return_inverse=True)
+    masses = np.array([periodictable.elements[number].mass for number in numbers.tolist()])
+    return float((masses[place] * crystal.occupancies).sum()) / crystal.volume

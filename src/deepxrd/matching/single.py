@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.matching.model import N_PARAMETERS, STRAIN, TEXTURE, calculated, grid_of
+from deepxrd.chem import Formula
+from deepxrd.matching.model import STRAIN, TEXTURE, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
 from deepxrd.matching.profile import N_STRAIN, Grid, Stack
-from deepxrd.matching.reflections import Reflections, texture_axes, texture_cosines
 from deepxrd.matching.refine import STAGES, Prior, prior_of, refine_each
-from deepxrd.matching.screen import COARSE_SIGMA, coarse_grid, coarse_view, correlation, screen, soft
+from deepxrd.matching.reflections import Reflections, reflections, texture_axes, texture_cosines
+from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside, soft
 
 Floats = NDArray[np.float64]
+Beside = Callable[[Grid, float], Floats]
+"""Counts that other phases make on a grid at a blur, ``(n,)``."""
 
 N_REFINED, N_TEXTURED = 20, 8
 """Structures that are refined at all, and those of them with texture and at full resolution."""
 HULL_WEIGHT, TEXTURE_WEIGHT = 0.2, 0.05
 """Taken off a similarity per eV/atom above the hull, and per unit of the logarithm of March and Dollase's parameter."""
 FINE_SIGMA = 0.001
+"""1/Å: 0.1° for Cu Kα."""
 _AT_ONCE = 64
+_PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
+_REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +52,9 @@ class Fit:
     Attributes:
         candidate: the structure.
         parameters: refined, ``(N_PARAMETERS,)``; see `deepxrd.matching.model`.
+        coarse, fine: correlations of softened patterns at two resolutions.
         cosines: of its texture, ``(n, n_images)``; None where none was looked at.
         axis: of its texture, h, k, l of the conventional cell.
-        coarse, fine: correlations of softened patterns at two resolutions.
     """
 
     candidate: Candidate
@@ -71,42 +77,66 @@ class Fit:
     @property
     def score(self) -> float:
         """Similarity less what makes the fit less believable."""
-        return (
-            self.similarity - HULL_WEIGHT * self.phase.hull - TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE]))
-        )
+        return self.similarity - HULL_WEIGHT * self.phase.hull - TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE]))
 
 
-def best_single(observed: Observed, candidates: Sequence[Candidate], *, n_refined=N_REFINED, n_textured=N_TEXTURED) -> list[Fit]:
+def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:
+    """Structures with their reflections in the range of a scan; those that have none there are left out."""
+    reach = _REACH * float(observed.x[-1])
+    length = observed.wavelength_angstrom
+    made = (
+        Candidate(each, reflections(each.crystal, each.setting, d_inverse_max=reach, wavelength_angstrom=length))
+        for each in phases
+    )
+    return [each for each in made if len(each.reflections.q)]
+
+
+def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit]:
     """Fits of the structures that alone explain a scan best, the best first."""
     if not candidates:
         return []
-    similarity, strain = screened(observed, candidates)
+    similarity, strain = looked_at(observed, candidates)
     rough = similarity - HULL_WEIGHT * np.array([each.phase.hull for each in candidates])
-    order = np.argsort(-rough, kind="stable")[:n_refined]
-    chosen = [candidates[i] for i in order.tolist()]
-    prior, start = prior_for(chosen), None
-    start = start_at(prior, chosen, strain[order])
-    stack = Stack.of([each.reflections for each in chosen])
+    chosen = distinct(candidates, rough, N_REFINED)
+    some = [candidates[i] for i in chosen]
+    prior = prior_for(some)
+    stack = Stack.of([each.reflections for each in some])
+    start = start_at(prior, some, strain[chosen])
     parameters, _ = refine_each(observed, stack, prior, start, stages=STAGES[:2])
-    fits = judged(observed, chosen, stack, parameters)
-    best = sorted(range(len(fits)), key=lambda i: -fits[i].score)[:n_textured]
-    return sorted(
-        textured(observed, [chosen[i] for i in best], prior.take(np.array(best)), parameters[best]),
-        key=lambda fit: -fit.score,
-    )
+    fits = judged(observed, some, stack, parameters)
+    best = distinct(some, np.array([fit.score for fit in fits]), N_TEXTURED)
+    found = textured(observed, [some[i] for i in best], prior.take(np.array(best)), parameters[best])
+    return sorted(found, key=lambda fit: -fit.score)
 
 
-def screened(observed: Observed, candidates: Sequence[Candidate]) -> tuple[Floats, Floats]:
-    """Similarity and strain of each candidate at a first look."""
-    view, grid = coarse_view(observed), coarse_grid(observed)
+def looked_at(
+    observed: Observed, candidates: Sequence[Candidate], others: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """What a first look gives of each candidate, see `screen` and `screen_beside`: how well it fits, and strain."""
     found = []
     for start in range(0, len(candidates), _AT_ONCE):
         some = candidates[start : start + _AT_ONCE]
         stack = Stack.of([each.reflections for each in some])
-        expected = np.array([each.phase.strain for each in some])
-        doubt = np.array([each.phase.doubt for each in some])
-        found.append(screen(view, grid, stack, expected, doubt))
+        strain, doubt = (np.array([getattr(each.phase, name) for each in some]) for name in ("strain", "doubt"))
+        if others is None:
+            found.append(screen(observed, stack, strain, doubt))
+        else:
+            found.append(screen_beside(observed, stack, strain, doubt, others))
     return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+
+
+def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int]:
+    """Places of the n best, few of each formula among them."""
+    seen: dict[Formula, int] = {}
+    out: list[int] = []
+    for i in np.argsort(-score, kind="stable").tolist():
+        formula = candidates[i].phase.formula
+        seen[formula] = seen.get(formula, 0) + 1
+        if seen[formula] <= _PER_FORMULA:
+            out.append(i)
+        if len(out) == n:
+            break
+    return out
 
 
 def prior_for(candidates: Sequence[Candidate]) -> Prior:
@@ -119,7 +149,7 @@ def prior_for(candidates: Sequence[Candidate]) -> Prior:
 
 
 def start_at(prior: Prior, candidates: Sequence[Candidate], strain: Floats) -> Floats:
-    """Parameters to begin with: what is expected, at a strain of all lengths."""
+    """Parameters to begin with: what is expected, at one strain of all lengths of each."""
     start = prior.mean.copy()
     n_axes = np.array([min(len(each.reflections.slopes), 3) for each in candidates])
     start[:, STRAIN:] = np.where(np.arange(N_STRAIN) < n_axes[:, None], strain[:, None], 0.0)
@@ -132,9 +162,17 @@ def textured(
     prior: Prior,
     parameters: Floats,
     *,
-    beside: Callable[[Grid, float], Floats] | None = None,
+    beside: Beside | None = None,
 ) -> list[Fit]:
-    """Fits at full resolution, each with the axis of texture that suits it best."""
+    """Fits at full resolution, each with the axis of texture that suits it best.
+
+    Args:
+        observed: the scan.
+        candidates: m structures.
+        prior: of their parameters.
+        parameters: refined without texture, ``(m, N_PARAMETERS)``.
+        beside: what other phases make.
+    """
     owner, axes, cosines = [], [], []
     for number, each in enumerate(candidates):
         phase = each.phase
@@ -153,7 +191,7 @@ def textured(
     refined, _ = refine_each(
         observed, stack, prior, tried[best], stages=STAGES[2:], beside=beside, fresh_scale=False
     )
-    return judged(observed, candidates, stack, refined, [cosines[i] for i in best], [axes[i] for i in best])
+    return judged(observed, candidates, stack, refined, [(axes[i], cosines[i]) for i in best])
 
 
 def judged(
@@ -161,28 +199,39 @@ def judged(
     candidates: Sequence[Candidate],
     stack: Stack,
     parameters: Floats,
-    cosines: Sequence[Floats] | None = None,
-    axes: Sequence[tuple[int, int, int]] | None = None,
+    texture: Sequence[tuple[tuple[int, int, int], Floats]] | None = None,
 ) -> list[Fit]:
-    """Refined structures with their similarities."""
-    coarse = similarities(observed, stack, parameters, COARSE_SIGMA, COARSE_STEP)
-    fine = similarities(observed, stack, parameters, FINE_SIGMA, FINE_STEP)
+    """Refined structures with their similarities.
+
+    Args:
+        observed: the scan.
+        candidates: m structures.
+        stack: of their reflections.
+        parameters: ``(m, N_PARAMETERS)``.
+        texture: axis and cosines of each.
+    """
+    views = ((COARSE_SIGMA, COARSE_STEP), (FINE_SIGMA, FINE_STEP))
+    coarse, fine = (similarity(observed, stack, parameters, sigma, step) for sigma, step in views)
     return [
         Fit(
             each,
             parameters[i],
             float(coarse[i]),
             float(fine[i]),
-            None if cosines is None else cosines[i],
-            None if axes is None else axes[i],
+            None if texture is None else texture[i][1],
+            None if texture is None else texture[i][0],
         )
         for i, each in enumerate(candidates)
     ]
 
 
-def similarities(observed: Observed, stack: Stack, parameters: Floats, sigma: float, step: float) -> Floats:
-    """Correlation of each calculated pattern with the scan, both softened and blurred."""
+def similarity(
+    observed: Observed, stack: Stack, parameters: Floats, sigma: float, step: float, *, as_one: bool = False
+) -> Floats:
+    """Correlation of calculated patterns with the scan, softened and blurred, ``(m,)``; or of their sum, ``(1,)``."""
     view, grid = observed.view(sigma, step), grid_of(observed, step)
     made = calculated(grid, stack, parameters, sigma)[:, view.inside]
+    if as_one:
+        made = made.sum(axis=0, keepdims=True)
     largest = made.max(axis=1, keepdims=True)
     return correlation(soft(view.pattern[view.inside]), soft(100 * made / np.where(largest > 0, largest, 1.0)))

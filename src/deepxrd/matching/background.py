@@ -9,9 +9,13 @@ from scipy.ndimage import gaussian_filter1d
 PEAK_HALF_WIDTH_DEG = 1.0
 """From the middle of the widest peak to its foot; what varies more slowly is background, such as the hump of glass."""
 _CALM_SIGMA_DEG, _COARSE_STEP_DEG = 0.15, 0.1
+_CLIPPED = 1.3
+"""Standard deviations of the smoothed noise that SNIP runs below a flat background, as 48 flat scans of counts gave."""
 
 
-def background_of(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def background_of(
+    two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64], *, variance_per_count: float = 0.0
+) -> NDArray[np.float64]:
     """Background of a stretch without gaps, ``(n,)``.
 
     Found on a smoothed pattern, since it would follow the low points of the noise, and at coarse steps, since each of
@@ -20,6 +24,7 @@ def background_of(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64
     Args:
         two_theta_deg: ascending, ``(n,)``.
         counts: ``(n,)``.
+        variance_per_count: variance of a point's noise over its counts: 1 of counts as they are.
     """
     span = float(two_theta_deg[-1] - two_theta_deg[0])
     if span < 2 * _COARSE_STEP_DEG:
@@ -29,7 +34,8 @@ def background_of(two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64
     calm = gaussian_filter1d(np.interp(even, two_theta_deg, counts), _CALM_SIGMA_DEG / step, mode="nearest")
     coarse = np.linspace(even[0], even[-1], max(2, round(span / _COARSE_STEP_DEG) + 1))
     level = snip(np.interp(coarse, even, calm), half_width=round(PEAK_HALF_WIDTH_DEG / _COARSE_STEP_DEG))
-    return np.asarray(np.interp(two_theta_deg, coarse, level))
+    noise = np.sqrt(variance_per_count * np.maximum(level, 0.0) * step / (2 * np.sqrt(np.pi) * _CALM_SIGMA_DEG))
+    return np.asarray(np.interp(two_theta_deg, coarse, level + _CLIPPED * noise))
 
 
 def snip(intensity: NDArray[np.float64], *, half_width: int) -> NDArray[np.float64]:

@@ -22,6 +22,9 @@ FINE_STEP, COARSE_STEP = 0.0002, 0.001
 LARGEST_D_INVERSE = 1.1
 """1/Å; 116° for Cu Kα. Beyond, lines overlap too much to tell structures apart."""
 FEWEST_POINTS = 50
+LEAST_SOFTNESS = 3.0
+"""See `View`; the largest intensity is 100."""
+_NOISE_SOFTNESS = 2.0  # standard deviations of the noise
 _LEAST_SIGNAL = 1e-9
 _SMALLEST_D_INVERSE = 0.02  # 1/Å, 50 Å: below is the direct beam
 _LEAST_RANGE = 0.05  # 1/Å
@@ -36,7 +39,7 @@ class Observed:
         intensity: counts above the background, the mean of each step, ``(n,)``; zero where nothing was measured.
         background: counts, ``(n,)``.
         measured: where it was measured, ``(n,)``.
-        noise: standard deviation of a step's intensity, counts.
+        noise: standard deviation of a step's intensity by the background alone, counts.
         wavelengths: Kα1, and Kα2 if it is there.
         wavelength_is_assumed: whether nothing said which it is.
         polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
@@ -84,19 +87,26 @@ class Observed:
         inside = binary_erosion(self.measured, iterations=far, border_value=False)
         smooth = np.where(inside, smooth / np.maximum(share, 0.1), 0.0)[::every]
         largest = float(smooth.max())
-        return View(self.x[::every], np.maximum(100 * smooth / largest, 0.0), inside[::every], sigma, largest)
+        averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
+        noise = 100 / largest * averaged * float(np.median(self.noise[self.measured]))
+        softness = LEAST_SOFTNESS + _NOISE_SOFTNESS * noise
+        return View(self.x[::every], 100 * smooth / largest, inside[::every], sigma, largest, softness)
 
 
 @dataclass(frozen=True, eq=False)
 class View:
     """A scan at one resolution.
 
+    Intensities are compared as ln(1 + I / softness): weak lines then tell as strong ones do. Below zero, where only
+    noise is, the mirror image is taken, so that noise has no mean.
+
     Attributes:
         x: the grid, 1/Å, ``(n,)``.
-        pattern: the largest value 100, ``(n,)``.
+        pattern: the largest value 100, ``(n,)``; noise may be below zero.
         inside: where it is compared, ``(n,)``.
         sigma: of the Gaussian it was smoothed with, 1/Å.
         largest: counts that are 100 here.
+        softness: of the logarithm, more where there is more noise.
     """
 
     x: Floats
@@ -104,6 +114,16 @@ class View:
     inside: NDArray[np.bool_]
     sigma: float
     largest: float
+    softness: float
+
+    def soft(self, pattern: Floats) -> Floats:
+        """The logarithm of intensities of which the scan's largest is 100."""
+        return np.asarray(np.sign(pattern) * np.log1p(np.abs(pattern) / self.softness))
+
+    @property
+    def target(self) -> Floats:
+        """What is fitted: the logarithm of the scan where it is compared, ``(n_inside,)``."""
+        return self.soft(self.pattern[self.inside])
 
 
 def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) -> Observed:
@@ -136,22 +156,23 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     x = np.arange(first, last, FINE_STEP)
     counts, level = np.zeros(len(x)), np.zeros(len(x))
     measured = np.zeros(len(x), dtype=bool)
-    variance = np.zeros(len(x))
+    noise = np.zeros(len(x))
+    variance = _variance_per_count(scan)
     for part in scan.ranges:
         inside = slice(part.start, part.stop)
         angle, values = scan.two_theta_deg[inside], scan.counts[inside]
-        background = background_of(angle, values)
+        background = background_of(angle, values, variance_per_count=variance)
         here = (x >= place[inside][0]) & (x <= place[inside][-1])
         measured |= here
         counts[here] = _binned(x[here], place[inside], values - background)
         level[here] = np.interp(x[here], place[inside], background)
         per_step = np.maximum(FINE_STEP / np.gradient(place[inside]), 1.0) if len(values) > 1 else np.ones(1)
-        spread = _spread(scan, inside) / np.sqrt(per_step)
-        variance[here] = np.interp(x[here], place[inside], spread)
+        spread = np.sqrt(variance * np.maximum(background, 0.0) / per_step)
+        noise[here] = np.interp(x[here], place[inside], spread)
     if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
         msg = f"nothing in {name} stands out of its background"
         raise ScanError(msg)
-    return Observed(x, counts, level, measured, variance, waves, scan.wavelengths is None, polarisation)
+    return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation)
 
 
 def _binned(x: Floats, place: Floats, values: Floats) -> Floats:
@@ -163,14 +184,10 @@ def _binned(x: Floats, place: Floats, values: Floats) -> Floats:
     return np.asarray((np.interp(high, place, area) - np.interp(low, place, area)) / np.maximum(high - low, 1e-9))
 
 
-def _spread(scan: Scan, inside: slice) -> Floats:
-    """Standard deviation of each point; of differences between neighbours where the file does not say."""
+def _variance_per_count(scan: Scan) -> float:
+    """Variance of the noise over the counts: 1 of counts as they are, else as the file says or as neighbours differ."""
+    level = np.maximum(gaussian_filter1d(scan.counts, 3.0, mode="nearest"), 1e-12)
     if scan.uncertainty is not None:
-        return scan.uncertainty[inside]
-    values = scan.counts[inside]
-    calm = gaussian_filter1d(values, 2.0, mode="nearest")
-    level = np.maximum(calm, 0.0)
-    typical = float(np.median(np.abs(np.diff(values)))) / 0.95 if len(values) > 1 else 0.0  # 0.6745 √2
-    base = float(np.median(level))
-    factor = typical**2 / base if base > 0 else 0.0  # counts up to a factor
-    return np.asarray(np.sqrt(factor * level + 1e-12))
+        return float(np.median(scan.uncertainty**2 / level))
+    differences = np.abs(np.diff(scan.counts)) / np.sqrt(level[1:])
+    return float((np.median(differences) / (0.6745 * np.sqrt(2))) ** 2)

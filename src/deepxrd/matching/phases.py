@@ -18,6 +18,8 @@ PREDICTED_DOUBT = 0.02
 UNKNOWN_HULL, MOST_HULL = 0.15, 0.3
 """Energy above the hull where it is unknown, and above which it tells no more; eV per atom."""
 PREDICTED = "predicted"
+_GASES = frozenset({"H", "He", "N", "O", "F", "Ne", "Cl", "Ar", "Kr", "Xe", "Rn"})
+_MOST_GASES = 2  # elements of a compound of gases that is none at room temperature: NH4Cl has three
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,12 @@ class PhaseToTry:
         return self.source is not None
 
     @property
+    def is_gas(self) -> bool:
+        """Whether it is a gas or a liquid at room temperature by its elements: oxygen, water, ammonia, CO2."""
+        elements = set(self.formula.elements)
+        return (elements <= _GASES and len(elements) <= _MOST_GASES) or str(self.formula) in {"CO", "CO2", "SO2"}
+
+    @property
     def hull(self) -> float:
         """Energy above the hull as it counts, eV per atom."""
         energy = UNKNOWN_HULL if self.energy_above_hull is None else self.energy_above_hull
@@ -67,7 +75,7 @@ class PhaseToTry:
 def known_phases_of_elements(
     libraries: Libraries, elements: Sequence[str], *, must_contain: Iterable[str] = (), exclude: Iterable[str] = ()
 ) -> list[PhaseToTry]:
-    """All phases of some elements and of fewer of them.
+    """All phases of some elements and of fewer of them, gases and liquids at room temperature left out.
 
     Args:
         libraries: where to look.
@@ -85,7 +93,7 @@ def known_phases_of_elements(
         raise ConfigError(msg)
     found = libraries.find_elements([symbol for symbol in elements if symbol not in unwanted])
     phases = _to_try(libraries, found.part, found.rows)
-    return [phase for phase in phases if needed <= set(phase.formula.elements)]
+    return [phase for phase in phases if needed <= set(phase.formula.elements) and not phase.is_gas]
 
 
 def known_phases_of_formulas(libraries: Libraries, formulas: Sequence[tuple[str, Formula]]) -> list[PhaseToTry]:

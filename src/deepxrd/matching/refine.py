@@ -23,7 +23,7 @@ from deepxrd.matching.model import (
 )
 from deepxrd.matching.observed import Observed, View
 from deepxrd.matching.profile import N_STRAIN, Grid, Stack
-from deepxrd.matching.screen import SOFTNESS, THERMAL_B, soft
+from deepxrd.matching.screen import THERMAL_B
 
 Floats = NDArray[np.float64]
 
@@ -149,14 +149,14 @@ def _weight(view: View, grid: Grid) -> float:
 
 
 def _alone(view: View, grid: Grid, stack: Stack, prior: Prior, others: Floats) -> Evaluate:
-    target, weight, unit = soft(view.pattern[view.inside]), _weight(view, grid), 100.0 / view.largest
+    target, weight, unit = view.target, _weight(view, grid), 100.0 / view.largest
     others = unit * others[view.inside]
 
     def evaluate(parameters: Floats) -> tuple[Floats, Floats, Floats]:
         slopes = unit * calculated_with_slopes(grid, stack, parameters, view.sigma)[:, :, view.inside]
         made = np.maximum(slopes[:, 0], 0.0) + others
-        rest = target - soft(made)
-        slopes /= (SOFTNESS + made)[:, None]
+        rest = target - view.soft(made)
+        slopes /= (view.softness + made)[:, None]
         return (
             0.5 * weight * (rest**2).sum(axis=1),
             weight * np.einsum("mpn,mn->mp", slopes, rest),
@@ -167,15 +167,15 @@ def _alone(view: View, grid: Grid, stack: Stack, prior: Prior, others: Floats) -
 
 
 def _together(view: View, grid: Grid, stack: Stack, prior: Prior, place: NDArray[np.int64]) -> Evaluate:
-    target, weight, unit = soft(view.pattern[view.inside]), _weight(view, grid), 100.0 / view.largest
+    target, weight, unit = view.target, _weight(view, grid), 100.0 / view.largest
 
     def evaluate(parameters: Floats) -> tuple[Floats, Floats, Floats]:
         each = parameters[0][place]
         slopes = unit * calculated_with_slopes(grid, stack, each, view.sigma)[:, :, view.inside]
         made = np.maximum(slopes[:, 0], 0.0).sum(axis=0)
         slopes[0, SHIFT] = slopes[:, SHIFT].sum(axis=0)
-        flat = slopes.reshape(place.size, -1) / (SOFTNESS + made)
-        rest = target - soft(made)
+        flat = slopes.reshape(place.size, -1) / (view.softness + made)
+        rest = target - view.soft(made)
         return (
             np.array([0.5 * weight * (rest**2).sum()]),
             weight * (flat @ rest)[None],

@@ -16,15 +16,8 @@ COARSE_SIGMA = 0.005
 """1/Å: 0.5° for Cu Kα, or one per cent of a spacing of 2 Å."""
 THERMAL_B = 1.0
 """Isotropic displacement factor B of every atom, Å²."""
-SOFTNESS = 3.0
-"""Intensities are compared as ln(1 + I / SOFTNESS), the largest 100: weak lines then tell as strong ones do."""
 _STRAIN_STEP, _REACH = 0.003, 2.5  # of the strains that are tried; how many standard deviations to each side
 _SCALES = (3.0, 10.0, 30.0, 90.0)  # of a further phase: its strongest line, where the scan's is 100
-
-
-def soft(pattern: Floats) -> Floats:
-    """ln(1 + I / SOFTNESS)."""
-    return np.asarray(np.log1p(np.maximum(pattern, 0.0) / SOFTNESS))
 
 
 def correlation(one: Floats, others: Floats) -> Floats:
@@ -61,10 +54,10 @@ def screen(observed: Observed, stack: Stack, strain: Floats, doubt: Floats) -> t
         Correlations of softened patterns ``(m,)``, and strains ``(m,)``.
     """
     view = coarse_view(observed)
-    target = soft(view.pattern[view.inside])
+    target = view.target
     best, at = np.full(stack.size, -np.inf), strain.copy()
     for tried, patterns in _strained(coarse_grid(observed), stack, strain, doubt, view.inside):
-        found = correlation(target, soft(100 * patterns))
+        found = correlation(target, view.soft(100 * patterns))
         better = found > best
         best, at = np.where(better, found, best), np.where(better, tried, at)
     return best, at
@@ -86,13 +79,13 @@ def screen_beside(
         The part of the squared misfit that goes, ``(m,)``; and strains ``(m,)``.
     """
     view = coarse_view(observed)
-    target = soft(view.pattern[view.inside])
+    target = view.target
     there = np.maximum(100 / view.largest * others[view.inside], 0.0)
-    before = float(((target - soft(there)) ** 2).sum())
+    before = float(((target - view.soft(there)) ** 2).sum())
     best, at = np.full(stack.size, -np.inf), strain.copy()
     for tried, patterns in _strained(coarse_grid(observed), stack, strain, doubt, view.inside):
         for scale in _SCALES:
-            gain = 1 - ((target - soft(there + scale * patterns)) ** 2).sum(axis=1) / before
+            gain = 1 - ((target - view.soft(there + scale * patterns)) ** 2).sum(axis=1) / before
             better = gain > best
             best, at = np.where(better, gain, best), np.where(better, tried, at)
     return best, at

@@ -15,7 +15,7 @@ from deepxrd.matching.phases import PhaseToTry
 from deepxrd.matching.profile import N_STRAIN, Grid, Stack
 from deepxrd.matching.refine import STAGES, Prior, prior_of, refine_each
 from deepxrd.matching.reflections import Reflections, reflections, texture_axes, texture_cosines
-from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside, soft
+from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside
 
 Floats = NDArray[np.float64]
 Beside = Callable[[Grid, float], Floats]
@@ -234,4 +234,4 @@ def similarity(
     if as_one:
         made = made.sum(axis=0, keepdims=True)
     largest = made.max(axis=1, keepdims=True)
-    return correlation(soft(view.pattern[view.inside]), soft(100 * made / np.where(largest > 0, largest, 1.0)))
+    return correlation(view.target, view.soft(100 * made / np.where(largest > 0, largest, 1.0)))

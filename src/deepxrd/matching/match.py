@@ -4,44 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.matching.confidence import CONFIDENT, Probabilities, probabilities
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, rivals
-from deepxrd.matching.observed import Observed
+from deepxrd.matching.model import grid_of
+from deepxrd.matching.observed import FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
-from deepxrd.matching.single import Fit, best_single, candidates_for
+from deepxrd.matching.single import FINE_SIGMA, Fit, best_single, candidates_for
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class FoundPhase:
-    """A phase that a scan holds.
-
-    Attributes:
-        fit: as it is in the mixture.
-        probability: that the scan holds this compound.
-        weight_fraction: of all found phases.
-    """
-
-    fit: Fit
-    probability: float
-    weight_fraction: float
+Scored = list[tuple[Fit, float]]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A structure that was refined, as a phase of its own or in the place of one.
+    """A structure that was refined, as the only phase or in the place of one.
 
     Attributes:
-        fit: the best one of it.
-        score: what it is ranked by among its like.
+        fit: how it fits.
+        score: similarity less doubt.
         probability: that the scan holds a compound of its formula.
-        weight_fraction: None for what is not among the found phases.
+        weight_fraction: of all found phases; None for what is not among them.
     """
 
     fit: Fit
@@ -57,14 +43,14 @@ class MatchResult:
     Attributes:
         observed: the scan, made ready.
         mixture: phases that explain most of it; None where nothing could be tried.
-        phases: the same with probabilities, largest share by weight first.
+        phases: the same with probabilities, in the same order.
         ranking: all that was refined, the most probable first.
         n_tried: structures that were looked at.
     """
 
     observed: Observed
     mixture: Mixture | None
-    phases: tuple[FoundPhase, ...]
+    phases: tuple[Ranked, ...]
     ranking: tuple[Ranked, ...]
     n_tried: int
 
@@ -77,6 +63,16 @@ class MatchResult:
     def similarity(self) -> float:
         """Correlation of the softened patterns, all phases together; 0 where there is none."""
         return 0.0 if self.mixture is None else self.mixture.similarity
+
+    @cached_property
+    def unexplained(self) -> float:
+        """Sum of what the fit leaves over the sum of what was measured, at 0.1°; 1 where nothing explains it."""
+        view = self.observed.view(FINE_SIGMA, FINE_STEP)
+        if self.mixture is None:
+            return 1.0
+        made = 100 / view.largest * self.mixture.counts(grid_of(self.observed, FINE_STEP), FINE_SIGMA)
+        rest = np.abs(view.pattern - made)[view.inside].sum()
+        return float(min(rest / max(np.abs(view.pattern[view.inside]).sum(), 1e-12), 1.0))
 
 
 def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases: int = MOST_PHASES) -> MatchResult:
@@ -92,12 +88,35 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
     if not singles:
         return MatchResult(observed, None, (), (), len(phases))
     mixture = explain(observed, singles, candidates, most=most_phases)
-    places = [singles] if len(mixture.fits) == 1 else [rivals(observed, mixture, i, candidates) for i in range(len(mixture.fits))]
-    judged = [probabilities(fits, mixture) for fits in places]
-    shares = mixture.weight_fractions.tolist()
-    found = [
-        FoundPhase(fit, chances.of(fit.phase.formula), share)
-        for fit, chances, share in zip(mixture.fits, judged, shares, strict=True)
-    ]
-    found.sort(key=lambda phase: -phase.weight_fraction)
-    return MatchResult(observed, mixture, tuple(found), _ranking(found, places, judged, singles), len(phases))
+    alone: Scored = [(fit, fit.score) for fit in singles]
+    n = len(mixture.fits)
+    places = [alone] if n == 1 else [rivals(observed, mixture, i, candidates) for i in range(n)]
+    judged = [probabilities(scored, mixture.similarity) for scored in places]
+    found = tuple(
+        Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share)
+        for fit, scored, chances, share in zip(
+            mixture.fits, places, judged, mixture.weight_fractions.tolist(), strict=True
+        )
+    )
+    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases))
+
+
+def _score(scored: Scored, wanted: Fit) -> float:
+    return next((score for fit, score in scored if fit.candidate is wanted.candidate), wanted.score)
+
+
+def _ranking(found: Sequence[Ranked], places: Sequence[Scored], judged: Sequence[Probabilities]) -> tuple[Ranked, ...]:
+    """The found phases, then all else that was refined, each structure once with its best chance."""
+    chance: dict[Formula, float] = {}
+    for each in judged:
+        for formula, value in zip(each.formulas, each.values, strict=True):
+            chance[formula] = max(chance.get(formula, 0.0), value)
+    taken = {id(each.fit.candidate) for each in found}
+    rest: dict[int, Ranked] = {}
+    for scored in places:
+        for fit, score in scored:
+            key = id(fit.candidate)
+            if key not in taken and (key not in rest or score > rest[key].score):
+                rest[key] = Ranked(fit, score, chance.get(fit.phase.formula, 0.0))
+    first = sorted(found, key=lambda each: -(each.weight_fraction or 0.0))
+    return (*first, *sorted(rest.values(), key=lambda each: (-each.probability, -each.score)))

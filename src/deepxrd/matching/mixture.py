@@ -78,6 +78,11 @@ class Mixture:
         weight = np.exp(scale - scale.max()) * np.array([density(fit.phase.crystal) for fit in self.fits])
         return np.asarray(weight / weight.sum())
 
+    def score_with(self, place: int) -> float:
+        """Similarity less what makes one of the phases less believable."""
+        fit = self.fits[place]
+        return self.similarity - fit.doubt
+
     def counts(self, grid: Grid, sigma: float) -> Floats:
         """Counts of all phases together on a grid, ``(n,)``."""
         return np.asarray(calculated(grid, self.stack, self.parameters, sigma).sum(axis=0))
@@ -95,10 +100,10 @@ def explain(observed: Observed, singles: Sequence[Fit], candidates: Sequence[Can
     mixture = together(observed, singles[:1])
     for _ in range(most):  # a phase that is dropped again makes room for one
         if len(mixture.fits) < most:
-            larger = add_phase(observed, mixture, candidates)
-            if larger is None or larger.cost > (1 - LEAST_GAIN) * mixture.cost:
+            larger = with_one_more(observed, mixture, candidates)
+            if not larger or larger[0].cost > (1 - LEAST_GAIN) * mixture.cost or not _is_seen(larger[0]):
                 break
-            mixture = pruned(observed, larger)
+            mixture = pruned(observed, larger[0])
     return mixture
 
 
@@ -113,12 +118,12 @@ def together(observed: Observed, fits: Sequence[Fit]) -> Mixture:
     return Mixture(refined, float(coarse[0]), float(fine[0]), cost)
 
 
-def add_phase(observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]) -> Mixture | None:
-    """The best mixture with one phase more; None where there is no other candidate."""
+def with_one_more(observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]) -> list[Mixture]:
+    """Mixtures with one phase more, the new one last; the best first."""
     there = {id(fit.candidate) for fit in mixture.fits}
     others = [each for each in candidates if id(each) not in there]
     if not others:
-        return None
+        return []
     gain, strain = looked_at(observed, others, mixture.counts(grid_of(observed, COARSE_STEP), COARSE_SIGMA))
     chosen = distinct(others, gain - _HULL_PENALTY * np.array([each.phase.hull for each in others]), _N_REFINED)
     some = [others[i] for i in chosen]
@@ -133,7 +138,18 @@ def add_phase(observed: Observed, mixture: Mixture, candidates: Sequence[Candida
         observed, [some[i] for i in best], prior.take(np.array(best)), parameters[best], beside=mixture.counts
     )
     larger = [together(observed, [*mixture.fits, fit]) for fit in found]
-    return min(larger, key=lambda each: each.cost * (1 + _HULL_PENALTY * each.fits[-1].phase.hull))
+    return sorted(larger, key=lambda each: each.cost * (1 + _HULL_PENALTY * each.fits[-1].phase.hull))
+
+
+def rivals(
+    observed: Observed, mixture: Mixture, place: int, candidates: Sequence[Candidate]
+) -> list[tuple[Fit, float]]:
+    """What else could stand in the place of a phase, and itself, with the scores of the mixtures; the best first."""
+    others = together(observed, [fit for i, fit in enumerate(mixture.fits) if i != place])
+    itself = mixture.fits[place]
+    rest = [each for each in candidates if each is not itself.candidate]
+    found = [(each.fits[-1], each.score_with(-1)) for each in with_one_more(observed, others, rest)]
+    return sorted([(itself, mixture.score_with(place)), *found], key=lambda each: -each[1])
 
 
 def pruned(observed: Observed, mixture: Mixture) -> Mixture:
@@ -148,6 +164,11 @@ def pruned(observed: Observed, mixture: Mixture) -> Mixture:
             break
         mixture = best
     return mixture
+
+
+def _is_seen(mixture: Mixture) -> bool:
+    """Whether the phase that was added last is more than a trace."""
+    return bool(mixture.weight_fractions[-1] >= LEAST_WEIGHT)
 
 
 def _stack(fits: Sequence[Fit]) -> Stack:

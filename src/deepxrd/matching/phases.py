@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepxrd.chem import Crystal, Formula
-from deepxrd.errors import ConfigError
 from deepxrd.library import Libraries, SourceFacts
 from deepxrd.library.tables import Index
 
@@ -72,28 +71,14 @@ class PhaseToTry:
         return float(min(max(energy, 0.0), MOST_HULL))
 
 
-def known_phases_of_elements(
-    libraries: Libraries, elements: Sequence[str], *, must_contain: Iterable[str] = (), exclude: Iterable[str] = ()
-) -> list[PhaseToTry]:
+def known_phases_of_elements(libraries: Libraries, elements: Sequence[str]) -> list[PhaseToTry]:
     """All phases of some elements and of fewer of them, gases and liquids at room temperature left out.
-
-    Args:
-        libraries: where to look.
-        elements: symbols.
-        must_contain: elements that each phase has.
-        exclude: elements that none has.
 
     Raises:
         LibraryError: a symbol is no element.
-        ConfigError: an element is wanted and excluded.
     """
-    needed, unwanted = set(must_contain), set(exclude)
-    if needed & unwanted:
-        msg = f"{sorted(needed & unwanted)[0]} is both in --must-contain and in --exclude: leave it out of one"
-        raise ConfigError(msg)
-    found = libraries.find_elements([symbol for symbol in elements if symbol not in unwanted])
-    phases = _to_try(libraries, found.part, found.rows)
-    return [phase for phase in phases if needed <= set(phase.formula.elements) and not phase.is_gas]
+    found = libraries.find_elements(elements)
+    return [phase for phase in _to_try(libraries, found.part, found.rows) if not phase.is_gas]
 
 
 def known_phases_of_formulas(libraries: Libraries, formulas: Sequence[tuple[str, Formula]]) -> list[PhaseToTry]:

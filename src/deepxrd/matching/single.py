@@ -75,9 +75,14 @@ class Fit:
         return (self.coarse + self.fine) / 2
 
     @property
+    def doubt(self) -> float:
+        """What makes the phase less believable than its similarity: its energy, and the texture it needs."""
+        return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE]))
+
+    @property
     def score(self) -> float:
-        """Similarity less what makes the fit less believable."""
-        return self.similarity - HULL_WEIGHT * self.phase.hull - TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE]))
+        """Similarity less doubt."""
+        return self.similarity - self.doubt
 
 
 def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepxrd.chem import Formula
 from deepxrd.matching.confidence import CONFIDENT, Probabilities, probabilities
-from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, rivals
+from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, rivals
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
@@ -28,12 +28,14 @@ class Ranked:
         score: similarity less doubt.
         probability: that the scan holds a compound of its formula.
         weight_fraction: of all found phases; None for what is not among them.
+        margin: of a found phase, how far its score is before that of another formula in its place.
     """
 
     fit: Fit
     score: float
     probability: float
     weight_fraction: float | None = None
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,7 @@ class MatchResult:
         phases: the same with probabilities, in the same order.
         ranking: all that was refined, the most probable first.
         n_tried: structures that were looked at.
+        similarity: correlation of the softened patterns, all phases together, which probabilities go by.
     """
 
     observed: Observed
@@ -53,16 +56,12 @@ class MatchResult:
     phases: tuple[Ranked, ...]
     ranking: tuple[Ranked, ...]
     n_tried: int
+    similarity: float = 0.0
 
     @property
     def is_confident(self) -> bool:
         """Whether every found phase is probable enough to be taken for what it is called."""
         return bool(self.phases) and all(phase.probability >= CONFIDENT for phase in self.phases)
-
-    @property
-    def similarity(self) -> float:
-        """Correlation of the softened patterns, all phases together; 0 where there is none."""
-        return 0.0 if self.mixture is None else self.mixture.similarity
 
     @cached_property
     def unexplained(self) -> float:
@@ -92,13 +91,15 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
     n = len(mixture.fits)
     places = [alone] if n == 1 else [rivals(observed, mixture, i, candidates) for i in range(n)]
     judged = [probabilities(scored, mixture.similarity) for scored in places]
+    similarity = mixture.similarity
+    mixture = polished(observed, mixture)
     found = tuple(
-        Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share)
+        Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share, chances.margin_of(fit.phase.formula))
         for fit, scored, chances, share in zip(
             mixture.fits, places, judged, mixture.weight_fractions.tolist(), strict=True
         )
     )
-    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases))
+    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), similarity)
 
 
 def _score(scored: Scored, wanted: Fit) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deepxrd.matching.model import SCALE, SHIFT, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
 from deepxrd.matching.profile import Grid, Stack
-from deepxrd.matching.refine import STAGES, refine_each, refine_together
+from deepxrd.matching.refine import STAGES, Stages, refine_each, refine_together
 from deepxrd.matching.reflections import density
 from deepxrd.matching.screen import COARSE_SIGMA
 from deepxrd.matching.single import (
@@ -35,6 +35,7 @@ LEAST_WEIGHT = 0.005
 """Share by weight below which a phase is not believed."""
 _HULL_PENALTY = 0.5  # relative to the misfit, per eV/atom
 _N_REFINED, _N_TEXTURED = 12, 5
+_OWN_RESOLUTION = ((0.0003, FINE_STEP, 8),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +108,16 @@ def explain(observed: Observed, singles: Sequence[Fit], candidates: Sequence[Can
     return mixture
 
 
-def together(observed: Observed, fits: Sequence[Fit]) -> Mixture:
+def polished(observed: Observed, mixture: Mixture) -> Mixture:
+    """The same phases refined at the scan's own resolution."""
+    return together(observed, mixture.fits, stages=_OWN_RESOLUTION)
+
+
+def together(observed: Observed, fits: Sequence[Fit], *, stages: Stages = STAGES[1:]) -> Mixture:
     """Refine phases together."""
     prior = prior_for([fit.candidate for fit in fits]).with_texture()
     start, stack = np.array([fit.parameters for fit in fits]), _stack(fits)
-    parameters, cost = refine_together(observed, stack, prior, start)
+    parameters, cost = refine_together(observed, stack, prior, start, stages=stages)
     fine = similarity(observed, stack, parameters, FINE_SIGMA, FINE_STEP, as_one=True)
     coarse = similarity(observed, stack, parameters, COARSE_SIGMA, COARSE_STEP, as_one=True)
     refined = tuple(replace(fit, parameters=row) for fit, row in zip(fits, parameters, strict=True))

@@ -35,7 +35,8 @@ _LOW = np.array([-np.inf, -0.6, np.log(2e-4), 0.0, -0.5, -1.2, *[-0.15] * N_STRA
 _HIGH = np.array([np.inf, 0.6, np.log(0.02), 1.0, 5.0, 1.2, *[0.15] * N_STRAIN])
 _MISFIT = 0.25
 """Standard deviation of softened intensities that a right structure leaves: texture, absorption, wrong sites."""
-STAGES = ((0.004, 0.001, 5), (0.002, 0.0004, 5), (0.001, 0.0002, 6))
+Stages = tuple[tuple[float, float, int], ...]
+STAGES: Stages = ((0.004, 0.001, 5), (0.002, 0.0004, 5), (0.001, 0.0002, 6))
 """Blur of both patterns, 1/Å; step of the grid; steps of the refinement. Coarse first, since lines must overlap."""
 
 
@@ -83,7 +84,7 @@ def refine_each(
     prior: Prior,
     start: Floats,
     *,
-    stages: tuple[tuple[float, float, int], ...] = STAGES,
+    stages: Stages = STAGES,
     beside: Callable[[Grid, float], Floats] | None = None,
     fresh_scale: bool = True,
 ) -> tuple[Floats, Floats]:
@@ -117,7 +118,7 @@ def refine_together(
     prior: Prior,
     start: Floats,
     *,
-    stages: tuple[tuple[float, float, int], ...] = STAGES[1:],
+    stages: Stages = STAGES[1:],
 ) -> tuple[Floats, float]:
     """Refine structures that make up one scan, with one shift for all.
 

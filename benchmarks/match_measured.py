@@ -62,7 +62,7 @@ def main() -> None:
     chosen_on = first_half([row["file"] for row in rows], [row["formula"] for row in rows], libraries)
     for row in rows:
         if row["file"] not in done:
-            done[row["file"]] = measured(row, options.data / "measured", libraries, row["file"] in chosen_on)
+            done[row["file"]] = measured(row, options.data / "measured", libraries, chosen_on=row["file"] in chosen_on)
             write_json(kept, done)
             print(row["file"], row["formula"], done[row["file"]]["place"], flush=True)
     print(f"results: {options.out}")
@@ -90,7 +90,7 @@ def mixture(path: Path, libraries: Libraries) -> dict[str, Any]:
     }
 
 
-def measured(row: dict[str, str], folder: Path, libraries: Libraries, chosen_on: bool) -> dict[str, Any]:
+def measured(row: dict[str, str], folder: Path, libraries: Libraries, *, chosen_on: bool) -> dict[str, Any]:
     """What is found in a scan of one phase."""
     formula = parse_formula(row["formula"])
     began = time.process_time()

@@ -5,8 +5,8 @@
 
 The numbers in the repository are those of commit 51bed85, before the modules were moved, but for one that was meant to
 change: those of the screening are of 394c90e, which knows that the shipped weights were learned from Na3PO4 although
-its structure was left out of their library. All its other rows are to the last digit those of 51bed85. Make numbers
-anew only for a change that is meant, and say in the commit which (``--only matched`` keeps the others).
+its structure was left out of their library. All its other rows are to the last digit those of 51bed85. Those of the matching are of the way that
+refines structures, which came later. Make numbers anew only for a change that is meant, and say in the commit which (``--only matched`` keeps the others).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from made_scans import made_scan, perovskite, simulated
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -17,7 +18,9 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def measured(tmp_path: Path) -> Path:
     """SrTiO3 at its measured size (3.905 Å), by a diffractometer with a Kα doublet, a background and noise."""
     scan = made_scan(simulated([perovskite(3.905)]), [1.0])
-    np.savetxt(tmp_path / "measured.xy", np.column_stack([scan.two_theta_deg, scan.counts]), "%.3f", header="2theta counts")
+    np.savetxt(
+        tmp_path / "measured.xy", np.column_stack([scan.two_theta_deg, scan.counts]), "%.3f", header="2theta counts"
+    )
     return tmp_path / "measured.xy"
 
 

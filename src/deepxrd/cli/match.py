@@ -38,7 +38,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     match.add_argument("--axis", help="over what the file says; see deepxrd scan --help")
     match.add_argument("--scan", type=int, metavar="N", help="which of several scans in a file, counted from 1")
     match.add_argument("--monochromator", type=float, metavar="DEG", help=_MONOCHROMATOR_HELP)
-    match.add_argument("--jobs", type=int, default=1, metavar="N", help="processes for many scans; -1: one per core (1)")
+    match.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes for many scans; -1: one per core (1)"
+    )
     match.add_argument("--out", type=Path, help="folder for the results (default: match)")
     add_library_option(match)
     match.set_defaults(work=_match)

@@ -223,7 +223,7 @@ class Library:
         return groups
 
     def settings(self, rows: Index) -> NDArray[np.int64]:
-        """Space groups whose standard settings entries are kept in, ``(n,)``: of most the one found, else a subgroup."""
+        """Groups whose standard settings entries are kept in, ``(n,)``: of most the one found, else a subgroup."""
         return np.asarray(self.tables.group_of_prototype[self.tables.arrays["prototype"][rows]])
 
     def sources_of(self, rows: Index) -> list[SourceFacts]:

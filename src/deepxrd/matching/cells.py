@@ -24,7 +24,9 @@ def refined_crystal(phase: PhaseToTry, parameters: Floats) -> Crystal:
 
 def refined_cell(phase: PhaseToTry, parameters: Floats) -> Floats:
     """a, b, c in Å, alpha, beta, gamma in degrees of the conventional cell, ``(6,)``."""
-    conventional = np.linalg.inv(space_group(phase.setting).primitive_basis) @ refined_crystal(phase, parameters).lattice
+    conventional = (
+        np.linalg.inv(space_group(phase.setting).primitive_basis) @ refined_crystal(phase, parameters).lattice
+    )
     return cell_parameters(conventional)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from deepxrd.chem import Formula
 from deepxrd.matching.single import Fit
 
-CONFIDENT = 0.8
+CONFIDENT = 0.85
 """Probability from which a phase is called a confident match."""
-_AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL = -17.4, 19.1, 8.5, -10.6
+_AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL = -24.8, 26.5, 8.0, -8.9
 """Logistic regression on half of the scans of results/match, each once with and once without its own structures in the
 list: whether the first is right, by similarity, by its lead over the next formula, and by its energy above the hull."""
 _MOST_MARGIN = 0.15

@@ -39,7 +39,9 @@ def fit_figure(observed: Observed, mixture: Mixture | None, labels: Sequence[str
     angle = observed.two_theta_deg
     counts = np.where(observed.measured, observed.intensity + observed.background, np.nan)
     axis.plot(angle, counts, color="black", linewidth=0.6, label="measured")
-    axis.plot(angle, np.where(observed.measured, observed.background, np.nan), color="grey", linewidth=0.7, label="background")
+    axis.plot(
+        angle, np.where(observed.measured, observed.background, np.nan), color="grey", linewidth=0.7, label="background"
+    )
     highest = float(np.nanmax(counts))
     rest = np.where(observed.measured, observed.intensity, np.nan)
     if mixture is not None:
@@ -53,7 +55,11 @@ def fit_figure(observed: Observed, mixture: Mixture | None, labels: Sequence[str
             level = -_TICK * highest * (row + 1)
             colour = _COLOURS[row % len(_COLOURS)]
             axis.vlines(places, level, level + 0.6 * _TICK * highest, color=colour, linewidth=0.7, label=label)
-    axis.set(ylabel="counts", title=title, ylim=(-_TICK * highest * (1 + (len(mixture.fits) if mixture else 0)), 1.05 * highest))
+    axis.set(
+        ylabel="counts",
+        title=title,
+        ylim=(-_TICK * highest * (1 + (len(mixture.fits) if mixture else 0)), 1.05 * highest),
+    )
     axis.legend(frameon=False, fontsize=8, loc="upper right")
     below.plot(angle, rest, color="black", linewidth=0.5)
     below.axhline(0, color="grey", linewidth=0.5)

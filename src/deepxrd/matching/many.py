@@ -22,7 +22,18 @@ from deepxrd.matching.phases import PhaseToTry
 from deepxrd.scans import read_scan
 
 SUMMARY = "summary.csv"
-_HEADER = ("scan", "verdict", "formula", "material_id", "space_group", "probability", "weight_fraction", "similarity", "folder", "error")
+_HEADER = (
+    "scan",
+    "verdict",
+    "formula",
+    "material_id",
+    "space_group",
+    "probability",
+    "weight_fraction",
+    "similarity",
+    "folder",
+    "error",
+)
 _MOST_JOBS = 256
 
 

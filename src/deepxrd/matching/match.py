@@ -14,7 +14,7 @@ from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, ri
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
-from deepxrd.matching.single import FINE_SIGMA, Fit, best_single, candidates_for
+from deepxrd.matching.single import FINE_SIGMA, Fit, attainable, best_single, candidates_for
 
 Scored = list[tuple[Fit, float]]
 
@@ -48,7 +48,7 @@ class MatchResult:
         phases: the same with probabilities, in the same order.
         ranking: all that was refined, the most probable first.
         n_tried: structures that were looked at.
-        similarity: correlation of the softened patterns, all phases together, which probabilities go by.
+        similarity: correlation of the softened patterns, all phases together, over what noise lets it be.
     """
 
     observed: Observed
@@ -90,8 +90,8 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
     alone: Scored = [(fit, fit.score) for fit in singles]
     n = len(mixture.fits)
     places = [alone] if n == 1 else [rivals(observed, mixture, i, candidates) for i in range(n)]
-    judged = [probabilities(scored, mixture.similarity) for scored in places]
-    similarity = mixture.similarity
+    similarity = min(mixture.similarity / attainable(observed), 1.0)
+    judged = [probabilities(scored, similarity) for scored in places]
     mixture = polished(observed, mixture)
     found = tuple(
         Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share, chances.margin_of(fit.phase.formula))

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.matching.observed import FINE_STEP, Observed
-from deepxrd.matching.profile import N_STRAIN, Grid, Stack, march_dollase, shape
+from deepxrd.matching.profile import N_STRAIN, Grid, Stack, shape
+from deepxrd.matching.texture import march_dollase
 
 Floats = NDArray[np.float64]
 
@@ -19,9 +20,7 @@ of the March-Dollase parameter; strains."""
 def grid_of(observed: Observed, step: float) -> Grid:
     """The grid of a view of a scan."""
     n = len(observed.x[:: round(step / FINE_STEP)])
-    return Grid(
-        float(observed.x[0]), step, n, observed.lines, observed.wavelength_angstrom, observed.polarisation
-    )
+    return Grid(float(observed.x[0]), step, n, observed.lines, observed.wavelength_angstrom, observed.polarisation)
 
 
 def calculated(grid: Grid, stack: Stack, parameters: Floats, sigma: float) -> Floats:

@@ -24,6 +24,7 @@ LARGEST_D_INVERSE = 1.1
 FEWEST_POINTS = 50
 LEAST_SOFTNESS = 3.0
 """See `View`; the largest intensity is 100."""
+_LEAST_RELIABILITY = 0.25  # a scan of which three quarters are noise tells nothing
 _NOISE_SOFTNESS = 2.0  # standard deviations of the noise
 _LEAST_SIGNAL = 1e-9
 _SMALLEST_D_INVERSE = 0.02  # 1/Å, 50 Å: below is the direct beam
@@ -88,9 +89,10 @@ class Observed:
         smooth = np.where(inside, smooth / np.maximum(share, 0.1), 0.0)[::every]
         largest = float(smooth.max())
         averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
-        noise = 100 / largest * averaged * float(np.median(self.noise[self.measured]))
-        softness = LEAST_SOFTNESS + _NOISE_SOFTNESS * noise
-        return View(self.x[::every], 100 * smooth / largest, inside[::every], sigma, largest, softness)
+        noise = 100 / largest * averaged * self.noise[::every]
+        inside = inside[::every]
+        softness = LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside])) if inside.any() else LEAST_SOFTNESS
+        return View(self.x[::every], 100 * smooth / largest, inside, sigma, largest, softness, noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,7 @@ class View:
         sigma: of the Gaussian it was smoothed with, 1/Å.
         largest: counts that are 100 here.
         softness: of the logarithm, more where there is more noise.
+        noise: standard deviation of the pattern by its background alone, ``(n,)``.
     """
 
     x: Floats
@@ -115,10 +118,21 @@ class View:
     sigma: float
     largest: float
     softness: float
+    noise: Floats
 
     def soft(self, pattern: Floats) -> Floats:
         """The logarithm of intensities of which the scan's largest is 100."""
         return np.asarray(np.sign(pattern) * np.log1p(np.abs(pattern) / self.softness))
+
+    @property
+    def attainable(self) -> float:
+        """The correlation that the true pattern would have with this one, noise being what parts them.
+
+        The root of the reliability, 1 less the share of noise in the variance: Spearman, Am. J. Psychol. 15 (1904) 72.
+        """
+        noise = (self.noise / (self.softness + np.abs(self.pattern)))[self.inside]
+        share = float((noise**2).mean() / max(float(self.target.var()), 1e-12))
+        return float(np.sqrt(max(1 - share, _LEAST_RELIABILITY)))
 
     @property
     def target(self) -> Floats:

@@ -58,22 +58,6 @@ class Stack:
         )
 
 
-def march_dollase(cosines: Floats, log_r: Floats) -> tuple[Floats, Floats]:
-    """Factor of a reflection's intensity by texture, mean over its orbit, and its derivative by the logarithm of r.
-
-    ``(r² cos² α + sin² α / r)^(-3/2)``: Dollase, J. Appl. Cryst. 19 (1986) 267.
-
-    Args:
-        cosines: cos² α, ``(n, n_images)``.
-        log_r: logarithm of r of each reflection's structure, ``(n,)``.
-    """
-    r = np.exp(log_r)[:, None]
-    along, across = r**2 * cosines, (1 - cosines) / r
-    base = along + across
-    factor = base**-1.5
-    return factor.mean(axis=1), (-1.5 * factor / base * (2 * along - across)).mean(axis=1)
-
-
 def _side_by_side(cosines: Sequence[Floats]) -> Floats:
     """All with as many columns: orders of point groups divide 24, so means stay what they are."""
     widest = max(each.shape[1] for each in cosines)

@@ -108,7 +108,7 @@ def refine_each(
         others = np.zeros(grid.n) if beside is None else beside(grid, sigma)
         if fresh_scale and number == 0:
             parameters = _scaled_to(view, grid, stack, parameters, others)
-        parameters, cost = _descend(_alone(view, grid, stack, prior, others), prior, parameters, n_steps)
+        parameters, cost = _descend(_alone(view, grid, stack, others), prior, parameters, n_steps)
     return parameters, cost
 
 
@@ -128,13 +128,17 @@ def refine_together(
     m = stack.size
     place = np.arange(m * N_PARAMETERS).reshape(m, N_PARAMETERS)
     place[1:, SHIFT] = place[0, SHIFT]
-    joint = Prior(prior.mean.reshape(1, -1), np.where(place == np.arange(place.size).reshape(place.shape), prior.deviation, 0.0).reshape(1, -1))
+    joint = Prior(
+        prior.mean.reshape(1, -1),
+        np.where(place == np.arange(place.size).reshape(place.shape), prior.deviation, 0.0).reshape(1, -1),
+    )
     parameters, cost = start.copy(), np.zeros(1)
     parameters[:, SHIFT] = start[0, SHIFT]
+    bounds = (np.tile(_LOW, m), np.tile(_HIGH, m))
     for sigma, step, n_steps in stages:
         view, grid = observed.view(sigma, step), grid_of(observed, step)
-        evaluate = _together(view, grid, stack, joint, place)
-        found, cost = _descend(evaluate, joint, parameters.reshape(1, -1), n_steps, np.tile(_LOW, m), np.tile(_HIGH, m))
+        evaluate = _together(view, grid, stack, place)
+        found, cost = _descend(evaluate, joint, parameters.reshape(1, -1), n_steps, bounds=bounds)
         parameters = found[:, place.ravel()].reshape(m, N_PARAMETERS)
     return parameters, float(cost[0])
 
@@ -149,7 +153,7 @@ def _weight(view: View, grid: Grid) -> float:
     return grid.step / (2.5 * float(np.hypot(view.sigma, TYPICAL_FWHM / 2))) / _MISFIT**2
 
 
-def _alone(view: View, grid: Grid, stack: Stack, prior: Prior, others: Floats) -> Evaluate:
+def _alone(view: View, grid: Grid, stack: Stack, others: Floats) -> Evaluate:
     target, weight, unit = view.target, _weight(view, grid), 100.0 / view.largest
     others = unit * others[view.inside]
 
@@ -167,7 +171,7 @@ def _alone(view: View, grid: Grid, stack: Stack, prior: Prior, others: Floats) -
     return evaluate
 
 
-def _together(view: View, grid: Grid, stack: Stack, prior: Prior, place: NDArray[np.int64]) -> Evaluate:
+def _together(view: View, grid: Grid, stack: Stack, place: NDArray[np.int64]) -> Evaluate:
     target, weight, unit = view.target, _weight(view, grid), 100.0 / view.largest
 
     def evaluate(parameters: Floats) -> tuple[Floats, Floats, Floats]:
@@ -187,7 +191,12 @@ def _together(view: View, grid: Grid, stack: Stack, prior: Prior, place: NDArray
 
 
 def _descend(
-    evaluate: Evaluate, prior: Prior, parameters: Floats, n_steps: int, low: Floats = _LOW, high: Floats = _HIGH
+    evaluate: Evaluate,
+    prior: Prior,
+    parameters: Floats,
+    n_steps: int,
+    *,
+    bounds: tuple[Floats, Floats] = (_LOW, _HIGH),
 ) -> tuple[Floats, Floats]:
     """Steps of Levenberg and Marquardt, each row with its own damping."""
     free = prior.deviation > 0
@@ -210,7 +219,7 @@ def _descend(
         diagonal[fixed] = 1.0
         diagonal += 1e-9
         step = np.linalg.solve(matrix, np.where(free, downhill, 0.0)[..., None])[..., 0]
-        tried = np.clip(parameters + step, low, high)
+        tried = np.clip(parameters + step, *bounds)
         new_cost, new_downhill, new_curvature = with_prior(tried)
         better = new_cost < cost
         parameters = np.where(better[:, None], tried, parameters)

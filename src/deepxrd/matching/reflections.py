@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
-from deepxrd.chem.elements import SYMBOLS
 from deepxrd.library.space_groups import crystal_family, space_group
 from deepxrd.xrd.form_factors import form_factors
 
@@ -18,9 +17,6 @@ MOST_REFLECTIONS = 400_000
 """In the box that is searched; a cell with more is left out of what is compared, with its reason."""
 _S_STEP = 0.005  # of the table of form factors, in sin θ / λ, 1/Å
 _CODE = 1024
-_LOW_INDICES = (
-    (0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 0, -1), (1, -1, 0), (0, 1, -1),
-)  # fmt: skip
 _TINY = 1e-9  # of the strongest
 
 
@@ -78,43 +74,6 @@ def reflections(crystal: Crystal, setting: int, *, d_inverse_max: float, wavelen
     return Reflections(hkl[kept], q[kept], slopes, intensity[kept], multiplicity[kept])
 
 
-def texture_axes(setting: int) -> list[tuple[int, int, int]]:
-    """Plate normals that are tried, as h, k, l of the conventional cell: one of each orbit of low indices."""
-    out: list[tuple[int, int, int]] = []
-    seen: set[tuple[int, ...]] = set()
-    basis = space_group(setting).primitive_basis
-    for axis in _LOW_INDICES:
-        images = {tuple(row) for row in (np.array(axis) @ basis.T @ rotations_of_reflections(setting)).tolist()}
-        if not images & seen:
-            out.append(axis)
-        seen |= images
-    return out
-
-
-def texture_cosines(crystal: Crystal, setting: int, hkl: NDArray[np.int64], axis: tuple[int, int, int]) -> Floats:
-    """Squared cosines between an axis and all reflections of each orbit, ``(n, n_images)``.
-
-    Args:
-        crystal: a primitive cell in the standard setting of a space group.
-        setting: number of that group.
-        hkl: one of each orbit, of the primitive cell, ``(n, 3)``.
-        axis: h, k, l of the conventional cell.
-    """
-    reciprocal = np.linalg.inv(crystal.lattice).T
-    rotations = rotations_of_reflections(setting)
-    images = np.einsum("ni,mij,jk->nmk", hkl, _half(rotations), reciprocal)
-    normal = np.array(axis) @ space_group(setting).primitive_basis.T @ reciprocal
-    along = images @ (normal / np.linalg.norm(normal))
-    return np.asarray(along**2 / (images**2).sum(axis=2))
-
-
-def _half(rotations: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of each R and -R the first: both turn a plane alike."""
-    flat = rotations.reshape(len(rotations), 9)
-    first = np.take_along_axis(flat, (flat != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
-    return rotations[first > 0]
-
-
 def squared_structure_factors(
     crystal: Crystal, hkl: NDArray[np.int64], q: Floats, wavelength_angstrom: float
 ) -> Floats:
@@ -146,9 +105,10 @@ def squared_structure_factors(
 
 @lru_cache(maxsize=8)
 def strain_basis(family: str) -> Floats:
-    """Strains that keep the symmetry of a crystal family, ``(n_free, 3, 3)``, c along z and b along y where they are axes.
+    """Strains that keep the symmetry of a crystal family, ``(n_free, 3, 3)``.
 
-    The first ones are along the axes, so that a cell as a whole is scaled by equal values of those.
+    The axis c is along z, and b along y where it is an axis. The first strains are along the axes, so that a cell as a
+    whole is scaled by equal values of those.
     """
     xx, yy, zz, yz, xz, xy = np.zeros((6, 3, 3))
     for each, (i, j) in zip((xx, yy, zz, yz, xz, xy), ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)), strict=True):
@@ -188,7 +148,7 @@ def _orbits(hkl: NDArray[np.int64], setting: int) -> tuple[NDArray[np.int64], ND
 
 @lru_cache(maxsize=256)
 def _form_factor(number: int) -> tuple[Floats, Floats]:
-    """s and f0 of an element at these, for interpolation."""
+    """Values of s and f0 of an element at these, for interpolation."""
     s = np.arange(0.0, 3.0, _S_STEP)
     factor = _all_form_factors()[number - 1]
     return s, factor
@@ -201,7 +161,7 @@ def _all_form_factors() -> Floats:
 
 @lru_cache(maxsize=512)
 def _dispersion(number: int, wavelength_angstrom: float) -> tuple[float, float]:
-    """f' and f'' of an element, electrons; zero where the tables end."""
+    """Dispersion f' and f'' of an element, electrons; zero where the tables end."""
     import periodictable
 
     real, imaginary = periodictable.elements[number].xray.scattering_factors(wavelength=wavelength_angstrom)

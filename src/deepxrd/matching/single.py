@@ -14,8 +14,9 @@ from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
 from deepxrd.matching.profile import N_STRAIN, Grid, Stack
 from deepxrd.matching.refine import STAGES, Prior, prior_of, refine_each
-from deepxrd.matching.reflections import Reflections, reflections, texture_axes, texture_cosines
+from deepxrd.matching.reflections import Reflections, reflections
 from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside
+from deepxrd.matching.texture import texture_axes, texture_cosines
 
 Floats = NDArray[np.float64]
 Beside = Callable[[Grid, float], Floats]
@@ -193,9 +194,7 @@ def textured(
     )
     best = [int(np.flatnonzero(rows == i)[np.argmin(cost[rows == i])]) for i in range(len(candidates))]
     stack = Stack.of([each.reflections for each in candidates], [cosines[i] for i in best])
-    refined, _ = refine_each(
-        observed, stack, prior, tried[best], stages=STAGES[2:], beside=beside, fresh_scale=False
-    )
+    refined, _ = refine_each(observed, stack, prior, tried[best], stages=STAGES[2:], beside=beside, fresh_scale=False)
     return judged(observed, candidates, stack, refined, [(axes[i], cosines[i]) for i in best])
 
 
@@ -228,6 +227,12 @@ def judged(
         )
         for i, each in enumerate(candidates)
     ]
+
+
+def attainable(observed: Observed) -> float:
+    """The similarity that the noise of a scan leaves to the truth."""
+    views = ((COARSE_SIGMA, COARSE_STEP), (FINE_SIGMA, FINE_STEP))
+    return float(np.mean([observed.view(sigma, step).attainable for sigma, step in views]))
 
 
 def similarity(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_scans import rock_salt
 
 from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError, DeepXRDError, FormulaError
@@ -15,6 +14,7 @@ from deepxrd.library import SHIPPED, Libraries
 from deepxrd.matching.asked import Asked, parse_elements, phases_asked_for
 from deepxrd.matching.many import MatchOptions, scans_and_formulas
 from deepxrd.matching.phases import PREDICTED, UNKNOWN_HULL, PhaseToTry
+from made_scans import rock_salt
 
 LIBRARIES = Libraries.open([SHIPPED])
 

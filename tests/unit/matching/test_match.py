@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_scans import made_scan, perovskite, rock_salt, simulated
 
 from deepxrd.chem import Crystal, parse_formula
 from deepxrd.library import SHIPPED, Library, SourceFacts
@@ -21,6 +20,7 @@ from deepxrd.matching.model import N_PARAMETERS, STRAIN
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
 from deepxrd.matching.phases import PREDICTED, PhaseToTry
+from made_scans import made_scan, perovskite, rock_salt, simulated
 
 MADE = SourceFacts("made here", "", "", held_out=False)
 

@@ -8,10 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepxrd.matching.model import (
-    LORENTZ, N_PARAMETERS, SCALE, SHIFT, STRAIN, TEXTURE, THERMAL, WIDTH, calculated, calculated_with_slopes,
+    LORENTZ,
+    N_PARAMETERS,
+    SCALE,
+    SHIFT,
+    STRAIN,
+    TEXTURE,
+    THERMAL,
+    WIDTH,
+    calculated,
+    calculated_with_slopes,
 )  # fmt: skip
-from deepxrd.matching.profile import Grid, Stack, march_dollase
-from deepxrd.matching.reflections import reflections, texture_cosines
+from deepxrd.matching.profile import Grid, Stack
+from deepxrd.matching.reflections import reflections
+from deepxrd.matching.texture import march_dollase, texture_cosines
 from made_scans import perovskite
 
 GRID = Grid(0.1, 0.0002, 3000, ((1.0, 2 / 3), (1.00249, 1 / 3)), 1.54056)

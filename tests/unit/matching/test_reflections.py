@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from deepxrd.chem import Crystal
 from deepxrd.library import SHIPPED, Library
 from deepxrd.library.space_groups import space_group
-from deepxrd.matching.reflections import density, reflections, strain_basis, texture_axes, texture_cosines
+from deepxrd.matching.reflections import density, reflections, strain_basis
+from deepxrd.matching.texture import texture_axes, texture_cosines
 from deepxrd.xrd.form_factors import form_factors
 
 LIBRARY = Library.open(SHIPPED)
@@ -28,7 +29,9 @@ def entry(material_id: str) -> tuple[Crystal, int]:
 def all_points(crystal: Crystal, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """1/d² and |F|² of every hkl, atom by atom, without any symmetry."""
     n = np.ceil(reach * np.linalg.norm(crystal.lattice, axis=1)).astype(int)
-    hkl = np.array([(h, k, m) for h in range(-n[0], n[0] + 1) for k in range(-n[1], n[1] + 1) for m in range(-n[2], n[2] + 1)])
+    hkl = np.array(
+        [(h, k, m) for h in range(-n[0], n[0] + 1) for k in range(-n[1], n[1] + 1) for m in range(-n[2], n[2] + 1)]
+    )
     q = ((hkl @ np.linalg.inv(crystal.lattice).T) ** 2).sum(axis=1)
     hkl, q = hkl[(q > 0) & (q <= reach**2)], q[(q > 0) & (q <= reach**2)]
     total = np.zeros(len(q), dtype=complex)

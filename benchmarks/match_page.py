@@ -23,24 +23,30 @@ _HEAD = """# Which phases does a measured pattern hold?
 
 Made by `benchmarks/match_measured.py` and `benchmarks/match_page.py`: do not edit.
 
-{n} measured patterns of minerals (RRUFF; Lafuente et al., 2015; Cu Kα, 5–90°), each matched with all known phases of its
-elements from the [library](../../docs/library.md): {structures:.0f} structures of {formulas:.0f} formulas in the mean.
+{n} measured patterns of minerals (RRUFF; Lafuente et al., 2015; Cu Kα, 5–90°), each matched with all known phases of
+its elements from the [library](../../docs/library.md): {structures:.0f} structures of {formulas:.0f} formulas
+in the mean.
 {in_library} have a formula that the library knows. Settings and probabilities were chosen on {chosen} scans, the first
 by the hash of their file names; none of a held-out composition is among them. The others, *confirming*, were looked at
 when all was done.
 
 The way before compares intensities blurred to 0.5°, all lengths free within 3 %, with nothing refined.
 """
+_SURE = (
+    f"An answer is *confident* if its first phase has a probability of {CONFIDENT:g} or more. Each scan was also\n"
+    "matched without all structures of its own formula: what is confident then is wrong.\n"
+)
+_MIXTURES = (
+    "Ten weighed mixtures (PANalytical Aeris; data of the Dara project, MIT licence), candidates being all known\n"
+    "phases of their elements. Shares are by weight.\n"
+)
 _FAILS = {
     "R050157-1.xy": "the label lacks its hydrogen (Ca(BO4)3): no structure fits well, and none is confident",
-    "R050668-1.xy": "prosopite, CaAl2(F,OH)8: the label and the entry lack its hydrogen, and the fluoride CaAl2F8 has the "
-    "same structure",
-    "R040014-1.xy": "bustamite: the scan's structure (P-1) is not in the library, which has CaMnSi2O6 as a pyroxene; "
-    "CaSiO3 has bustamite's structure",
-    "R050208-1.xy": "chalcopyrite: near-identical cells of Fe-Cu-S differ in the order of iron and copper, which X-rays "
-    "of copper hardly tell apart",
-    "R070506-1.xy": "hauerite: the computed cell of MnS2 is several per cent too small (another spin), beyond its bounds",
-    "R050232-1.xy": "stibiotantalite: TaSb3O8 is a superstructure of the same lattice of cations",
+    "R050668-1.xy": "prosopite, CaAl2(F,OH)8: label and entry lack its hydrogen; CaAl2F8 has the same structure",
+    "R040014-1.xy": "bustamite: the library has CaMnSi2O6 as a pyroxene only, and CaSiO3 in bustamite's structure",
+    "R050208-1.xy": "chalcopyrite: sulfides of Fe and Cu differ in their order, which this radiation hardly tells",
+    "R070506-1.xy": "hauerite: the computed cell of MnS2 is several per cent too small, beyond its bounds",
+    "R050232-1.xy": "TaSb3O8 is a superstructure of the same lattice of cations",
     "R050529-1.xy": "fluorapatite and oxyapatite differ in one atom of 42",
     "R060150-1.xy": "one large cell against another; the scores are within 0.01",
     "R070747-1.xy": "U17O31 is a superstructure of UO2",
@@ -72,7 +78,8 @@ def page(measured: dict[str, dict[str, Any]], mixtures: dict[str, dict[str, Any]
     )
     sections = [head, _places(known), _by_elements(known), _sureness(known), _mixed(mixtures), _failed(measured)]
     seconds = sum(row["cpu_s"] for row in rows)
-    end = f"{seconds / len(rows):.1f} s of one core per scan in the mean. Commit {git_commit()[:9]}, {machine()['processor']}."
+    made = f"Commit {git_commit()[:9]}, {machine()['processor']}."
+    end = f"{seconds / len(rows):.1f} s of one core per scan in the mean. {made}"
     return "\n".join([*sections, end]) + "\n"
 
 
@@ -83,7 +90,10 @@ def _places(known: Rows) -> str:
         ("all", lambda _: True),
         ("all without held-out compositions", lambda row: not row["held_out"]),
     ]
-    lines = ["## The true formula\n", "| scans | n | first | among three | space group right where it is first | the way before |"]
+    lines = [
+        "## The true formula\n",
+        "| scans | n | first | among three | space group right where it is first | the way before |",
+    ]
     lines.append("|---|---:|---:|---:|---:|---:|")
     for name, fits in parts:
         some = [row for row in known if fits(row)]
@@ -107,8 +117,7 @@ def _by_elements(known: Rows) -> str:
 def _sureness(known: Rows) -> str:
     lines = [
         "## How sure\n",
-        f"An answer is *confident* if its first phase has a probability of {CONFIDENT:g} or more. Each scan was also "
-        "matched without all structures of its own formula: what is confident then is wrong.\n",
+        _SURE,
         "| scans | confident | of these right | confident without the own structures |",
         "|---|---:|---:|---:|",
     ]
@@ -118,7 +127,11 @@ def _sureness(known: Rows) -> str:
         right = np.mean([_main(row["with"])["formula"] == row["formula"] for row in sure]) if sure else float("nan")
         wrong = np.mean([_chance(row["without"]) >= CONFIDENT for row in some])
         lines.append(f"| {name} | {len(sure) / len(some):.1%} | {right:.1%} | {wrong:.1%} |")
-    lines += ["\nOn the confirming scans, with and without their own structures:\n", "| probability | n | right |", "|---|---:|---:|"]
+    lines += [
+        "\nOn the confirming scans, with and without their own structures:\n",
+        "| probability | n | right |",
+        "|---|---:|---:|",
+    ]
     tried = [
         (_chance(row[how]), how == "with" and _main(row[how])["formula"] == row["formula"])
         for row in known if not row["chosen_on"] for how in ("with", "without")
@@ -133,8 +146,7 @@ def _sureness(known: Rows) -> str:
 def _mixed(mixtures: dict[str, dict[str, Any]]) -> str:
     lines = [
         "## Mixtures\n",
-        "Ten weighed mixtures (PANalytical Aeris; data of the Dara project, MIT licence), candidates being all known phases "
-        "of their elements. Shares are by weight.\n",
+        _MIXTURES,
         "| weighed | found | all found, none false |",
         "|---|---|---|",
     ]
@@ -152,11 +164,17 @@ def _mixed(mixtures: dict[str, dict[str, Any]]) -> str:
 
 
 def _failed(measured: dict[str, dict[str, Any]]) -> str:
-    lines = ["## What fails, looked at one by one\n", "| scan | label | first | place of the label | what was seen |", "|---|---|---|---|---|"]
+    lines = [
+        "## What fails, looked at one by one\n",
+        "| scan | label | first | place of the label | what was seen |",
+        "|---|---|---|---|---|",
+    ]
     for name, row in measured.items():
         if row["in_library"] and row["place"] != 0:
             place = "not among the refined" if row["place"] is None else row["place"] + 1
-            lines.append(f"| {name} | {row['formula']} | {row['with']['ranking'][0][0]} | {place} | {_FAILS.get(name, '')} |")
+            lines.append(
+                f"| {name} | {row['formula']} | {row['with']['ranking'][0][0]} | {place} | {_FAILS.get(name, '')} |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepxrd.cli.options import EPILOG, add_library_option, refuse_skipped
 from deepxrd.errors import DeepXRDError
+
+if TYPE_CHECKING:
+    from deepxrd.chem import Formula
+    from deepxrd.matching.phases import PhaseToTry
 
 _MONOCHROMATOR_HELP = "angle 2θ of a monochromator's crystal, degrees, such as 26.6 of graphite for Cu (default: none)"
 
@@ -33,6 +39,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     match.add_argument("--file", type=Path, help="a CSV or Parquet table of formulas with a column 'formula'")
     match.add_argument("--must-contain", default="", help="elements that each phase has, such as Ca")
     match.add_argument("--exclude", default="", help="elements that no phase has")
+    match.add_argument(
+        "--unseen",
+        action="store_true",
+        help="leave known structures out and try predicted ones of the same formulas: for a phase that nobody has seen",
+    )
+    match.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a folder of model=candidates that predicts structures of formulas that have no known one (default: the "
+        "model that comes with deepxrd)",
+    )
     match.add_argument("--max-phases", type=int, default=4, metavar="N", help="most phases of a scan, 1 to 4 (4)")
     match.add_argument("--radiation", help="over what the file says: Cu, MoKa, CuKa1, 1.5406, 0.165A, 75keV, …")
     match.add_argument("--axis", help="over what the file says; see deepxrd scan --help")
@@ -61,8 +78,11 @@ def _match(options: argparse.Namespace) -> None:
         table=options.file,
         must_contain=parse_elements(options.must_contain) if options.must_contain else (),
         exclude=parse_elements(options.exclude) if options.exclude else (),
+        unseen=options.unseen,
     )
-    phases, skipped = phases_asked_for(asked, open_libraries(options.library))
+    phases, skipped = phases_asked_for(
+        asked, open_libraries(options.library), predict=lambda some: _predicted(options, some)
+    )
     settings = MatchOptions(
         radiation=options.radiation,
         axis=options.axis,
@@ -77,3 +97,14 @@ def _match(options: argparse.Namespace) -> None:
         refuse_skipped(len(failed), f"of the scans, {len(failed)} cannot be used", failed[:10])
     if skipped:
         refuse_skipped(len(skipped), f"of the formulas, {len(skipped)} cannot be used", skipped[:10])
+
+
+def _predicted(options: argparse.Namespace, formulas: Sequence[Formula]) -> list[PhaseToTry]:
+    """Predicted structures; what predicts is loaded only where it is needed, since it takes seconds."""
+    from deepxrd.matching.predicted import predicted_phases
+    from deepxrd.prediction.predictor import load_predictor
+
+    predictor = load_predictor(options.checkpoint)
+    if not options.unseen and not hasattr(predictor, "candidates"):
+        return []
+    return predicted_phases(predictor, formulas)

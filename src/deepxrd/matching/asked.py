@@ -15,6 +15,7 @@ from deepxrd.matching.phases import PhaseToTry, known_phases_of_elements, known_
 
 Skipped = list[tuple[str, str]]
 """Formulas that cannot be used: the text, with its line where it came from a table; and why."""
+_NO_STRUCTURE = "no structure of it is known, and none is predicted"
 Predict = Callable[[Sequence[Formula]], list[PhaseToTry]]
 """Predicted structures of formulas."""
 
@@ -65,7 +66,8 @@ def phases_asked_for(
     Args:
         asked: what a person asks for.
         libraries: of known structures.
-        predict: makes predicted ones; None where no model can.
+        predict: makes predicted ones, of formulas that have no known structure or whose known ones are left out; None
+            where no model can.
 
     Returns:
         Structures; and formulas that were left out.
@@ -84,10 +86,14 @@ def phases_asked_for(
     known = [phase for phase in known if _is_wanted(phase.formula, asked)]
     phases = [] if asked.unseen else known
     texts = {formula: text for text, formula in typed if _is_wanted(formula, asked)}
-    formulas = dict.fromkeys([*texts, *(phase.formula for phase in known if asked.unseen)])
-    if predict is not None and formulas:
-        made = predict(list(formulas))
+    wanted = dict.fromkeys([*texts, *(phase.formula for phase in known)])
+    have = {phase.formula for phase in phases}
+    missing = [formula for formula in wanted if formula not in have]
+    if predict is not None and missing:
+        made = predict(missing)
         phases = [*phases, *(replace(phase, typed=texts.get(phase.formula, "")) for phase in made)]
+        have |= {phase.formula for phase in made}
+    skipped += [(texts[each], _NO_STRUCTURE) for each in missing if each not in have and each in texts]
     if not phases:
         raise ConfigError(_why_none(asked, texts))
     return _each_once(phases), skipped

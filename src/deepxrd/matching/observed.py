@@ -91,7 +91,9 @@ class Observed:
         averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
         noise = 100 / largest * averaged * self.noise[::every]
         inside = inside[::every]
-        softness = LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside])) if inside.any() else LEAST_SOFTNESS
+        softness = (
+            LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside])) if inside.any() else LEAST_SOFTNESS
+        )
         return View(self.x[::every], 100 * smooth / largest, inside, sigma, largest, softness, noise)
 
 

@@ -13,7 +13,6 @@ from deepxrd.library.tables import Index
 
 COMPUTED_STRAIN, COMPUTED_DOUBT = -0.008, 0.012
 """Measured cells against computed ones: mean of the relative difference of lengths, and how far it strays."""
-PREDICTED_DOUBT = 0.02
 UNKNOWN_HULL, MOST_HULL = 0.15, 0.3
 """Energy above the hull where it is unknown, and above which it tells no more; eV per atom."""
 PREDICTED = "predicted"
@@ -30,7 +29,7 @@ class PhaseToTry:
         crystal: its primitive cell, in the orientation of `deepxrd.chem.lattice_from_parameters`.
         setting: the space group whose standard setting the cell is in; its operations leave the crystal as it is.
         space_group: number that a user is told: found at 0.01 Å.
-        material_id: the source's name for it, or `PREDICTED`.
+        material_id: the source's name for it, or `PREDICTED` with its place among the candidates of the formula.
         source: where the structure comes from; None for a predicted one.
         energy_above_hull: eV per atom, None where unknown.
         probability: that the formula has this structure, for a predicted one; 1 for a known one.

@@ -26,9 +26,12 @@ N_REFINED, N_TEXTURED = 20, 8
 """Structures that are refined at all, and those of them with texture and at full resolution."""
 HULL_WEIGHT, TEXTURE_WEIGHT = 0.2, 0.05
 """Taken off a similarity per eV/atom above the hull, and per unit of the logarithm of March and Dollase's parameter."""
+PRIOR_WEIGHT = 0.005
+"""Taken off per unit of minus the logarithm of a predicted structure's probability."""
 FINE_SIGMA = 0.001
 """1/Å: 0.1° for Cu Kα."""
 _AT_ONCE = 64
+_LEAST_PROBABILITY = 1e-3
 _PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
 _REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
 
@@ -78,7 +81,9 @@ class Fit:
     @property
     def doubt(self) -> float:
         """What makes the phase less believable than its similarity: its energy, and the texture it needs."""
-        return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE]))
+        unlikely = -float(np.log(max(self.phase.probability, _LEAST_PROBABILITY)))
+        texture = abs(float(self.parameters[TEXTURE]))
+        return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * texture + PRIOR_WEIGHT * unlikely
 
     @property
     def score(self) -> float:

@@ -62,8 +62,11 @@ def test_unseen_leaves_known_structures_out() -> None:
     def predict(formulas: Sequence[Formula]) -> list[PhaseToTry]:
         return [PhaseToTry(each, rock_salt(4.2, 12, 8), 225, 225, PREDICTED, probability=0.4) for each in formulas]
 
-    both, _ = phases_asked_for(Asked(formulas=("MgO",)), LIBRARIES, predict=predict)
-    assert {phase.is_known for phase in both} == {True, False}
+    both, skipped = phases_asked_for(Asked(formulas=("MgO", "Mg7O6")), LIBRARIES, predict=predict)
+    assert {(str(phase.formula), phase.is_known) for phase in both} == {("MgO", True), ("Mg7O6", False)}
+    assert not skipped
+    _, skipped = phases_asked_for(Asked(formulas=("MgO", "Mg7O6")), LIBRARIES)
+    assert skipped == [("Mg7O6", "no structure of it is known, and none is predicted")]
     unseen, _ = phases_asked_for(Asked(formulas=("MgO",), unseen=True), LIBRARIES, predict=predict)
     assert [phase.material_id for phase in unseen] == [PREDICTED]
     assert unseen[0].hull == UNKNOWN_HULL

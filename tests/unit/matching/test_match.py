@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepxrd.chem import Crystal, parse_formula
-from deepxrd.library import SHIPPED, Library, SourceFacts
+from deepxrd.chem import Crystal, Formula, parse_formula
+from deepxrd.errors import ConfigError
+from deepxrd.library import SHIPPED, AsymmetricUnit, Library, SourceFacts, find_asymmetric_unit
 from deepxrd.matching.cells import refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT, first_is_right
 from deepxrd.matching.match import match_scan
 from deepxrd.matching.model import N_PARAMETERS, STRAIN
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
-from deepxrd.matching.phases import PREDICTED, PhaseToTry
+from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
+from deepxrd.matching.predicted import predicted_phases
 from made_scans import made_scan, perovskite, rock_salt, simulated
 
 MADE = SourceFacts("made here", "", "", held_out=False)
@@ -112,6 +115,36 @@ def test_a_predicted_structure_is_marked() -> None:
     phase = replace(PHASES[0], material_id=PREDICTED, source=None, energy_above_hull=None)
     found = match_scan(observe(scan), [phase])
     assert not found.phases[0].fit.phase.is_known
+
+
+def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:
+    @dataclass(frozen=True)
+    class Structure:
+        probability: float
+        cell: tuple[float, ...]
+        cell_deviation: tuple[float, ...]
+        unit: AsymmetricUnit
+
+    class Predictor:
+        def predict(self, formulas: Sequence[str | Formula]) -> list[str | Formula]:
+            return list(formulas)
+
+        def candidates(self, predictions: list[Formula], *, most: int | None = None) -> list[list[Structure]]:
+            made = find_asymmetric_unit(perovskite(3.95))
+            assert made is not None
+            sure, unsure = ((d, d, d, 0.0, 0.0, 0.0) for d in (0.01, 0.3))
+            cell = (3.95, 3.95, 3.95, 90.0, 90.0, 90.0)
+            return [[Structure(0.7, cell, sure, made), Structure(0.1, cell, unsure, made)][:most] for _ in predictions]
+
+    sure, unsure = predicted_phases(Predictor(), [parse_formula("SrTiO3")])
+    assert (sure.material_id, unsure.material_id) == ("predicted-1", "predicted-2")
+    assert not sure.is_known
+    assert sure.setting == 221
+    assert COMPUTED_DOUBT < sure.doubt < unsure.doubt
+    found = match_scan(observe(made_scan(simulated([perovskite(3.905)]), [1.0])), [sure])
+    assert found.ranking[0].fit.parameters[STRAIN] == pytest.approx(3.905 / 3.95 - 1, abs=2e-3)
+    with pytest.raises(ConfigError, match="predicts patterns and no structures"):
+        predicted_phases(object(), [])
 
 
 @given(st.floats(0, 1), st.floats(0, 0.15), st.floats(0, 0.3), st.floats(0, 0.1))

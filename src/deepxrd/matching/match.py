@@ -10,7 +10,7 @@ import numpy as np
 
 from deepxrd.chem import Formula
 from deepxrd.matching.confidence import CONFIDENT, Probabilities, probabilities
-from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, rivals
+from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
@@ -88,8 +88,9 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
         return MatchResult(observed, None, (), (), len(phases))
     mixture = explain(observed, singles, candidates, most=most_phases)
     alone: Scored = [(fit, fit.score) for fit in singles]
-    n = len(mixture.fits)
-    places = [alone] if n == 1 else [rivals(observed, mixture, i, candidates) for i in range(n)]
+    places = [alone]
+    if len(mixture.fits) > 1:
+        mixture, places = settled(observed, mixture, candidates)
     similarity = min(mixture.similarity / attainable(observed), 1.0)
     judged = [probabilities(scored, similarity) for scored in places]
     mixture = polished(observed, mixture)

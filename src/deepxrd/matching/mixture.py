@@ -108,6 +108,22 @@ def explain(observed: Observed, singles: Sequence[Fit], candidates: Sequence[Can
     return mixture
 
 
+def settled(
+    observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]
+) -> tuple[Mixture, list[list[tuple[Fit, float]]]]:
+    """The mixture with each phase the best of its rivals; and these of each place with their scores, the best first."""
+    places = []
+    for place in range(len(mixture.fits)):
+        scored = rivals(observed, mixture, place, candidates)
+        best = scored[0][0]
+        if best.candidate is not mixture.fits[place].candidate:
+            fits = list(mixture.fits)
+            fits[place] = best
+            mixture = together(observed, fits)
+        places.append(scored)
+    return mixture, places
+
+
 def polished(observed: Observed, mixture: Mixture) -> Mixture:
     """The same phases refined at the scan's own resolution."""
     return together(observed, mixture.fits, stages=_OWN_RESOLUTION)

@@ -164,7 +164,8 @@ def _dispersion(number: int, wavelength_angstrom: float) -> tuple[float, float]:
     """Dispersion f' and f'' of an element, electrons; zero where the tables end."""
     import periodictable
 
-    real, imaginary = periodictable.elements[number].xray.scattering_factors(wavelength=wavelength_angstrom)
+    xray = periodictable.elements[number].xray
+    real, imaginary = xray.scattering_factors(wavelength=wavelength_angstrom)  # type: ignore[no-untyped-call]
     if real is None or imaginary is None or not np.isfinite(real + imaginary):
         return 0.0, 0.0
     return float(real) - number, float(imaginary)

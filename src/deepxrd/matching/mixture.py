@@ -35,6 +35,7 @@ LEAST_WEIGHT = 0.005
 """Share by weight below which a phase is not believed."""
 _HULL_PENALTY = 0.5  # relative to the misfit, per eV/atom
 _N_REFINED, _N_TEXTURED = 12, 5
+_CLEARLY = 0.01  # of scores: a rival must lead by more to take the place of a phase
 _OWN_RESOLUTION = ((0.0003, FINE_STEP, 8),)
 
 
@@ -115,8 +116,9 @@ def settled(
     places = []
     for place in range(len(mixture.fits)):
         scored = rivals(observed, mixture, place, candidates)
-        best = scored[0][0]
-        if best.candidate is not mixture.fits[place].candidate:
+        best, score = scored[0]
+        own = next(value for fit, value in scored if fit.candidate is mixture.fits[place].candidate)
+        if score - own > _CLEARLY:
             fits = list(mixture.fits)
             fits[place] = best
             mixture = together(observed, fits)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepxrd.cli.options import EPILOG, add_library_option, refuse_skipped
-from deepxrd.errors import DeepXRDError
+from deepxrd.errors import CheckpointError, DeepXRDError
 
 if TYPE_CHECKING:
     from deepxrd.chem import Formula
@@ -104,7 +104,11 @@ def _predicted(options: argparse.Namespace, formulas: Sequence[Formula]) -> list
     from deepxrd.matching.predicted import predicted_phases
     from deepxrd.prediction.predictor import load_predictor
 
-    predictor = load_predictor(options.checkpoint)
-    if not options.unseen and not hasattr(predictor, "candidates"):
-        return []
+    optional = not options.unseen and options.checkpoint is None
+    try:
+        predictor = load_predictor(options.checkpoint)
+    except CheckpointError:
+        if optional:  # a package without weights has its library still
+            return []
+        raise
     return predicted_phases(predictor, formulas)

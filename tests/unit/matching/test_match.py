@@ -23,6 +23,9 @@ from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
+from deepxrd.matching.single import candidates_for
+from deepxrd.prediction.predictor import CandidatePredictor
+from made_candidates import crystals, reference_of, untrained
 from made_scans import made_scan, perovskite, rock_salt, simulated
 
 MADE = SourceFacts("made here", "", "", held_out=False)
@@ -145,6 +148,20 @@ def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() 
     assert found.ranking[0].fit.parameters[STRAIN] == pytest.approx(3.905 / 3.95 - 1, abs=2e-3)
     with pytest.raises(ConfigError, match="predicts patterns and no structures"):
         predicted_phases(object(), [])
+
+
+def test_the_candidate_model_gives_structures_to_try() -> None:
+    predictor = CandidatePredictor(untrained(reference_of(crystals())), fingerprint="made")
+    formula = parse_formula("RaTiO3")
+    phases = predicted_phases(predictor, [formula])
+    assert [phase.material_id for phase in phases] == [f"predicted-{i + 1}" for i in range(len(phases))]
+    assert {phase.setting for phase in phases} == {221, 123}
+    assert all(phase.crystal.formula == formula for phase in phases)
+    assert all(0 < phase.probability < 1 for phase in phases)
+    assert all(
+        len(each.reflections.q)
+        for each in candidates_for(observe(made_scan(simulated([perovskite(4.1)]), [1.0])), phases)
+    )
 
 
 @given(st.floats(0, 1), st.floats(0, 0.15), st.floats(0, 0.3), st.floats(0, 0.1))

@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ENV := PYTHONUNBUFFERED=1
+DATA ?= ../shared/data
 SNAPSHOT ?= ../shared/data/mp-ternary-2025.02.12.parquet
 CHECKPOINT ?= outputs/method/seed1/checkpoints/best.ckpt
 BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,polymorph_oracle
@@ -108,9 +109,9 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
 
-match-study: $(VENV)/.installed-dev ## how often a measured pattern's formula is found, into results/match (ten minutes): CHECKPOINT=PATH STORE=FOLDER
-	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --part val --n 200 --strains 0 0.01 0.02 0.03
-	$(BIN)/python benchmarks/match_study.py --store $(STORE) --checkpoint $(CHECKPOINT) --strains 0.02
+match-study: $(VENV)/.installed-dev ## how often the phases of measured scans are found, into results/match (ten minutes): DATA=FOLDER
+	$(BIN)/python benchmarks/match_measured.py --data $(DATA) --out results/match
+	$(BIN)/python benchmarks/match_page.py --out results/match
 
 weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (two hours on two cores): SNAPSHOT=PATH LIBRARY=PATH
 	$(RUN_ENV) $(BIN)/python -m deepxrd.train model=candidates model.networks=3 model.library=$(LIBRARY) data=any seed=0 \

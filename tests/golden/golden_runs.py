@@ -34,7 +34,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "known": ("known",),
     "line": ("line",),
     "similarity": ("similarity",),
-    "lattice_scale": ("lattice_scale",),
+    "probability_of_match": ("probability",),
+    "a_angstrom": ("a_angstrom",),
 }
 """Each column by what it holds, and the names to look for, the newest first."""
 
@@ -154,7 +155,7 @@ def match(folder: Path, source: Path | None = None) -> dict[str, Any]:
     (folder / MEASURED.name).write_bytes(MEASURED.read_bytes())
     deepxrd(folder, "cli", "match", MEASURED.name, *CANDIDATES, "--out", "matched", source=source)
     table = pd.read_csv(folder / "matched/ranking.csv")
-    read = {what: column(table, what).astype(float).fillna(-1) for what in ("similarity", "lattice_scale")}
+    read = {what: column(table, what).astype(float) for what in ("similarity", "probability_of_match", "a_angstrom")}
     return {
         "formulas": [str(formula) for formula in column(table, "formula")],
         **{what: [float(value) for value in values] for what, values in read.items()},

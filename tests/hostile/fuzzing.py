@@ -187,10 +187,10 @@ def _formulas(path: Path) -> object:
 
 
 def _measured(path: Path) -> object:
-    from deepxrd.matching.measured import read_measured, target_of
-    from deepxrd.xrd import XrdSettings
+    from deepxrd.matching.observed import observe
+    from deepxrd.scans import read_scan
 
-    return target_of(read_measured(path), XrdSettings())
+    return observe(read_scan(path))
 
 
 def _checkpoint(path: Path) -> object:

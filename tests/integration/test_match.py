@@ -1,6 +1,7 @@
 """The command ``deepxrd match``, as a laboratory would use it."""
 
 import csv
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepxrd.chem import Crystal
-from deepxrd.xrd import XrdSettings, simulate
+from made_scans import made_scan, perovskite, simulated
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -17,44 +17,62 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def measured(tmp_path: Path) -> Path:
     """SrTiO3 at its measured size (3.905 Å), by a diffractometer with a Kα doublet, a background and noise."""
-    settings = XrdSettings(
-        two_theta_min_deg=10, two_theta_max_deg=90, n_points=4001, sigma_deg=0.08, kalpha_doublet=True
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    np.savetxt(
+        tmp_path / "measured.xy", np.column_stack([scan.two_theta_deg, scan.counts]), "%.3f", header="2theta counts"
     )
-    sites = np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
-    patterns, _ = simulate([Crystal(np.eye(3) * 3.905, np.array([38, 22, 8, 8, 8]), sites, np.ones(5))], settings)
-    angle = settings.two_theta_deg
-    counts = np.random.default_rng(0).poisson(100 * patterns[0] + 600 * np.exp(-(angle - 10) / 20) + 150)
-    np.savetxt(tmp_path / "measured.xy", np.column_stack([angle, counts]), "%.3f", header="2theta counts")
     return tmp_path / "measured.xy"
 
 
-def test_the_right_candidate_is_named_first(command: Command, measured: Path, tmp_path: Path) -> None:
-    formulas = ["BaTiO3", "SrZrO3", "Sr2TiO4", "SrTiO3", "KNbO3", "NaCl"]
-    (tmp_path / "candidates.csv").write_text("formula\n" + "".join(f"{formula}\n" for formula in [*formulas, "Xx"]))
-    done = command("cli", "match", measured.name, *formulas)
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_scan_is_matched_by_elements(command: Command, measured: Path, tmp_path: Path) -> None:
+    done = command("cli", "match", measured.name, "--elements", "Sr,Ti,O", "--must-contain", "O")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1].split()[:2] == ["1", "SrTiO3"]
-    assert done.stdout.splitlines()[-1] == "results: match"
-    by_file = command(
-        "cli", "match", measured.name, "--file", "candidates.csv", "--out", "other", "--radiation", "CuKa"
-    )
-    assert by_file.returncode == 2, "one candidate is none"
-    assert "line 8" in by_file.stderr
-    assert "Traceback" not in by_file.stderr
-    assert (tmp_path / "other/ranking.csv").read_bytes() == (tmp_path / "match/ranking.csv").read_bytes()
-    with (tmp_path / "match/ranking.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert float(rows[0]["similarity"]) > 0.9
-    assert {row["formula"] for row in rows} == set(formulas)
-    assert rows[-1]["formula"] == "NaCl", "two elements: the shipped model knows nothing of it"
-    assert (tmp_path / "match/fits.png").is_file()
+    lines = done.stdout.splitlines()
+    assert lines[0] == "measured.xy"
+    assert lines[1].startswith("  confident match")
+    assert "Cu Kα is taken" in lines[2], "the file names no radiation"
+    assert "SrTiO3 P m -3 m (221)" in lines[3]
+    assert lines[-1] == "results: match"
+    ranking = rows_of(tmp_path / "match/ranking.csv")
+    assert ranking[0]["formula"] == "SrTiO3"
+    assert ranking[0]["known"] == "known"
+    assert float(ranking[0]["a_angstrom"]) == pytest.approx(3.905, abs=0.003)
+    assert float(ranking[0]["weight_fraction"]) == 1.0
+    kept = json.loads((tmp_path / "match/phases.json").read_text(encoding="utf-8"))
+    assert kept["confident"] is True
+    assert (tmp_path / "match" / kept["phases"][0]["cif"]).read_text().count("P m -3 m") == 2
+    assert (tmp_path / "match/fit.png").is_file()
+
+
+def test_many_scans_are_matched_with_formulas_and_those_that_cannot_be_read_are_told(
+    command: Command, measured: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    measured.rename(tmp_path / "scans/one.xy")
+    (tmp_path / "scans/two.xy").write_text("no scan\n")
+    (tmp_path / "candidates.csv").write_text("formula\nTiO3Sr\nXx\n")
+    done = command("cli", "match", "scans", "BaTiO3", "--file", "candidates.csv", "--jobs", "2", "--radiation", "Cu")
+    assert done.returncode == 2, "one scan is none"
+    assert "1 cannot be used" in done.stderr
+    assert "two.xy" in done.stderr
+    assert "Traceback" not in done.stderr
+    summary = rows_of(tmp_path / "match/summary.csv")
+    assert [(row["scan"], row["formula"]) for row in summary] == [("scans/one.xy", "SrTiO3"), ("scans/two.xy", "")]
+    assert rows_of(tmp_path / "match/one/ranking.csv")[0]["typed"] == "TiO3Sr"
 
 
 def test_mistakes_are_told_without_a_traceback(command: Command, measured: Path) -> None:
     for arguments, told in (
         (["absent.xy", "SrTiO3"], "no such file: absent.xy"),
-        ([measured.name], "give the candidates"),
-        ([measured.name, "SrTiO3", "--max-strain", "90"], "a strain of 90 %"),
+        ([measured.name], "say what the scan may hold"),
+        ([measured.name, "--elements", "Sr,Xx"], "'Xx' is no element"),
+        ([measured.name, "SrTiO3", "--max-phases", "9"], "--max-phases 9"),
+        ([measured.name, "SrTiO3", "--jobs", "0"], "--jobs 0"),
     ):
         done = command("cli", "match", *arguments)
         assert done.returncode == 2, done.stderr

@@ -16,7 +16,8 @@ examples:
   deepxrd predict SrTiO3 BaZrO3
   deepxrd predict --file formulas.csv --out screened
   deepxrd predict SrTiO3 --checkpoint outputs/.../checkpoints/best.ckpt
-  deepxrd match measured.xy SrTiO3 BaTiO3 Sr2TiO4
+  deepxrd match measured.xy --elements Sr,Ti,O
+  deepxrd match scans/ SrTiO3 BaTiO3 Sr2TiO4 --jobs 2
   deepxrd scan measured.raw other.xrdml
   deepxrd train data=abc3 source=files source.path=structures.parquet
   deepxrd evaluate run=outputs/...

@@ -222,6 +222,14 @@ class Library:
             groups[odd] = a["exception_group"][place[odd]]
         return groups
 
+    def settings(self, rows: Index) -> NDArray[np.int64]:
+        """Groups whose standard settings entries are kept in, ``(n,)``: of most the one found, else a subgroup."""
+        return np.asarray(self.tables.group_of_prototype[self.tables.arrays["prototype"][rows]])
+
+    def sources_of(self, rows: Index) -> list[SourceFacts]:
+        """Where entries came from."""
+        return [self.sources[source] for source in self.tables.arrays["source"][rows].tolist()]
+
     def energies_above_hull(self, rows: Index) -> NDArray[np.float32]:
         """Energies in eV per atom, ``(n,)``, not a number where unknown."""
         return np.asarray(self.tables.arrays["energy_above_hull"][rows])

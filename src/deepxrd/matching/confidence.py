@@ -1,0 +1,78 @@
+"""How sure it is that a scan holds a compound: calibrated on measured scans whose phase is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepxrd.chem import Formula
+from deepxrd.matching.single import Fit
+
+CONFIDENT = 0.85
+"""Probability from which a phase is called a confident match."""
+_AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL = -24.8, 26.5, 8.0, -8.9
+"""Logistic regression on half of the scans of results/match, each once with and once without its own structures in the
+list: whether the first is right, by similarity, by its lead over the next formula, and by its energy above the hull."""
+_MOST_MARGIN = 0.15
+_TEMPERATURE = 0.02
+"""Of scores, for what the first leaves to the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probabilities:
+    """Of formulas in one place of a mixture.
+
+    Attributes:
+        formulas: the most probable first, by score.
+        values: of each; what is missing to 1 is that it is none of them.
+        scores: what they are ordered by.
+    """
+
+    formulas: tuple[Formula, ...]
+    values: tuple[float, ...]
+    scores: tuple[float, ...]
+
+    def of(self, formula: Formula) -> float:
+        """That of a formula; 0 for one that was not refined."""
+        return dict(zip(self.formulas, self.values, strict=True)).get(formula, 0.0)
+
+    def margin_of(self, formula: Formula) -> float:
+        """How far the score of a formula is before that of the best other one; below zero if it is not the first."""
+        own = dict(zip(self.formulas, self.scores, strict=True))
+        others = [score for each, score in own.items() if each != formula]
+        return min(own[formula] - max(others), _MOST_MARGIN) if others else _MOST_MARGIN
+
+
+def probabilities(scored: Sequence[tuple[Fit, float]], similarity: float) -> Probabilities:
+    """How probable each formula is.
+
+    Args:
+        scored: fits and their scores, the best first; at least one.
+        similarity: of all phases together with the scan.
+    """
+    best: dict[Formula, float] = {}
+    for fit, score in scored:
+        best.setdefault(fit.phase.formula, score)
+    formulas, scores = tuple(best), np.array(list(best.values()))
+    margin = min(float(scores[0] - scores[1]), _MOST_MARGIN) if len(scores) > 1 else _MOST_MARGIN
+    plain = tuple(scores.tolist())
+    first = first_is_right(similarity, margin, scored[0][0].phase.hull)
+    if len(scores) == 1:
+        return Probabilities(formulas, (first,), plain)
+    weights = np.exp((scores[1:] - scores[0]) / _TEMPERATURE)
+    left = (1 - first) * weights / (1.0 + weights.sum())  # as much is left for what is not in the list
+    return Probabilities(formulas, (first, *np.minimum(left, first).tolist()), plain)
+
+
+def first_is_right(similarity: float, margin: float, hull: float) -> float:
+    """The probability that the best is what the scan holds.
+
+    Args:
+        similarity: of all phases together with the scan.
+        margin: the lead of its score.
+        hull: its energy above the hull as it counts, eV/atom.
+    """
+    odds = _AT_ZERO + _BY_SIMILARITY * similarity + _BY_MARGIN * margin + _BY_HULL * hull
+    return float(1 / (1 + np.exp(-odds)))

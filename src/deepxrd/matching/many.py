@@ -1,0 +1,217 @@
+"""Scans of files, one or many, to their phases and to folders of results."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepxrd.chem import parse_typed_formula
+from deepxrd.errors import ConfigError, DeepXRDError, FormulaError, ScanError
+from deepxrd.io.files import atomic_path, safe_name
+from deepxrd.io.progress import progress_bar
+from deepxrd.io.stopping import worker_pool
+from deepxrd.matching.match import MatchResult, match_scan
+from deepxrd.matching.observed import observe
+from deepxrd.matching.output import match_text, verdict, write_match
+from deepxrd.matching.phases import PhaseToTry
+from deepxrd.scans import read_scan
+
+SUMMARY = "summary.csv"
+_HEADER = (
+    "scan",
+    "verdict",
+    "formula",
+    "material_id",
+    "space_group",
+    "probability",
+    "weight_fraction",
+    "similarity",
+    "folder",
+    "error",
+)
+_MOST_JOBS = 256
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """How scans are read and matched.
+
+    Attributes:
+        radiation, axis: over what a file says; see `deepxrd.scans.read.read_scans`.
+        scan: which of several in a file, counted from 1.
+        monochromator_deg: angle 2θ of a monochromator's crystal; None for none.
+        most_phases: of a scan.
+    """
+
+    radiation: str | None = None
+    axis: str | None = None
+    scan: int | None = None
+    monochromator_deg: float | None = None
+    most_phases: int = 4
+
+    @property
+    def polarisation(self) -> float:
+        """Weight of cos² 2θ in the polarisation factor: cos² of the monochromator's angle (Azároff 1955), else 1."""
+        if self.monochromator_deg is None:
+            return 1.0
+        if not 0 <= self.monochromator_deg < 180:  # noqa: PLR2004
+            msg = f"--monochromator {self.monochromator_deg:g}: give its angle 2θ in degrees, 0 to 180"
+            raise ConfigError(msg)
+        return math.cos(math.radians(self.monochromator_deg)) ** 2
+
+
+def scans_and_formulas(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Which words of a command line are scans, with the files of folders, and which are formulas.
+
+    A word is a file or a folder if there is one of that name, and a formula if it can be read as one.
+
+    Raises:
+        ConfigError: there is no scan among them, or a folder is empty.
+    """
+    paths: list[Path] = []
+    formulas: list[str] = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+            if not files:
+                msg = f"the folder {path} holds no files: give one with scans"
+                raise ConfigError(msg)
+            paths += files
+        elif path.exists() or not _is_formula(word):
+            paths.append(path)
+        else:
+            formulas.append(word)
+    if not paths:
+        msg = f"no such file: {words[0]}; give the scan first, then formulas"
+        raise ConfigError(msg)
+    return paths, formulas
+
+
+def match_file(path: Path, phases: Sequence[PhaseToTry], options: MatchOptions) -> MatchResult:
+    """The phases of the scan in a file.
+
+    Raises:
+        ScanError: it cannot be used.
+        ConfigError: an option cannot be understood.
+    """
+    scan = read_scan(path, radiation=options.radiation, axis=options.axis, scan=options.scan)
+    observed = observe(scan, name=str(path), polarisation=options.polarisation)
+    return match_scan(observed, phases, most_phases=options.most_phases)
+
+
+def match_files(
+    paths: Sequence[Path],
+    phases: Sequence[PhaseToTry],
+    folder: Path,
+    options: MatchOptions,
+    *,
+    jobs: int = 1,
+    tell: Callable[[str], object] = lambda _: None,
+) -> list[tuple[str, str]]:
+    """Match files, one after the other or in several processes, and write what is found.
+
+    Args:
+        paths: of the scans.
+        phases: what they may hold.
+        folder: for the results of an only one; of several each gets a folder in it, and `SUMMARY` stands beside them.
+        options: see `MatchOptions`.
+        jobs: processes; -1 for one per core.
+        tell: is given the answer of each in words.
+
+    Returns:
+        Path and reason of each scan that cannot be used, unless it is the only one.
+
+    Raises:
+        ScanError: the only one cannot be used.
+        ConfigError: an option cannot be understood, or no such number of processes can be.
+    """
+    _ = options.polarisation  # what is impossible is refused before anything is done
+    if jobs == 0 or jobs < -1 or jobs > _MOST_JOBS:
+        msg = f"--jobs {jobs}: give a number of processes, or -1 for one per core"
+        raise ConfigError(msg)
+    if len(paths) == 1:
+        result = match_file(paths[0], phases, options)
+        write_match(result, folder, title=paths[0].name)
+        tell(f"{paths[0]}\n{match_text(result)}")
+        return []
+    targets = _folders(paths, folder)
+    rows: dict[int, dict[str, Any]] = {}
+    with progress_bar() if len(paths) > 1 else nullcontext() as bar:
+        task = bar.add_task("Matching", total=len(paths)) if bar else None
+        for number, row, text in _all(paths, targets, phases, options, jobs):
+            rows[number] = row
+            tell(f"{paths[number]}\n{text}")
+            if bar and task is not None:
+                bar.advance(task)
+    with atomic_path(folder / SUMMARY) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, _HEADER)
+        writer.writeheader()
+        writer.writerows(line for number in sorted(rows) for line in rows[number]["lines"])
+    return [(str(paths[number]), row["error"]) for number, row in sorted(rows.items()) if row["error"]]
+
+
+def _all(
+    paths: Sequence[Path], targets: Sequence[Path], phases: Sequence[PhaseToTry], options: MatchOptions, jobs: int
+) -> Iterator[tuple[int, dict[str, Any], str]]:
+    from joblib import delayed
+
+    pool = worker_pool(jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    yield from pool(
+        delayed(_one)(number, path, target, phases, options)
+        for number, (path, target) in enumerate(zip(paths, targets, strict=True))
+    )
+
+
+def _one(
+    number: int, path: Path, target: Path, phases: Sequence[PhaseToTry], options: MatchOptions
+) -> tuple[int, dict[str, Any], str]:
+    """Match a file and write its folder; in a process of its own, so only plain values come back."""
+    try:
+        result = match_file(path, phases, options)
+    except ScanError as error:
+        line = {"scan": str(path), "error": str(error)}
+        return number, {"lines": [line], "error": str(error)}, f"  cannot be used: {error}"
+    write_match(result, target, title=path.name)
+    found = [
+        {
+            "scan": str(path),
+            "verdict": verdict(result),
+            "formula": str(each.fit.phase.formula),
+            "material_id": each.fit.phase.material_id,
+            "space_group": each.fit.phase.space_group,
+            "probability": f"{each.probability:.3f}",
+            "weight_fraction": "" if each.weight_fraction is None else f"{each.weight_fraction:.4f}",
+            "similarity": f"{result.similarity:.4f}",
+            "folder": target.name,
+        }
+        for each in result.phases
+    ] or [{"scan": str(path), "verdict": verdict(result), "folder": target.name}]
+    return number, {"lines": found, "error": ""}, match_text(result)
+
+
+def _folders(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """A folder for each scan, told apart even where files have one name."""
+    taken: set[str] = set()
+    out = []
+    for path in paths:
+        name, n = safe_name(path.stem), 1
+        while name.lower() in taken:
+            n += 1
+            name = f"{safe_name(path.stem)}-{n}"
+        taken.add(name.lower())
+        out.append(folder / name)
+    return out
+
+
+def _is_formula(word: str) -> bool:
+    try:
+        parse_typed_formula(word)
+    except (FormulaError, DeepXRDError):
+        return False
+    return True

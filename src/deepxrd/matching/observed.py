@@ -1,0 +1,209 @@
+"""A scan made ready to be fitted: freed of its background, at even steps of 1/d, at any resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
+from scipy.ndimage import binary_erosion, gaussian_filter1d
+
+from deepxrd.errors import ScanError
+from deepxrd.matching.background import background_of
+from deepxrd.scans import Scan
+from deepxrd.xrd import Wavelengths
+from deepxrd.xrd.radiation import tube
+
+Floats = NDArray[np.float64]
+
+FINE_STEP, COARSE_STEP = 0.0002, 0.001
+"""Of the grids in 1/d, 1/Å: 0.02° and 0.1° of 2θ for Cu Kα."""
+LARGEST_D_INVERSE = 1.1
+"""1/Å; 116° for Cu Kα. Beyond, lines overlap too much to tell structures apart."""
+FEWEST_POINTS = 50
+LEAST_SOFTNESS = 3.0
+"""See `View`; the largest intensity is 100."""
+_LEAST_RELIABILITY = 0.25  # a scan of which three quarters are noise tells nothing
+_NOISE_SOFTNESS = 2.0  # standard deviations of the noise
+_LEAST_SIGNAL = 1e-9
+_SMALLEST_D_INVERSE = 0.02  # 1/Å, 50 Å: below is the direct beam
+_LEAST_RANGE = 0.05  # 1/Å
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """A scan on a grid that is even in 1/d, of the mean or the first wavelength.
+
+    Attributes:
+        x: the grid, 1/d = 2 sin θ / λ, 1/Å, ``(n,)``.
+        intensity: counts above the background, the mean of each step, ``(n,)``; zero where nothing was measured.
+        background: counts, ``(n,)``.
+        measured: where it was measured, ``(n,)``.
+        noise: standard deviation of a step's intensity by the background alone, counts.
+        wavelengths: Kα1, and Kα2 if it is there.
+        wavelength_is_assumed: whether nothing said which it is.
+        polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
+    """
+
+    x: Floats
+    intensity: Floats
+    background: Floats
+    measured: NDArray[np.bool_]
+    noise: Floats
+    wavelengths: Wavelengths
+    wavelength_is_assumed: bool
+    polarisation: float = 1.0
+
+    @property
+    def wavelength_angstrom(self) -> float:
+        """Of the first line, Å: what the grid is made for."""
+        return self.wavelengths.kalpha1_angstrom
+
+    @property
+    def lines(self) -> tuple[tuple[float, float], ...]:
+        """Where each spectral line puts a reflection, relative to the first; and its share of the intensity."""
+        second, ratio = self.wavelengths.kalpha2_angstrom, self.wavelengths.ratio
+        if second is None or not ratio:
+            return ((1.0, 1.0),)
+        return ((1.0, 1 / (1 + ratio)), (second / self.wavelength_angstrom, ratio / (1 + ratio)))
+
+    @property
+    def two_theta_deg(self) -> Floats:
+        """The grid as angles, degrees."""
+        return np.asarray(np.degrees(2 * np.arcsin(self.x * self.wavelength_angstrom / 2)))
+
+    def view(self, sigma: float, step: float) -> View:
+        """The scan under a Gaussian, the largest value 100.
+
+        Args:
+            sigma: of the Gaussian, 1/Å.
+            step: of the grid, a multiple of `FINE_STEP`.
+        """
+        every = round(step / FINE_STEP)
+        width = sigma / FINE_STEP
+        smooth = gaussian_filter1d(self.intensity, width, mode="constant")
+        share = gaussian_filter1d(self.measured.astype(np.float64), width, mode="constant")
+        far = max(1, round(width))
+        inside = binary_erosion(self.measured, iterations=far, border_value=False)
+        smooth = np.where(inside, smooth / np.maximum(share, 0.1), 0.0)[::every]
+        largest = float(smooth.max())
+        averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
+        noise = 100 / largest * averaged * self.noise[::every]
+        inside = inside[::every]
+        softness = (
+            LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside])) if inside.any() else LEAST_SOFTNESS
+        )
+        return View(self.x[::every], 100 * smooth / largest, inside, sigma, largest, softness, noise)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A scan at one resolution.
+
+    Intensities are compared as ln(1 + I / softness): weak lines then tell as strong ones do. Below zero, where only
+    noise is, the mirror image is taken, so that noise has no mean.
+
+    Attributes:
+        x: the grid, 1/Å, ``(n,)``.
+        pattern: the largest value 100, ``(n,)``; noise may be below zero.
+        inside: where it is compared, ``(n,)``.
+        sigma: of the Gaussian it was smoothed with, 1/Å.
+        largest: counts that are 100 here.
+        softness: of the logarithm, more where there is more noise.
+        noise: standard deviation of the pattern by its background alone, ``(n,)``.
+    """
+
+    x: Floats
+    pattern: Floats
+    inside: NDArray[np.bool_]
+    sigma: float
+    largest: float
+    softness: float
+    noise: Floats
+
+    def soft(self, pattern: Floats) -> Floats:
+        """The logarithm of intensities of which the scan's largest is 100."""
+        return np.asarray(np.sign(pattern) * np.log1p(np.abs(pattern) / self.softness))
+
+    @property
+    def attainable(self) -> float:
+        """The correlation that the true pattern would have with this one, noise being what parts them.
+
+        The root of the reliability, 1 less the share of noise in the variance: Spearman, Am. J. Psychol. 15 (1904) 72.
+        """
+        noise = (self.noise / (self.softness + np.abs(self.pattern)))[self.inside]
+        share = float((noise**2).mean() / max(float(self.target.var()), 1e-12))
+        return float(np.sqrt(max(1 - share, _LEAST_RELIABILITY)))
+
+    @property
+    def target(self) -> Floats:
+        """What is fitted: the logarithm of the scan where it is compared, ``(n_inside,)``."""
+        return self.soft(self.pattern[self.inside])
+
+
+def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) -> Observed:
+    """Make a scan ready.
+
+    Args:
+        scan: a continuous one.
+        polarisation: weight of cos² 2θ in the polarisation factor.
+        name: what to call it in errors.
+
+    Raises:
+        ScanError: it is a list of peaks, too short, or nothing stands out of its background.
+    """
+    if scan.is_peak_list:
+        msg = f"{name} is a list of {len(scan.counts)} peaks, and only a continuous scan can be compared"
+        raise ScanError(msg)
+    if len(scan.counts) < FEWEST_POINTS:
+        msg = f"{name} has {len(scan.counts)} points, too few for a pattern (at least {FEWEST_POINTS})"
+        raise ScanError(msg)
+    waves = scan.wavelengths or tube("CuKa")
+    length = waves.kalpha1_angstrom
+    place = 2 * np.sin(np.radians(scan.two_theta_deg / 2)) / length
+    first, last = max(float(place[0]), _SMALLEST_D_INVERSE), min(float(place[-1]), LARGEST_D_INVERSE)
+    if not last - first > _LEAST_RANGE:
+        msg = (
+            f"{name} goes from {scan.two_theta_deg[0]:g} to {scan.two_theta_deg[-1]:g}° 2θ, which is 1/d from "
+            f"{place[0]:.3g} to {place[-1]:.3g} 1/Å at {length:g} Å: measure more, or check --radiation"
+        )
+        raise ScanError(msg)
+    x = np.arange(first, last, FINE_STEP)
+    counts, level = np.zeros(len(x)), np.zeros(len(x))
+    measured = np.zeros(len(x), dtype=bool)
+    noise = np.zeros(len(x))
+    variance = _variance_per_count(scan)
+    for part in scan.ranges:
+        inside = slice(part.start, part.stop)
+        angle, values = scan.two_theta_deg[inside], scan.counts[inside]
+        background = background_of(angle, values, variance_per_count=variance)
+        here = (x >= place[inside][0]) & (x <= place[inside][-1])
+        measured |= here
+        counts[here] = _binned(x[here], place[inside], values - background)
+        level[here] = np.interp(x[here], place[inside], background)
+        per_step = np.maximum(FINE_STEP / np.gradient(place[inside]), 1.0) if len(values) > 1 else np.ones(1)
+        spread = np.sqrt(variance * np.maximum(background, 0.0) / per_step)
+        noise[here] = np.interp(x[here], place[inside], spread)
+    if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
+        msg = f"nothing in {name} stands out of its background"
+        raise ScanError(msg)
+    return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation)
+
+
+def _binned(x: Floats, place: Floats, values: Floats) -> Floats:
+    """The mean of values over a step around each point."""
+    if len(place) < 2 or not len(x):  # noqa: PLR2004
+        return np.zeros(len(x))
+    area = cumulative_trapezoid(values, place, initial=0)
+    low, high = np.maximum(x - FINE_STEP / 2, place[0]), np.minimum(x + FINE_STEP / 2, place[-1])
+    return np.asarray((np.interp(high, place, area) - np.interp(low, place, area)) / np.maximum(high - low, 1e-9))
+
+
+def _variance_per_count(scan: Scan) -> float:
+    """Variance of the noise over the counts: 1 of counts as they are, else as the file says or as neighbours differ."""
+    level = np.maximum(gaussian_filter1d(scan.counts, 3.0, mode="nearest"), 1e-12)
+    if scan.uncertainty is not None:
+        return float(np.median(scan.uncertainty**2 / level))
+    differences = np.abs(np.diff(scan.counts)) / np.sqrt(level[1:])
+    return float((np.median(differences) / (0.6745 * np.sqrt(2))) ** 2)

@@ -1,0 +1,157 @@
+"""What a match leaves behind: a table, a JSON, a figure and refined structures; and words."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+from deepxrd.io.files import atomic_path, safe_name, write_json, write_text
+from deepxrd.library.space_groups import symbol
+from deepxrd.matching.cells import refined_cell, refined_crystal
+from deepxrd.matching.confidence import CONFIDENT
+from deepxrd.matching.match import MatchResult, Ranked
+from deepxrd.matching.model import LORENTZ, SHIFT, TEXTURE, THERMAL, WIDTH
+from deepxrd.matching.phases import PhaseToTry
+
+RANKING, PHASES, FIGURE = "ranking.csv", "phases.json", "fit.png"
+NO_MATCH = "no confident match"
+_POSSIBLE = 0.4
+_CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
+_HEADER = (
+    "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "probability", "weight_fraction",
+    "similarity", "score", *_CELL, "energy_above_hull_ev_per_atom", "held_out",
+)  # fmt: skip
+
+
+def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
+    """Write the ranking, the phases, the figure, and a CIF of each found phase.
+
+    Args:
+        result: of one scan.
+        folder: where to.
+        title: of the figure, such as the scan's name.
+    """
+    from deepxrd.analysis.figures import save_figure
+    from deepxrd.matching.figure import fit_figure
+
+    with atomic_path(folder / RANKING) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_HEADER)
+        writer.writerows([place, *_row(each)] for place, each in enumerate(result.ranking, 1))
+    names = [f"{cif_name(each.fit.phase)}.cif" for each in result.phases]
+    for each, name in zip(result.phases, names, strict=True):
+        write_text(folder / name, _cif(each))
+    write_json(folder / PHASES, to_dict(result, names))
+    labels = [phase_label(each) for each in result.phases]
+    save_figure(fit_figure(result.observed, result.mixture, labels, f"{title}: {verdict(result)}"), folder / FIGURE)
+
+
+def verdict(result: MatchResult) -> str:
+    """The answer in a few words."""
+    if result.is_confident:
+        return "confident match"
+    best = max((each.probability for each in result.phases), default=0.0)
+    if len(result.phases) > 1 and best >= CONFIDENT:
+        return "part of it is a confident match"
+    return f"{NO_MATCH}; what fits best is possible" if best >= _POSSIBLE else NO_MATCH
+
+
+def match_text(result: MatchResult, *, n: int = 5) -> str:
+    """The answer, the phases, and what else could be, a line each."""
+    lines = [f"  {verdict(result)}: similarity {result.similarity:.3f}, {result.n_tried} structures tried"]
+    if result.observed.wavelength_is_assumed:
+        lines.append("  the file states no radiation: Cu Kα is taken, another is given by --radiation")
+    lines += [f"  {each.probability:5.0%}  {phase_label(each)}; {_cell_text(each)}" for each in result.phases]
+    found = {each.fit.phase.formula for each in result.phases}
+    others: dict[str, Ranked] = {}
+    for each in result.ranking:
+        if each.fit.phase.formula not in found:
+            others.setdefault(str(each.fit.phase.formula), each)
+    if others:
+        lines.append("  else")
+        lines += [f"  {each.probability:5.0%}  {phase_label(each)}" for each in list(others.values())[:n]]
+    return "\n".join(lines)
+
+
+def phase_label(each: Ranked) -> str:
+    """Formula, space group, id and share of a phase."""
+    phase = each.fit.phase
+    name = f"{phase.typed} (read as {phase.formula})" if phase.typed not in {"", str(phase.formula)} else phase.formula
+    share = "" if each.weight_fraction is None else f", {each.weight_fraction:.0%} by weight"
+    return f"{name} {symbol(phase.space_group)} ({phase.space_group}), {phase.material_id}{share}"
+
+
+def cif_name(phase: PhaseToTry) -> str:
+    """Of the file of a refined phase."""
+    return f"{safe_name(str(phase.formula))}_{safe_name(phase.material_id)[:80]}"
+
+
+def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
+    """The answer as plain values."""
+    return {
+        "verdict": verdict(result),
+        "confident": result.is_confident,
+        "similarity": round(result.similarity, 4),
+        "structures_tried": result.n_tried,
+        "wavelength_angstrom": result.observed.wavelength_angstrom,
+        "wavelength_is_assumed": result.observed.wavelength_is_assumed,
+        "unexplained_share_of_intensity": round(result.unexplained, 4),
+        "phases": [_phase_dict(each, cif) for each, cif in zip(result.phases, cifs, strict=True)],
+    }
+
+
+def _phase_dict(each: Ranked, cif: str) -> dict[str, Any]:
+    phase, p = each.fit.phase, each.fit.parameters
+    return {
+        "formula": str(phase.formula),
+        "typed": phase.typed,
+        "known": phase.is_known,
+        "material_id": phase.material_id,
+        "source": None if phase.source is None else phase.source.name,
+        "probability": round(each.probability, 3),
+        "weight_fraction": None if each.weight_fraction is None else round(each.weight_fraction, 4),
+        "space_group": phase.space_group,
+        "symbol": symbol(phase.space_group),
+        "energy_above_hull_ev_per_atom": phase.energy_above_hull,
+        "cell": {name: round(value, 5) for name, value in zip(_CELL, refined_cell(phase, p).tolist(), strict=True)},
+        "shift_deg": round(float(p[SHIFT]), 4),
+        "width_inverse_angstrom": round(math.exp(p[WIDTH]), 6),
+        "lorentzian_share": round(float(p[LORENTZ]), 3),
+        "displacement_b_angstrom2": round(float(p[THERMAL]), 3),
+        "texture": {
+            "axis": None if each.fit.axis is None else list(each.fit.axis),
+            "march_dollase_r": round(math.exp(p[TEXTURE]), 3),
+        },
+        "cif": cif,
+    }
+
+
+def _row(each: Ranked) -> list[object]:
+    phase = each.fit.phase
+    cell = refined_cell(phase, each.fit.parameters).tolist()
+    share = "" if each.weight_fraction is None else f"{each.weight_fraction:.4f}"
+    return [
+        phase.typed, phase.formula, "known" if phase.is_known else "predicted", phase.material_id, phase.space_group,
+        symbol(phase.space_group), f"{each.probability:.3f}", share, f"{each.fit.similarity:.4f}", f"{each.score:.4f}",
+        *(f"{value:.5f}" for value in cell), "" if phase.energy_above_hull is None else phase.energy_above_hull,
+        phase.held_out,
+    ]  # fmt: skip
+
+
+def _cell_text(each: Ranked) -> str:
+    values = refined_cell(each.fit.phase, each.fit.parameters).tolist()
+    lengths = " ".join(f"{value:.4f}" for value in values[:3])
+    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.2f}" for value in values[3:]) + "°"
+
+
+def _cif(each: Ranked) -> str:
+    from deepxrd.library.cif import crystal_cif
+
+    phase = each.fit.phase
+    comment = "Cell refined against a scan by deepxrd match; sites as they were."
+    if phase.source is not None:
+        comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
+    crystal = refined_crystal(phase, each.fit.parameters)
+    return crystal_cif(crystal, name=f"{phase.formula}_{phase.material_id}", comment=comment)

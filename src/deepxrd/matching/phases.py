@@ -1,0 +1,120 @@
+"""What a scan is compared with: known structures and predicted ones, as one kind of value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from deepxrd.chem import Crystal, Formula
+from deepxrd.library import Libraries, SourceFacts
+from deepxrd.library.tables import Index
+
+COMPUTED_STRAIN, COMPUTED_DOUBT = -0.008, 0.012
+"""Measured cells against computed ones: mean of the relative difference of lengths, and how far it strays."""
+UNKNOWN_HULL, MOST_HULL = 0.15, 0.3
+"""Energy above the hull where it is unknown, and above which it tells no more; eV per atom."""
+PREDICTED = "predicted"
+_GASES = frozenset({"H", "He", "N", "O", "F", "Ne", "Cl", "Ar", "Kr", "Xe", "Rn"})
+_MOST_GASES = 2  # elements of a compound of gases that is none at room temperature: NH4Cl has three
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseToTry:
+    """A structure that a scan may hold.
+
+    Attributes:
+        formula: what it is.
+        crystal: its primitive cell, in the orientation of `deepxrd.chem.lattice_from_parameters`.
+        setting: the space group whose standard setting the cell is in; its operations leave the crystal as it is.
+        space_group: number that a user is told: found at 0.01 Å.
+        material_id: the source's name for it, or `PREDICTED` with its place among the candidates of the formula.
+        source: where the structure comes from; None for a predicted one.
+        energy_above_hull: eV per atom, None where unknown.
+        probability: that the formula has this structure, for a predicted one; 1 for a known one.
+        strain: expected relative difference of the measured lengths from the cell's.
+        doubt: standard deviation of that.
+        held_out: whether it may be shown to users and used for nothing else.
+        typed: as a person wrote the formula; empty where nobody did.
+    """
+
+    formula: Formula
+    crystal: Crystal
+    setting: int
+    space_group: int
+    material_id: str
+    source: SourceFacts | None = None
+    energy_above_hull: float | None = None
+    probability: float = 1.0
+    strain: float = COMPUTED_STRAIN
+    doubt: float = COMPUTED_DOUBT
+    held_out: bool = False
+    typed: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has published the structure."""
+        return self.source is not None
+
+    @property
+    def is_gas(self) -> bool:
+        """Whether it is a gas or a liquid at room temperature by its elements: oxygen, water, ammonia, CO2."""
+        elements = set(self.formula.elements)
+        return (elements <= _GASES and len(elements) <= _MOST_GASES) or str(self.formula) in {"CO", "CO2", "SO2"}
+
+    @property
+    def hull(self) -> float:
+        """Energy above the hull as it counts, eV per atom."""
+        energy = UNKNOWN_HULL if self.energy_above_hull is None else self.energy_above_hull
+        return float(min(max(energy, 0.0), MOST_HULL))
+
+
+def known_phases_of_elements(libraries: Libraries, elements: Sequence[str]) -> list[PhaseToTry]:
+    """All phases of some elements and of fewer of them, gases and liquids at room temperature left out.
+
+    Raises:
+        LibraryError: a symbol is no element.
+    """
+    found = libraries.find_elements(elements)
+    return [phase for phase in _to_try(libraries, found.part, found.rows) if not phase.is_gas]
+
+
+def known_phases_of_formulas(libraries: Libraries, formulas: Sequence[tuple[str, Formula]]) -> list[PhaseToTry]:
+    """All phases of some formulas, each with what was typed."""
+    out: list[PhaseToTry] = []
+    for typed, formula in formulas:
+        found = libraries.find_formula(formula)
+        out += [replace(phase, typed=typed) for phase in _to_try(libraries, found.part, found.rows)]
+    return out
+
+
+def _to_try(libraries: Libraries, part: Index, rows: Index) -> list[PhaseToTry]:
+    out = []
+    for number, library in enumerate(libraries.libraries):
+        some = rows[part == number]
+        columns = zip(
+            library.formulas(some),
+            library.crystals(some),
+            library.settings(some).tolist(),
+            library.space_groups(some).tolist(),
+            library.ids(some),
+            library.sources_of(some),
+            library.energies_above_hull(some).tolist(),
+            library.held_out(some).tolist(),
+            strict=True,
+        )
+        out += [
+            PhaseToTry(
+                formula,
+                crystal,
+                setting,
+                space_group,
+                material_id,
+                source,
+                None if np.isnan(energy) else energy,
+                held_out=held_out,
+            )
+            for formula, crystal, setting, space_group, material_id, source, energy, held_out in columns
+        ]
+    return out

@@ -1,0 +1,252 @@
+"""Which structure alone explains a scan best: a first look at all, then the best refined, at last with texture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.matching.model import STRAIN, TEXTURE, calculated, grid_of
+from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
+from deepxrd.matching.phases import PhaseToTry
+from deepxrd.matching.profile import N_STRAIN, Grid, Stack
+from deepxrd.matching.refine import STAGES, Prior, prior_of, refine_each
+from deepxrd.matching.reflections import Reflections, reflections
+from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside
+from deepxrd.matching.texture import texture_axes, texture_cosines
+
+Floats = NDArray[np.float64]
+Beside = Callable[[Grid, float], Floats]
+"""Counts that other phases make on a grid at a blur, ``(n,)``."""
+
+N_REFINED, N_TEXTURED = 20, 8
+"""Structures that are refined at all, and those of them with texture and at full resolution."""
+HULL_WEIGHT, TEXTURE_WEIGHT = 0.2, 0.05
+"""Taken off a similarity per eV/atom above the hull, and per unit of the logarithm of March and Dollase's parameter."""
+PRIOR_WEIGHT = 0.005
+"""Taken off per unit of minus the logarithm of a predicted structure's probability."""
+FINE_SIGMA = 0.001
+"""1/Å: 0.1° for Cu Kα."""
+_AT_ONCE = 64
+_LEAST_PROBABILITY = 1e-3
+_PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
+_REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A structure with its reflections, ready to be tried.
+
+    Attributes:
+        phase: the structure.
+        reflections: in the range of the scan.
+    """
+
+    phase: PhaseToTry
+    reflections: Reflections
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A structure as it fits.
+
+    Attributes:
+        candidate: the structure.
+        parameters: refined, ``(N_PARAMETERS,)``; see `deepxrd.matching.model`.
+        coarse, fine: correlations of softened patterns at two resolutions.
+        cosines: of its texture, ``(n, n_images)``; None where none was looked at.
+        axis: of its texture, h, k, l of the conventional cell.
+    """
+
+    candidate: Candidate
+    parameters: Floats
+    coarse: float
+    fine: float
+    cosines: Floats | None = None
+    axis: tuple[int, int, int] | None = None
+
+    @property
+    def phase(self) -> PhaseToTry:
+        """The structure."""
+        return self.candidate.phase
+
+    @property
+    def similarity(self) -> float:
+        """The mean of both correlations."""
+        return (self.coarse + self.fine) / 2
+
+    @property
+    def doubt(self) -> float:
+        """What makes the phase less believable than its similarity: its energy, and the texture it needs."""
+        unlikely = -float(np.log(max(self.phase.probability, _LEAST_PROBABILITY)))
+        texture = abs(float(self.parameters[TEXTURE]))
+        return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * texture + PRIOR_WEIGHT * unlikely
+
+    @property
+    def score(self) -> float:
+        """Similarity less doubt."""
+        return self.similarity - self.doubt
+
+
+def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:
+    """Structures with their reflections in the range of a scan; those that have none there are left out."""
+    reach = _REACH * float(observed.x[-1])
+    length = observed.wavelength_angstrom
+    made = (
+        Candidate(each, reflections(each.crystal, each.setting, d_inverse_max=reach, wavelength_angstrom=length))
+        for each in phases
+    )
+    return [each for each in made if len(each.reflections.q)]
+
+
+def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit]:
+    """Fits of the structures that alone explain a scan best, the best first."""
+    if not candidates:
+        return []
+    similarity, strain = looked_at(observed, candidates)
+    rough = similarity - HULL_WEIGHT * np.array([each.phase.hull for each in candidates])
+    chosen = distinct(candidates, rough, N_REFINED)
+    some = [candidates[i] for i in chosen]
+    prior = prior_for(some)
+    stack = Stack.of([each.reflections for each in some])
+    start = start_at(prior, some, strain[chosen])
+    parameters, _ = refine_each(observed, stack, prior, start, stages=STAGES[:2])
+    fits = judged(observed, some, stack, parameters)
+    best = distinct(some, np.array([fit.score for fit in fits]), N_TEXTURED)
+    found = textured(observed, [some[i] for i in best], prior.take(np.array(best)), parameters[best])
+    return sorted(found, key=lambda fit: -fit.score)
+
+
+def looked_at(
+    observed: Observed, candidates: Sequence[Candidate], others: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """What a first look gives of each candidate, see `screen` and `screen_beside`: how well it fits, and strain."""
+    found = []
+    for start in range(0, len(candidates), _AT_ONCE):
+        some = candidates[start : start + _AT_ONCE]
+        stack = Stack.of([each.reflections for each in some])
+        strain, doubt = (np.array([getattr(each.phase, name) for each in some]) for name in ("strain", "doubt"))
+        if others is None:
+            found.append(screen(observed, stack, strain, doubt))
+        else:
+            found.append(screen_beside(observed, stack, strain, doubt, others))
+    return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+
+
+def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int]:
+    """Places of the n best, few of each formula among them."""
+    seen: dict[Formula, int] = {}
+    out: list[int] = []
+    for i in np.argsort(-score, kind="stable").tolist():
+        formula = candidates[i].phase.formula
+        seen[formula] = seen.get(formula, 0) + 1
+        if seen[formula] <= _PER_FORMULA:
+            out.append(i)
+        if len(out) == n:
+            break
+    return out
+
+
+def prior_for(candidates: Sequence[Candidate]) -> Prior:
+    """What is expected of the parameters of candidates."""
+    return prior_of(
+        np.array([each.phase.strain for each in candidates]),
+        np.array([each.phase.doubt for each in candidates]),
+        np.array([len(each.reflections.slopes) for each in candidates]),
+    )
+
+
+def start_at(prior: Prior, candidates: Sequence[Candidate], strain: Floats) -> Floats:
+    """Parameters to begin with: what is expected, at one strain of all lengths of each."""
+    start = prior.mean.copy()
+    n_axes = np.array([min(len(each.reflections.slopes), 3) for each in candidates])
+    start[:, STRAIN:] = np.where(np.arange(N_STRAIN) < n_axes[:, None], strain[:, None], 0.0)
+    return start
+
+
+def textured(
+    observed: Observed,
+    candidates: Sequence[Candidate],
+    prior: Prior,
+    parameters: Floats,
+    *,
+    beside: Beside | None = None,
+) -> list[Fit]:
+    """Fits at full resolution, each with the axis of texture that suits it best.
+
+    Args:
+        observed: the scan.
+        candidates: m structures.
+        prior: of their parameters.
+        parameters: refined without texture, ``(m, N_PARAMETERS)``.
+        beside: what other phases make.
+    """
+    owner, axes, cosines = [], [], []
+    for number, each in enumerate(candidates):
+        phase = each.phase
+        for axis in texture_axes(phase.setting):
+            owner.append(number)
+            axes.append(axis)
+            cosines.append(texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis))
+    rows = np.array(owner)
+    prior = prior.with_texture()
+    stack = Stack.of([candidates[i].reflections for i in owner], cosines)
+    tried, cost = refine_each(
+        observed, stack, prior.take(rows), parameters[rows], stages=STAGES[1:2], beside=beside, fresh_scale=False
+    )
+    best = [int(np.flatnonzero(rows == i)[np.argmin(cost[rows == i])]) for i in range(len(candidates))]
+    stack = Stack.of([each.reflections for each in candidates], [cosines[i] for i in best])
+    refined, _ = refine_each(observed, stack, prior, tried[best], stages=STAGES[2:], beside=beside, fresh_scale=False)
+    return judged(observed, candidates, stack, refined, [(axes[i], cosines[i]) for i in best])
+
+
+def judged(
+    observed: Observed,
+    candidates: Sequence[Candidate],
+    stack: Stack,
+    parameters: Floats,
+    texture: Sequence[tuple[tuple[int, int, int], Floats]] | None = None,
+) -> list[Fit]:
+    """Refined structures with their similarities.
+
+    Args:
+        observed: the scan.
+        candidates: m structures.
+        stack: of their reflections.
+        parameters: ``(m, N_PARAMETERS)``.
+        texture: axis and cosines of each.
+    """
+    views = ((COARSE_SIGMA, COARSE_STEP), (FINE_SIGMA, FINE_STEP))
+    coarse, fine = (similarity(observed, stack, parameters, sigma, step) for sigma, step in views)
+    return [
+        Fit(
+            each,
+            parameters[i],
+            float(coarse[i]),
+            float(fine[i]),
+            None if texture is None else texture[i][1],
+            None if texture is None else texture[i][0],
+        )
+        for i, each in enumerate(candidates)
+    ]
+
+
+def attainable(observed: Observed) -> float:
+    """The similarity that the noise of a scan leaves to the truth."""
+    views = ((COARSE_SIGMA, COARSE_STEP), (FINE_SIGMA, FINE_STEP))
+    return float(np.mean([observed.view(sigma, step).attainable for sigma, step in views]))
+
+
+def similarity(
+    observed: Observed, stack: Stack, parameters: Floats, sigma: float, step: float, *, as_one: bool = False
+) -> Floats:
+    """Correlation of calculated patterns with the scan, softened and blurred, ``(m,)``; or of their sum, ``(1,)``."""
+    view, grid = observed.view(sigma, step), grid_of(observed, step)
+    made = calculated(grid, stack, parameters, sigma)[:, view.inside]
+    if as_one:
+        made = made.sum(axis=0, keepdims=True)
+    largest = made.max(axis=1, keepdims=True)
+    return correlation(view.target, view.soft(100 * made / np.where(largest > 0, largest, 1.0)))

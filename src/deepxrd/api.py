@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 _NAMED = 5  # structures in an error
 
 
-def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictConfig:
+def compose(
+    overrides: Sequence[str] = (), *, command: str = "train", config_dir: str | Path | None = None
+) -> DictConfig:
     """The configuration that a command would have.
 
     Args:
         overrides: what would be typed after the command, such as ``["data=abc3", "seed=1"]``.
         command: train, evaluate, prepare or report.
+        config_dir: a folder with groups of your own, as ``--config-dir`` takes it.
 
     Raises:
-        ConfigError: there is no such setting.
+        ConfigError: there is no such setting, or no such folder.
     """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
     from hydra.errors import HydraException
 
-    from deepxrd.config import conf_dir, null_groups_left_out
     from deepxrd.config.groups import COMMANDS
+    from deepxrd.config.own_class import compose_command
     from deepxrd.sweeps.resolvers import register_resolvers
 
     if isinstance(overrides, str):
@@ -51,8 +52,7 @@ def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictCon
         raise ConfigError(msg)
     register_resolvers()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return hydra_compose(command, null_groups_left_out(overrides))
+        return compose_command(command, overrides, config_dir=None if config_dir is None else Path(config_dir))
     except HydraException as error:
         raise ConfigError(str(error)) from error
 

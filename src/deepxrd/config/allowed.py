@@ -27,6 +27,7 @@ DOWNLOADING = frozenset(
 _NAMES = {
     "deepxrd.sources.files": ["FilesSource"],
     "deepxrd.sources.prototypes": ["PrototypeSource"],
+    "deepxrd.chem": ["OneHotEncoding"],
     "deepxrd.models.paper": ["DeepXRDNet"],
     "deepxrd.models.candidates": ["CandidateNet", "CandidateLoss"],
     "deepxrd.losses": [

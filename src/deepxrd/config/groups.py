@@ -9,6 +9,7 @@ from __future__ import annotations
 from deepxrd.config.rules import Either, Flag, Group, Listed, Named, Null, Part, Real, Rule, Text, Whole
 from deepxrd.io import limits
 
+_ONE_HOT = "deepxrd.chem.OneHotEncoding"  # of older runs, which have no _target_ there
 _COUNT = Whole(1, 1_000_000)
 _SEED = Whole(0, 2**32 - 1)
 _OTHER_SEED = Whole(0, 2**63 - 1)
@@ -40,8 +41,8 @@ DATA = Group(
         "selection": Group(
             {"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null()), "fits_one_hot": Flag()}
         ),
-        "encoding": Group(
-            {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}, needed=("elements", "n_counts")
+        "encoding": Part(
+            {_ONE_HOT: {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}}, default=_ONE_HOT
         ),
         "split": Group(
             {

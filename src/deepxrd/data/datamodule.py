@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import Encoding
+from deepxrd.chem.encodings import encoded
 from deepxrd.data.parts import DataParts
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
@@ -29,13 +30,13 @@ class PatternDataset(Dataset[Batch]):
     Args:
         store: where patterns and compositions are.
         rows: the part's rows in the store.
-        encoding: the one-hot; compositions that do not fit are left out.
+        encoding: what stands for a formula; compositions that it cannot encode are left out.
     """
 
-    def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: OneHotEncoding) -> None:
+    def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: Encoding) -> None:
         self.rows = np.array([row for row in rows if encoding.why_not(store.formulas[row]) is None], dtype=np.int64)
         self._patterns = store.patterns
-        self._inputs = torch.from_numpy(encoding.encode([store.formulas[row] for row in self.rows]))
+        self._inputs = torch.from_numpy(encoded(encoding, [store.formulas[row] for row in self.rows]))
         self._resident: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
@@ -141,9 +142,8 @@ class PatternDataModule(pl.LightningDataModule):
             empty = [part for part, dataset in datasets.items() if not len(dataset)]
             if empty:
                 msg = (
-                    f"no composition of {', '.join(empty)} fits into the network's one-hot of "
-                    f"{len(self.data.encoding.elements)} elements and counts to {self.data.encoding.n_counts - 1}: "
-                    "take a larger data.encoding, other data, or model=candidates, which needs none"
+                    f"no composition of {', '.join(empty)} fits into the network's {self.data.encoding}: take a larger "
+                    "data.encoding, other data, or model=candidates, which needs none"
                 )
                 raise SelectionError(msg)
             self._datasets = datasets

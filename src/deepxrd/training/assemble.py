@@ -8,7 +8,8 @@ from typing import Any
 from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 
-from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.chem import OneHotEncoding
+from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
@@ -33,10 +34,12 @@ def make_data(cfg: dict[str, Any]) -> DataParts:
     """
     data, encoding = cfg["data"], make_encoding(cfg["data"]["encoding"])
     chosen = dict(data["selection"])
+    # data sets are the same for another encoding, so that networks can be compared
+    box = encoding if isinstance(encoding, OneHotEncoding) else OneHotEncoding()
     fits = chosen.pop("fits_one_hot", True)  # a run made before there was the setting took nothing else
     return DataParts(
         source=make_source(cfg["source"]),
-        selection=Selection(**chosen, box=encoding if fits else None),
+        selection=Selection(**chosen, box=box if fits else None),
         encoding=encoding,
         xrd=XrdSettings(**cfg["xrd"]),
         split=Split(**data["split"]),
@@ -71,23 +74,6 @@ def make_source(node: dict[str, Any]) -> Source:
         ConfigError: the class it names is no source.
     """
     return build(node, Source)  # type: ignore[type-abstract]
-
-
-def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
-    """The one-hot of a configuration; ``elements: null`` stands for the paper's 84.
-
-    Raises:
-        ConfigError: an element is unknown.
-    """
-    elements = PAPER_ELEMENTS if node["elements"] is None else tuple(node["elements"])
-    if not elements:
-        msg = "data.encoding.elements=[] leaves no element: name some, or null for the paper's 84"
-        raise ConfigError(msg)
-    unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
-    if unknown:
-        msg = f"data.encoding.elements names unknown elements: {', '.join(map(str, unknown))}"
-        raise ConfigError(msg)
-    return OneHotEncoding(elements, int(node["n_counts"]))
 
 
 def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternModule:

@@ -1,4 +1,4 @@
-"""The LightningModule of networks that turn one-hot formulas into patterns, all described by plain values."""
+"""The LightningModule of networks that turn encoded formulas into patterns, all described by plain values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.instantiate import build
-from deepxrd.errors import ConfigError
+from deepxrd.models.contract import build_network, check_network
 from deepxrd.models.paper import channels_last, to_patterns
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
@@ -18,7 +18,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class DeepXRDModule(PatternModule):
-    """Learns patterns from one-hot formulas.
+    """Learns patterns from encoded formulas.
 
     All arguments are plain values and saved with the weights, so a checkpoint loads with ``weights_only=True`` and
     without arguments.
@@ -28,7 +28,7 @@ class DeepXRDModule(PatternModule):
         loss: node of the loss.
         optimizer: node of the optimizer.
         scheduler: node of the learning-rate scheduler, see `PatternModule`; None for a constant rate.
-        encoding: of the formulas, as :meth:`OneHotEncoding.to_dict` gives it.
+        encoding: of the formulas, as :meth:`Encoding.to_dict` gives it.
         xrd: settings of the patterns, as :meth:`XrdSettings.to_dict` gives them.
 
     Raises:
@@ -47,15 +47,14 @@ class DeepXRDModule(PatternModule):
     ) -> None:
         super().__init__(optimizer=optimizer, scheduler=scheduler, xrd=XrdSettings(**xrd))
         self.save_hyperparameters()
-        self.encoding = OneHotEncoding.from_dict(encoding)
-        self.net = channels_last(build(net, nn.Module, input_shape=self.encoding.shape))
-        if self.net.n_points != self.xrd.n_points:
-            msg = f"{net['_target_']} gives {self.net.n_points} points, but xrd.n_points is {self.xrd.n_points}"
-            raise ConfigError(msg)
+        self.encoding = make_encoding(encoding)
+        made = build_network(net, encoding=self.encoding, n_points=self.xrd.n_points)
+        check_network(made, encoding=self.encoding, n_points=self.xrd.n_points)
+        self.net = channels_last(made)
         self.loss = build(loss, nn.Module)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Patterns ``(batch, n_points)`` in 0 to 100 from one-hot matrices ``(batch, 1, elements, counts)``.
+        """Patterns ``(batch, n_points)`` in 0 to 100 from encoded formulas, the paper's being ``(batch, 1, 84, 10)``.
 
         In float32, or what else the weights are in: scores must not depend on what precision was fastest to train in.
         """

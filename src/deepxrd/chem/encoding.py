@@ -70,7 +70,7 @@ class Encoding(ABC):
 
 
 def is_one_hot(node: Mapping[str, Any]) -> bool:
-    """Whether plain values describe a `OneHotEncoding`, which has no ``_target_`` where it was written by older runs."""
+    """Whether plain values describe a `OneHotEncoding`, which has no ``_target_`` in older runs."""
     return node.get("_target_") in (None, ONE_HOT)
 
 

@@ -71,6 +71,15 @@ def names_in(values: Any) -> Iterator[str]:
             yield from names_in(value)
 
 
+def logger_nodes(node: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The node of each logger by name, those set to null left out; older runs have a single one in place of names."""
+    if not node:
+        return {}
+    if "_target_" in node:
+        return {"logger": node}
+    return {name: each for name, each in node.items() if each is not None}
+
+
 def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
     """Make sure that a stored tree of plain values names nothing but what stands on the list.
 

@@ -6,7 +6,7 @@ What depends on other settings, such as 2θ ranges, is checked by the classes th
 
 from __future__ import annotations
 
-from deepxrd.config.rules import Either, Flag, Group, Listed, Named, Null, Part, Real, Rule, Text, Whole
+from deepxrd.config.rules import Either, Flag, Group, Listed, Loggers, Named, Null, Part, Real, Rule, Text, Whole
 from deepxrd.io import limits
 
 _ONE_HOT = "deepxrd.chem.OneHotEncoding"  # of older runs, which have no _target_ there
@@ -254,7 +254,7 @@ COMMANDS: dict[str, Group] = {
             "trainer": TRAINER,
             "scheduler": Either(SCHEDULER, Null()),
             "callbacks": Either(CALLBACKS, Null()),
-            "logger": Either(Part(), Null()),
+            "logger": Either(Loggers(), Null()),
         },
         needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer"),
         further=True,

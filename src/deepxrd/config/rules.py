@@ -238,3 +238,17 @@ class Named:
             raise refuse(key, value, self)
         for name, each in value.items():
             self.of.check(f"{key}.{name}", each)
+
+
+@dataclass(frozen=True)
+class Loggers:
+    """Any number of loggers by name, or, as older runs have it, a single one."""
+
+    def __str__(self) -> str:
+        return "loggers by name, such as logger=csv, or logger=[csv,wandb]"
+
+    def check(self, key: str, value: Any) -> None:
+        """See `Rule`."""
+        if not isinstance(value, Mapping):
+            raise refuse(key, value, self)
+        (Part() if TARGET in value else Named(Either(Part(), Null()))).check(key, value)

@@ -1,4 +1,4 @@
-"""What every network keeps to, whoever wrote it: it is built with what it asks for and tried once, and told in words."""
+"""What every network keeps to, whoever wrote it: built with what it asks for, tried once, and told in words."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 
 from deepxrd.chem import OneHotEncoding
@@ -14,7 +13,6 @@ from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
-from deepxrd.errors import ConfigError
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
 from deepxrd.training.candidate_data import CandidateDataModule
@@ -22,8 +20,6 @@ from deepxrd.training.candidate_module import CandidateModule
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
-
-CURVES = "curves"
 
 
 def make_data(cfg: dict[str, Any]) -> DataParts:
@@ -105,13 +101,3 @@ def module_class(cfg: dict[str, Any]) -> type[PatternModule]:
 
 def _weighs_candidates(cfg: dict[str, Any]) -> bool:
     return issubclass(class_of(cfg["model"], nn.Module), CandidateNet)
-
-
-def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger | None:
-    """The logger, writing into the run's folder; None for ``logger=null``."""
-    node = cfg.get("logger")
-    if node is None:
-        return None
-    if node["_target_"].endswith("CSVLogger"):
-        return build(node, CSVLogger, save_dir=run_dir, name=CURVES, version="")
-    return build(node, Logger, save_dir=run_dir)  # type: ignore[type-abstract]

@@ -48,6 +48,7 @@ DATA = Group(
             {
                 "by": Text(),
                 "before": Text(),
+                "file": Either(Text(), Null()),
                 "seed": _OTHER_SEED,
                 "train": Real(above=0, below=1),
                 "val": Real(above=0, below=1),
@@ -254,6 +255,7 @@ COMMANDS: dict[str, Group] = {
             "trainer": TRAINER,
             "scheduler": Either(SCHEDULER, Null()),
             "callbacks": Either(CALLBACKS, Null()),
+            "metrics": Either(Named(Either(Part(), Null())), Null()),
             "logger": Either(Loggers(), Null()),
         },
         needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer"),

@@ -22,10 +22,11 @@ Batch = tuple[Tensor, Tensor]
 
 
 class PatternDataset(Dataset[Batch]):
-    """One part of a store; indexed by an array of positions it gives a whole batch.
+    """One part of a store, map-style: an index gives a sample, an array of positions a whole batch.
 
     Attributes:
-        rows: those of the part's rows whose compositions fit into the one-hot.
+        rows: those of the part's rows whose compositions can be encoded.
+        compositions: reduced formula of each sample.
 
     Args:
         store: where patterns and compositions are.
@@ -35,8 +36,10 @@ class PatternDataset(Dataset[Batch]):
 
     def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: Encoding) -> None:
         self.rows = np.array([row for row in rows if encoding.why_not(store.formulas[row]) is None], dtype=np.int64)
+        formulas = [store.formulas[row] for row in self.rows]
+        self.compositions = [formula.reduced for formula in formulas]
         self._patterns = store.patterns
-        self._inputs = torch.from_numpy(encoded(encoding, [store.formulas[row] for row in self.rows]))
+        self._inputs = torch.from_numpy(encoded(encoding, formulas))
         self._resident: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
@@ -48,8 +51,14 @@ class PatternDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, positions: NDArray[np.int64]) -> Batch:
-        """One-hot matrices ``(batch, 1, elements, counts)`` and patterns ``(batch, n_points)``, float32."""
+    def __getitem__(self, positions: int | np.integer | NDArray[np.int64]) -> Batch:
+        """Encoded formulas, the paper's ``(batch, 1, 84, 10)``, and patterns ``(batch, n_points)``, float32.
+
+        One index gives one of each, without the batch.
+        """
+        if isinstance(positions, int | np.integer):
+            inputs, patterns = self[np.array([range(len(self))[positions]])]
+            return inputs[0], patterns[0]
         index = torch.from_numpy(positions)
         if self._resident is not None:
             index = index.to(self._resident.device, non_blocking=True)

@@ -49,6 +49,7 @@ class DataParts:
 
         Raises:
             ConfigError: the split is by time, and the source cannot say when its entries were made.
+            SourceError: the file of the split cannot be read.
         """
         reason = why_no_dates(self.source) if self.split.by == "time" else None
         if reason is not None:  # found out before a long download or build, and not at its end
@@ -57,6 +58,8 @@ class DataParts:
                 f"{reason}; or choose data.split.by=composition or chemical_system"
             )
             raise ConfigError(msg)
+        if self.split.by == "file":  # likewise
+            _ = self.split.of_file
         return ensure_store(self.source, self.selection, self.xrd, root=self.stores_dir, options=self.build)
 
     @cached_property

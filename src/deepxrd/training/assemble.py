@@ -13,6 +13,7 @@ from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
+from deepxrd.metrics import Metric
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
 from deepxrd.training.candidate_data import CandidateDataModule
@@ -86,12 +87,25 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
         "xrd": datamodule.data.xrd.to_dict(),
     }
     if not isinstance(datamodule, CandidateDataModule):
-        return DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
+        plain = DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
+        plain.score_too(make_metrics(cfg))
+        return plain
     examples, templates = datamodule.dataset("train").examples, datamodule.templates
     features = examples.features
     module = CandidateModule(networks=cfg["model"]["networks"], n_features=features.shape[-1], **common)
     module.scale_to(features[examples.mask], templates.mean)
+    module.score_too(make_metrics(cfg))
     return module
+
+
+def make_metrics(cfg: dict[str, Any]) -> dict[str, Metric]:
+    """The scores of one's own of a configuration, by name.
+
+    Raises:
+        ConfigError: the class it names is no metric.
+    """
+    nodes = cfg.get("metrics") or {}  # a run made before there was the setting has none
+    return {name: build(node, Metric) for name, node in nodes.items() if node}  # type: ignore[type-abstract]
 
 
 def module_class(cfg: dict[str, Any]) -> type[PatternModule]:

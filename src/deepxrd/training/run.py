@@ -26,7 +26,7 @@ from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
 from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import run_facts
-from deepxrd.metrics import score_patterns
+from deepxrd.metrics import own_scores, score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.names import (
     CONFIG,
@@ -172,7 +172,8 @@ def _score(
     rows, store = datamodule.rows("test"), datamodule.data.store
     true = np.asarray(store.patterns[rows])
     grid = datamodule.data.xrd.two_theta_deg
-    scores = score_patterns(predicted, true, grid)
+    own = assemble.make_metrics(cfg)
+    scores = score_patterns(predicted, true, grid) | own_scores(own, predicted, true, grid)
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],

@@ -129,14 +129,17 @@ def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
         ConfigError: it is another, so that what is for the test now may have been learned from; or it cannot be read.
     """
     try:
-        if recorded.get("by") == "file" and not str(recorded.get("file")).startswith(_RECORD):
-            msg = "of a file it must have the hash"  # a stranger's note may name any file
-            raise TypeError(msg)
-        before = Split(**recorded).to_dict()
-    except (TypeError, AttributeError) as error:
+        before = Split(**recorded)
+    except TypeError as error:
         msg = f"{where} has noted no split that can be read ({error}): {recorded!r}"
         raise ConfigError(msg) from error
-    after = now.to_dict()
+    if before.by == "file" and not str(before.file).startswith(_RECORD):  # a stranger's note may name any file
+        msg = f"{where} has noted no split that can be read: of a file it must have the hash, not {before.file!r}"
+        raise ConfigError(msg)
+    _refuse_difference(before.to_dict(), now.to_dict(), where=where)
+
+
+def _refuse_difference(before: dict[str, Any], after: dict[str, Any], *, where: str) -> None:
     differ = [key for key in after | before if after.get(key) != before.get(key)]
     if differ:
         differences = ", ".join(

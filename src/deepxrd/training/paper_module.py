@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.instantiate import build
+from deepxrd.errors import ConfigError
 from deepxrd.models.contract import build_network, check_network
 from deepxrd.models.paper import channels_last, to_patterns
 from deepxrd.training.pattern_module import PatternModule
@@ -63,7 +64,12 @@ class DeepXRDModule(PatternModule):
     def loss_of(self, batch: Batch) -> tuple[Tensor, int]:
         """Loss of a training batch, and its number of samples."""
         x, true = batch
-        return self.loss(self.net(x), true), len(x)
+        loss = self.loss(self.net(x), true)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            kind = f"a tensor {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            msg = f"{type(self.loss).__name__} gives {kind} for a batch of {len(x)}: a loss gives one number, its mean"
+            raise ConfigError(msg)
+        return loss, len(x)
 
     def predict_batch(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Loss, patterns by name of the output, and the true patterns."""

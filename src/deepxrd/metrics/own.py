@@ -49,9 +49,7 @@ def own_scores(
             raise ConfigError(msg)
         if not np.isfinite(values).all():
             wrong = int(np.flatnonzero(~np.isfinite(values))[0])
-            msg = (
-                f"metrics.{name} gives {values[wrong]} for pattern {wrong}: give a finite number in any case"
-            )
+            msg = f"metrics.{name} gives {values[wrong]} for pattern {wrong}: give a finite number in any case"
             raise ConfigError(msg)
         found[name] = values.astype(np.float64)
     return found

@@ -64,23 +64,26 @@ class DeepXRDModule(PatternModule):
     def loss_of(self, batch: Batch) -> tuple[Tensor, int]:
         """Loss of a training batch, and its number of samples."""
         x, true = batch
-        loss = self.loss(self.net(x), true)
-        if not isinstance(loss, Tensor) or loss.ndim:
-            kind = f"a tensor {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            msg = f"{type(self.loss).__name__} gives {kind} for a batch of {len(x)}: a loss gives one number, its mean"
-            raise ConfigError(msg)
-        return loss, len(x)
+        return self._loss(self.net(x), true), len(x)
 
     def predict_batch(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Loss, patterns by name of the output, and the true patterns."""
         x, true = batch
         raw = self._raw(x)
-        return self.loss(raw, true), {"pattern": to_patterns(raw)}, true
+        return self._loss(raw, true), {"pattern": to_patterns(raw)}, true
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Patterns of a batch."""
         patterns: Tensor = self(batch[0])
         return patterns
+
+    def _loss(self, predicted: Tensor, true: Tensor) -> Tensor:
+        loss = self.loss(predicted, true)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            kind = f"a tensor {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            msg = f"{type(self.loss).__name__} gives {kind} for {len(true)} patterns: a loss gives one number, a mean"
+            raise ConfigError(msg)
+        return loss
 
     def _raw(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

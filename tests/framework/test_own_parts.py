@@ -166,7 +166,7 @@ def test_an_optimizer_and_a_scheduler(train: Train, record: Record) -> None:
     assert rates == pytest.approx([0.0005, 0.00025])
     record(GROUP, "an optimizer, `optimizer=mine`", works=f"`optimizer`: {kept(result)['optimizer']['_target_']}")
     record(GROUP, "a scheduler, `scheduler=mine`", works="`curves/metrics.csv`, `lr`: 0.0005, 0.00025")
-    other = train("optimizer._target_=torch.optim.RAdam", "+optimizer.lr=0.002", name="radam")
+    other = train("optimizer._target_=torch.optim.RAdam", "optimizer.lr=0.002", name="radam")
     assert kept(other)["optimizer"] == {"_target_": "torch.optim.RAdam", "lr": 0.002}
     record(
         GROUP, "torch's other optimizers, `optimizer._target_=torch.optim.RAdam`", works=str(kept(other)["optimizer"])

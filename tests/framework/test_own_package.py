@@ -67,6 +67,7 @@ def test_an_experiment_of_own_parts_by_the_command(deepxrd_in: Deepxrd, tmp_path
     refused = deepxrd_in("train", "--config-dir", "myconf", "resume=run")
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr
+    assert "trust=[mylab.sources.Cubes,mylab.encodings.Magpie,mylab.nets.Plain" in refused.stderr
     record(GROUP, "resume of a run of own parts, not named", refused=refused.stderr.splitlines()[-1])
     resumed = deepxrd_in("train", "--config-dir", "myconf", "resume=run", TRUST, "trainer.max_epochs=3")
     assert resumed.returncode == 0, resumed.stderr

@@ -92,13 +92,16 @@ def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
         ConfigError: it names another class; nothing of it was imported.
     """
     allowed = STORED | {current_name(name) for name in trusted}
-    for name in names_in(values):
-        if name not in allowed:
-            msg = (
-                f"{where} names the class {name!r}, which is none that a stored file may name, and was not imported: "
-                f"if you know it and its author, say so by trust=[{name}] (deepxrd predict: --trust {name})"
-            )
-            raise ConfigError(msg)
+    others = list(dict.fromkeys(name for name in names_in(values) if name not in allowed))
+    if others:
+        one = len(others) == 1
+        msg = (
+            f"{where} names the class{'' if one else 'es'} {', '.join(map(repr, others))}, which {'is' if one else 'are'} "
+            f"none that a stored file may name, and {'was' if one else 'were'} not imported: if you know "
+            f"{'it and its author' if one else 'them and their author'}, say so by trust=[{','.join(others)}] "
+            f"(deepxrd predict: {' '.join(f'--trust {name}' for name in others)})"
+        )
+        raise ConfigError(msg)
 
 
 def _text(value: object) -> str:

@@ -37,7 +37,9 @@ def test_settings_composed_changed_and_trained_with(
     result = deepxrd.fit_and_test(cfg, str(tmp_path / "run"))
     assert result.metrics["loss"] == "MSELoss"
     record(
-        GROUP, "`deepxrd.fit_and_test(deepxrd.compose([…]), 'outputs/mine')`", works=f"`loss`: {result.metrics['loss']}"
+        GROUP,
+        "`deepxrd.fit_and_test(cfg, 'outputs/mine')`, `cfg` composed and changed",
+        works=f"`loss`: {result.metrics['loss']}",
     )
     with pytest.raises(deepxrd.DeepXRDError, match="there is no such folder") as refused:
         deepxrd.compose([], config_dir="nowhere")

@@ -94,11 +94,12 @@ def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
     allowed = STORED | {current_name(name) for name in trusted}
     others = list(dict.fromkeys(name for name in names_in(values) if name not in allowed))
     if others:
-        one = len(others) == 1
+        words = (
+            ("class", "is", "was", "it and its") if len(others) == 1 else ("classes", "are", "were", "them and their")
+        )
         msg = (
-            f"{where} names the class{'' if one else 'es'} {', '.join(map(repr, others))}, which {'is' if one else 'are'} "
-            f"none that a stored file may name, and {'was' if one else 'were'} not imported: if you know "
-            f"{'it and its author' if one else 'them and their author'}, say so by trust=[{','.join(others)}] "
+            f"{where} names the {words[0]} {', '.join(map(repr, others))}, which {words[1]} none that a stored file "
+            f"may name, and {words[2]} not imported: if you know {words[3]} author, say so by trust=[{','.join(others)}] "
             f"(deepxrd predict: {' '.join(f'--trust {name}' for name in others)})"
         )
         raise ConfigError(msg)

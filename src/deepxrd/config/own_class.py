@@ -91,7 +91,7 @@ def _drop(node: Any, default: Any, typed: Mapping[str, Any]) -> None:
             for key in left:
                 del node[key]
         return
-    for key in (key for key in ours if key in now):
+    for key in (str(key) for key in ours if key in now):
         inner = typed.get(key)
         # without following a reference, which may lead nowhere yet
         _drop(node._get_node(key), default._get_node(key), inner if isinstance(inner, Mapping) else {})  # noqa: SLF001

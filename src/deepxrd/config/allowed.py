@@ -97,10 +97,10 @@ def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
         words = (
             ("class", "is", "was", "it and its") if len(others) == 1 else ("classes", "are", "were", "them and their")
         )
+        trust = f"trust=[{','.join(others)}] (deepxrd predict: {' '.join(f'--trust {name}' for name in others)})"
         msg = (
             f"{where} names the {words[0]} {', '.join(map(repr, others))}, which {words[1]} none that a stored file "
-            f"may name, and {words[2]} not imported: if you know {words[3]} author, say so by trust=[{','.join(others)}] "
-            f"(deepxrd predict: {' '.join(f'--trust {name}' for name in others)})"
+            f"may name, and {words[2]} not imported: if you know {words[3]} author, say so by {trust}"
         )
         raise ConfigError(msg)
 

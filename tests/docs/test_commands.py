@@ -228,4 +228,4 @@ def test_the_file_of_a_wandb_sweep_makes_commands_of_settings_that_exist(folder:
     composed = yaml.safe_load(shell(folder, f"{shlex.join(command)} --cfg job"))
     assert composed["optimizer"]["lr"] == chosen["optimizer.lr"]
     assert composed["loss"]["_target_"].endswith("PearsonLoss")
-    assert composed["logger"]["_target_"].endswith("WandbLogger")
+    assert composed["logger"]["wandb"]["_target_"].endswith("WandbLogger")

@@ -10,18 +10,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepxrd.api import compose, encode, fit_and_test, score, simulate
-    from deepxrd.chem import Crystal, OneHotEncoding
+    from deepxrd.api import compose, datasets, encode, fit_and_test, score, simulate
+    from deepxrd.chem import Crystal, Encoding, OneHotEncoding
     from deepxrd.errors import DeepXRDError
     from deepxrd.xrd import XrdSettings
 
 __all__ = [
     "Crystal",
     "DeepXRDError",
+    "Encoding",
     "OneHotEncoding",
     "XrdSettings",
     "__version__",
     "compose",
+    "datasets",
     "encode",
     "fit_and_test",
     "score",
@@ -29,8 +31,8 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 _WHERE = {
-    **dict.fromkeys(("compose", "encode", "fit_and_test", "score", "simulate"), "deepxrd.api"),
-    **dict.fromkeys(("Crystal", "OneHotEncoding"), "deepxrd.chem"),
+    **dict.fromkeys(("compose", "datasets", "encode", "fit_and_test", "score", "simulate"), "deepxrd.api"),
+    **dict.fromkeys(("Crystal", "Encoding", "OneHotEncoding"), "deepxrd.chem"),
     "DeepXRDError": "deepxrd.errors",
     "XrdSettings": "deepxrd.xrd",
 }

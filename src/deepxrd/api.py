@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepxrd.chem import OneHotEncoding, parse_formula
+from deepxrd.chem import Encoding, OneHotEncoding, parse_formula
+from deepxrd.chem.encodings import encoded
 from deepxrd.errors import ConfigError, FormulaError, PatternError
 from deepxrd.xrd import XrdSettings
 from deepxrd.xrd import simulate as simulate_each
@@ -20,27 +21,29 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from deepxrd.chem import Crystal
+    from deepxrd.data.datamodule import PatternDataset
     from deepxrd.training.run import RunResult
 
 _NAMED = 5  # structures in an error
 
 
-def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictConfig:
+def compose(
+    overrides: Sequence[str] = (), *, command: str = "train", config_dir: str | Path | None = None
+) -> DictConfig:
     """The configuration that a command would have.
 
     Args:
         overrides: what would be typed after the command, such as ``["data=abc3", "seed=1"]``.
         command: train, evaluate, prepare or report.
+        config_dir: a folder with groups of your own, as ``--config-dir`` takes it.
 
     Raises:
-        ConfigError: there is no such setting.
+        ConfigError: there is no such setting, or no such folder.
     """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
     from hydra.errors import HydraException
 
-    from deepxrd.config import conf_dir, null_groups_left_out
     from deepxrd.config.groups import COMMANDS
+    from deepxrd.config.own_class import compose_command
     from deepxrd.sweeps.resolvers import register_resolvers
 
     if isinstance(overrides, str):
@@ -51,8 +54,7 @@ def compose(overrides: Sequence[str] = (), *, command: str = "train") -> DictCon
         raise ConfigError(msg)
     register_resolvers()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return hydra_compose(command, null_groups_left_out(overrides))
+        return compose_command(command, overrides, config_dir=None if config_dir is None else Path(config_dir))
     except HydraException as error:
         raise ConfigError(str(error)) from error
 
@@ -70,18 +72,11 @@ def fit_and_test(cfg: DictConfig | Mapping[str, Any], run_dir: str | Path) -> Ru
     Raises:
         DeepXRDError: an error you can fix.
     """
-    from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from deepxrd.config import plain_values, refuse_misnamed
+    from deepxrd.config import refuse_misnamed
     from deepxrd.evaluation.baselines import is_baseline
     from deepxrd.training import run
 
-    values = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else dict(cfg)
-    try:
-        plain = plain_values(OmegaConf.create(_with_texts_for_paths(values)), "train")
-    except OmegaConfBaseException as error:
-        raise ConfigError(str(error)) from error
+    plain = _plain(cfg)
     if is_baseline(plain["model"]):
         msg = f"{plain['model']['_target_']} is fitted where it is evaluated: use python -m deepxrd.evaluate"
         raise ConfigError(msg)
@@ -90,15 +85,38 @@ def fit_and_test(cfg: DictConfig | Mapping[str, Any], run_dir: str | Path) -> Ru
     return run.fit_and_test(plain, Path(run_dir))
 
 
-def encode(formulas: Sequence[str], encoding: OneHotEncoding | None = None) -> NDArray[np.uint8]:
-    """One-hot matrices of formulas.
+def datasets(cfg: DictConfig | Mapping[str, Any]) -> dict[str, PatternDataset]:
+    """The parts of a configuration's data for a loop of your own, built if they are not there.
+
+    Args:
+        cfg: from :func:`compose`, perhaps changed since; or the same as plain values.
+
+    Returns:
+        ``train``, ``val`` and ``test``: map-style datasets for :class:`torch.utils.data.DataLoader`, of which each
+        sample is an encoded formula, the paper's ``(1, 84, 10)``, and its pattern ``(n_points,)`` in 0 to 100.
+
+    Raises:
+        DeepXRDError: an error you can fix.
+    """
+    from deepxrd.config import refuse_misnamed
+    from deepxrd.data.datamodule import PatternDataset
+    from deepxrd.training.assemble import make_data
+
+    plain = _plain(cfg)
+    refuse_misnamed(plain)
+    data = make_data(plain)
+    return {part: PatternDataset(data.store, rows, data.encoding) for part, rows in data.rows.items()}
+
+
+def encode(formulas: Sequence[str], encoding: Encoding | None = None) -> NDArray[Any]:
+    """Formulas as a network reads them.
 
     Args:
         formulas: such as ``["SrTiO3"]``.
-        encoding: elements and counts; without, the paper's 84 elements and counts to 9.
+        encoding: without, the paper's one-hot of 84 elements and counts to 9.
 
     Returns:
-        ``(len(formulas), 1, n_elements, n_counts)``.
+        ``(len(formulas), 1, 84, 10)`` zeros and ones, or what another encoding gives.
 
     Raises:
         FormulaError: one is no formula, or lies outside the encoding.
@@ -106,7 +124,7 @@ def encode(formulas: Sequence[str], encoding: OneHotEncoding | None = None) -> N
     if isinstance(formulas, str):
         msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
         raise FormulaError(msg)
-    return (encoding or OneHotEncoding()).encode([parse_formula(formula) for formula in formulas])
+    return encoded(encoding or OneHotEncoding(), [parse_formula(formula) for formula in formulas])
 
 
 def simulate(structures: Sequence[Crystal | Structure], settings: XrdSettings | None = None) -> NDArray[np.float32]:
@@ -155,6 +173,24 @@ def score(
 
     grid = (settings or XrdSettings()).two_theta_deg
     return score_patterns(np.asarray(predicted), np.asarray(true), grid, full=full)
+
+
+def _plain(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """Resolved and checked plain values.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from deepxrd.config import plain_values
+
+    values = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else dict(cfg)
+    try:
+        return plain_values(OmegaConf.create(_with_texts_for_paths(values)), "train")
+    except OmegaConfBaseException as error:
+        raise ConfigError(str(error)) from error
 
 
 def _with_texts_for_paths(values: Any) -> Any:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import EVALUATION, conf_dir, plain_values, refuse_misnamed, register, trust
+from deepxrd.config.own_class import drop_defaults_of_command
 from deepxrd.errors import ConfigError
 
 register()
@@ -24,6 +25,7 @@ _WHAT = ("run", "model", "weights", "a", "b")
 def evaluate(cfg: DictConfig) -> float | None:
     """Evaluate or compare and print the results; returns the peak F1 at 2° of an evaluation."""
     hydra_cfg = HydraConfig.get()
+    drop_defaults_of_command(cfg)
     return _run(cfg, Path(hydra_cfg.runtime.output_dir), choice=hydra_cfg.runtime.choices.get("model"))
 
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import CardConfig, conf_dir, plain_values, refuse_misnamed, register
+from deepxrd.config.own_class import drop_defaults_of_command
 
 register()
 
@@ -17,6 +18,7 @@ register()
 @error_once
 def prepare(cfg: DictConfig) -> None:
     """Build the store, split it, and print and write what is in it."""
+    drop_defaults_of_command(cfg)
     plain = plain_values(cfg, "prepare")
     refuse_misnamed(plain)
     from deepxrd.sources.early import refuse_unreadable

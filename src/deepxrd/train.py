@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import conf_dir, plain_values, refuse_misnamed, trust
+from deepxrd.config.own_class import compose_within, drop_defaults_of_command
 from deepxrd.errors import ConfigError, DeepXRDError
 from deepxrd.runs.names import OVERRIDES
 from deepxrd.runs.objective import objective
@@ -29,13 +30,14 @@ register_resolvers()
 def train(cfg: DictConfig) -> float:
     """Run one experiment and print its scores; returns the validation's peak F1 at 2°, for sweepers that optimise."""
     hydra_cfg = HydraConfig.get()
+    drop_defaults_of_command(cfg)
     overrides = list(hydra_cfg.overrides.task)
     run_dir = Path(hydra_cfg.runtime.output_dir)
     if hydra_cfg.mode == RunMode.MULTIRUN:
         return _run_in_sweep(cfg, run_dir, overrides)
     if cfg.resume:
         overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
-        plain = _resumed(hydra.compose("train", overrides), typed=cfg)
+        plain = _resumed(compose_within("train", overrides), typed=cfg)
     else:
         plain = plain_values(cfg, "train")
         refuse_misnamed(plain)

@@ -8,6 +8,7 @@ A block of commands has a mark of its own, a comment that readers do not see::
     <!-- run: make -->                        targets of make: only what they would do is looked at
     <!-- run: composes, why -->               a command of Hydra: its settings are put together, nothing is computed
     <!-- run: no, why -->                     not run
+    <!-- run: file, mylab/nets.py -->         no command: a file of that name, which a reader has when the commands run
     <!-- run: slow, small: key=value … -->    each command of deepxrd gets these settings too
 
 ``<!-- output -->`` before a block of text says that it is what the block before it prints.
@@ -21,7 +22,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-KINDS = ("quick", "slow", "snapshot", "make", "composes", "no")
+KINDS = ("quick", "slow", "snapshot", "make", "composes", "no", "file")
+NEED_MORE = ("no", "composes", "file")
+"""Kinds after which a comma and something more must follow."""
 COMMANDS = ("sh", "python")
 _BLOCK = re.compile(
     r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -64,6 +67,11 @@ class Block:
         joined = self.text.replace("\\\n", " ")
         return [line.split("  #")[0].strip() for line in joined.splitlines() if line.strip()]
 
+    @property
+    def file(self) -> str:
+        """Name of the file that it is."""
+        return self.mark.partition(",")[2].strip()
+
     def __str__(self) -> str:
         return f"{self.page.name}:{self.line}"
 
@@ -79,3 +87,12 @@ def blocks(page: Path) -> list[Block]:
             block = Block(before.page, before.line, before.language, before.mark, before.text, block.text)
         found.append(block)
     return found
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write the files that a page shows."""
+    for block in blocks(page):
+        if block.kind == "file":
+            file = folder / block.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from blocks import COMMANDS, KINDS, PAGES, REPOSITORY, Block, blocks
+from blocks import COMMANDS, KINDS, NEED_MORE, PAGES, REPOSITORY, Block, blocks, write_files
 
 from deepxrd.chem import lattice_from_parameters
 from deepxrd.sources import PrototypeSource
@@ -42,8 +42,8 @@ def test_every_block_of_commands_says_how_it_is_run(name: str) -> None:
         if block.language in COMMANDS:
             assert block.mark.startswith("run: "), f"{block} has no mark such as <!-- run: quick -->"
             assert block.kind in KINDS, f"{block}: {block.kind!r} is none of {', '.join(KINDS)}"
-            assert block.kind not in ("no", "composes") or "," in block.mark, f"{block} does not say why"
-        else:
+            assert block.kind not in NEED_MORE or "," in block.mark, f"{block} does not say why"
+        elif block.kind != "file":
             assert not block.mark, f"{block}: a mark before a block of {block.language or 'no language'}"
 
 
@@ -150,6 +150,7 @@ def _words(text: str) -> list[list[str]]:
 def run_page(name: str, kind: str, folder: Path, request: pytest.FixtureRequest, *, timeout: float = 400) -> None:
     """Run all blocks of one kind of a page, in its order; the first training, if they need it, is there."""
     chosen = [block for block in BY_PAGE[name] if block.kind == kind and block not in repeated()]
+    write_files(chosen[0].page, folder)
     if any(FIRST_RUN in block.text for block in chosen):
         made = request.getfixturevalue("first_run")
         for part in ("outputs", "data"):
@@ -192,6 +193,7 @@ def test_commands_on_the_snapshot(
 @pytest.mark.parametrize("name", pages_with("composes"))
 def test_commands_that_cannot_run_here_have_settings_that_exist(name: str, folder: Path) -> None:
     composed = [line for block in BY_PAGE[name] if block.kind == "composes" for line in block.lines]
+    write_files(next(page for page in PAGES if page.name == name), folder)
     assert all(_HYDRA.search(line) for line in composed)
     shell(folder, "\n".join(f"{line} --cfg job > composed.yaml" for line in composed))
 
@@ -226,4 +228,4 @@ def test_the_file_of_a_wandb_sweep_makes_commands_of_settings_that_exist(folder:
     composed = yaml.safe_load(shell(folder, f"{shlex.join(command)} --cfg job"))
     assert composed["optimizer"]["lr"] == chosen["optimizer.lr"]
     assert composed["loss"]["_target_"].endswith("PearsonLoss")
-    assert composed["logger"]["_target_"].endswith("WandbLogger")
+    assert composed["logger"]["wandb"]["_target_"].endswith("WandbLogger")

@@ -164,13 +164,15 @@ def _split_title(settings: dict[str, Any]) -> str:
         "composition": "by composition",
         "chemical_system": "by chemical system",
         "time": f"by time: entries of {settings.get('before')} or later are for the test, the others by composition",
+        "file": "by a file",
     }[settings["by"]]
-    return f"Split {how} (seed {settings['seed']})"
+    return f"Split {how} (seed {settings['seed']})" if "seed" in settings else f"Split {how}"
 
 
 def _parts(split: dict[str, Any]) -> list[tuple[str, int]]:
     parts = [(part, split[part]) for part in ("train", "val", "test")]
-    return [*parts, ("in no part: no date is known", split["none"])] if split.get("none") else parts
+    why = "not in the file" if split["settings"]["by"] == "file" else "no date is known"
+    return [*parts, (f"in no part: {why}", split["none"])] if split.get("none") else parts
 
 
 def _summaries(card: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from deepxrd.chem.crystal import Crystal, lattice_from_parameters
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
-from deepxrd.chem.encoding import PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.chem.encoding import PAPER_ELEMENTS, Encoding, OneHotEncoding
 from deepxrd.chem.formula import (
     Formula,
     chemical_systems,
@@ -20,6 +20,7 @@ __all__ = [
     "PAPER_ELEMENTS",
     "SYMBOLS",
     "Crystal",
+    "Encoding",
     "Formula",
     "OneHotEncoding",
     "Stoichiometry",

@@ -9,6 +9,7 @@ from deepxrd import __version__
 from deepxrd.cli import dashboard, export, library, match, predict, scan
 from deepxrd.cli.exit_codes import run
 from deepxrd.cli.options import EPILOG
+from deepxrd.cli.own_packages import look_in_this_folder
 
 _HYDRA = ("train", "evaluate", "prepare", "report")
 """Commands with Hydra's command line."""
@@ -21,6 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
         _hand_over(*arguments)
         return
     options = _parser().parse_args(arguments)
+    if getattr(options, "trust", None):  # names of classes that the user has typed
+        look_in_this_folder()
     run(lambda: options.work(options))
 
 
@@ -28,6 +31,7 @@ def _hand_over(command: str, *arguments: str) -> None:
     """Run a command of Hydra as ``python -m`` does: that is how Lightning starts its further processes."""
     from runpy import run_module
 
+    look_in_this_folder()
     sys.argv = [f"deepxrd {command}", *arguments]
     run_module(f"deepxrd.{command}", run_name="__main__", alter_sys=True)
 

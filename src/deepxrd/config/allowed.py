@@ -27,6 +27,7 @@ DOWNLOADING = frozenset(
 _NAMES = {
     "deepxrd.sources.files": ["FilesSource"],
     "deepxrd.sources.prototypes": ["PrototypeSource"],
+    "deepxrd.chem": ["OneHotEncoding"],
     "deepxrd.models.paper": ["DeepXRDNet"],
     "deepxrd.models.candidates": ["CandidateNet", "CandidateLoss"],
     "deepxrd.losses": [
@@ -70,6 +71,15 @@ def names_in(values: Any) -> Iterator[str]:
             yield from names_in(value)
 
 
+def logger_nodes(node: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The node of each logger by name, those set to null left out; older runs have a single one in place of names."""
+    if not node:
+        return {}
+    if "_target_" in node:
+        return {"logger": node}
+    return {name: each for name, each in node.items() if each is not None}
+
+
 def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
     """Make sure that a stored tree of plain values names nothing but what stands on the list.
 
@@ -82,13 +92,17 @@ def check_targets(values: Any, trusted: Collection[str], *, where: str) -> None:
         ConfigError: it names another class; nothing of it was imported.
     """
     allowed = STORED | {current_name(name) for name in trusted}
-    for name in names_in(values):
-        if name not in allowed:
-            msg = (
-                f"{where} names the class {name!r}, which is none that a stored file may name, and was not imported: "
-                f"if you know it and its author, say so by trust=[{name}] (deepxrd predict: --trust {name})"
-            )
-            raise ConfigError(msg)
+    others = list(dict.fromkeys(name for name in names_in(values) if name not in allowed))
+    if others:
+        words = (
+            ("class", "is", "was", "it and its") if len(others) == 1 else ("classes", "are", "were", "them and their")
+        )
+        trust = f"trust=[{','.join(others)}] (deepxrd predict: {' '.join(f'--trust {name}' for name in others)})"
+        msg = (
+            f"{where} names the {words[0]} {', '.join(map(repr, others))}, which {words[1]} none that a stored file "
+            f"may name, and {words[2]} not imported: if you know {words[3]} author, say so by {trust}"
+        )
+        raise ConfigError(msg)
 
 
 def _text(value: object) -> str:

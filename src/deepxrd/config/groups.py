@@ -6,9 +6,10 @@ What depends on other settings, such as 2θ ranges, is checked by the classes th
 
 from __future__ import annotations
 
-from deepxrd.config.rules import Either, Flag, Group, Listed, Named, Null, Part, Real, Rule, Text, Whole
+from deepxrd.config.rules import Either, Flag, Group, Listed, Loggers, Named, Null, Part, Real, Rule, Text, Whole
 from deepxrd.io import limits
 
+_ONE_HOT = "deepxrd.chem.OneHotEncoding"  # of older runs, which have no _target_ there
 _COUNT = Whole(1, 1_000_000)
 _SEED = Whole(0, 2**32 - 1)
 _OTHER_SEED = Whole(0, 2**63 - 1)
@@ -40,13 +41,14 @@ DATA = Group(
         "selection": Group(
             {"n_elements": _ELEMENTS_OF_ONE, "stoichiometry": Either(Text(), Null()), "fits_one_hot": Flag()}
         ),
-        "encoding": Group(
-            {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}, needed=("elements", "n_counts")
+        "encoding": Part(
+            {_ONE_HOT: {"elements": Either(Listed(Text()), Null()), "n_counts": Whole(2, 1000)}}, default=_ONE_HOT
         ),
         "split": Group(
             {
                 "by": Text(),
                 "before": Text(),
+                "file": Either(Text(), Null()),
                 "seed": _OTHER_SEED,
                 "train": Real(above=0, below=1),
                 "val": Real(above=0, below=1),
@@ -253,7 +255,8 @@ COMMANDS: dict[str, Group] = {
             "trainer": TRAINER,
             "scheduler": Either(SCHEDULER, Null()),
             "callbacks": Either(CALLBACKS, Null()),
-            "logger": Either(Part(), Null()),
+            "metrics": Either(Named(Either(Part(), Null())), Null()),
+            "logger": Either(Loggers(), Null()),
         },
         needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer"),
         further=True,

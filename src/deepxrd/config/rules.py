@@ -199,10 +199,12 @@ class Part:
     Attributes:
         kinds: rules of arguments by the class's full name, or by the start of it that ends with a dot.
         may_be_none: whether ``_target_: null`` stands for no such part.
+        default: the class where there is no ``_target_``.
     """
 
     kinds: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     may_be_none: bool = False
+    default: str | None = None
 
     def __str__(self) -> str:
         return "settings with the full name of a class as _target_, or choose a group of them by its name"
@@ -211,7 +213,7 @@ class Part:
         """See `Rule`."""
         if not isinstance(value, Mapping):
             raise refuse(key, value, self)
-        target = value.get(TARGET)
+        target = value.get(TARGET, self.default)
         if target is None and self.may_be_none:
             return
         if not isinstance(target, str) or "." not in target:
@@ -236,3 +238,17 @@ class Named:
             raise refuse(key, value, self)
         for name, each in value.items():
             self.of.check(f"{key}.{name}", each)
+
+
+@dataclass(frozen=True)
+class Loggers:
+    """Any number of loggers by name, or, as older runs have it, a single one."""
+
+    def __str__(self) -> str:
+        return "loggers by name, such as logger=csv, or logger=[csv,wandb]"
+
+    def check(self, key: str, value: Any) -> None:
+        """See `Rule`."""
+        if not isinstance(value, Mapping):
+            raise refuse(key, value, self)
+        (Part() if TARGET in value else Named(Either(Part(), Null()))).check(key, value)

@@ -14,7 +14,7 @@ EVALUATION = "evaluation"
 
 
 _MAY_BE_NULL = ("callbacks", "logger", "scheduler")
-_NULL_ALREADY = ("experiment=null", "sweep=null", "debug=null")
+_NULL_ALREADY = ("experiment=null", "sweep=null", "debug=null", "metrics=null")
 
 
 def conf_dir() -> Path:
@@ -67,6 +67,7 @@ class TrainConfig(DataConfig):
     scheduler: Any = None
     trainer: Any = None
     callbacks: Any = None
+    metrics: Any = None
     logger: Any = None
 
 

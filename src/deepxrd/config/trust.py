@@ -137,13 +137,21 @@ def _check_trainer(own: Any, where: Path) -> None:
 
 def _check_logger(own: Any, whole: Any, where: Path) -> None:
     """A logger that sends must be typed, and so must where it sends to."""
-    if not isinstance(own, Mapping) or not own:
+    if not isinstance(own, Mapping) or not own or not isinstance(whole, Mapping):
         return
-    target = current_name(str(whole.get("_target_")))
-    foreign = sorted(key for key in own if key not in _LOGGERS_OWN)
-    if target != CSV_LOGGER and foreign:
-        msg = f"{where} sets logger.{foreign[0]} of {target}: type it, and the logger, if you want it"
-        raise ConfigError(msg)
+    if "_target_" in whole:  # of an older run, which had a single one
+        own, whole = {"logger": own}, {"logger": whole}
+    for name, each in own.items():
+        if each is None:
+            continue
+        if not isinstance(each, Mapping) or not isinstance(whole.get(name), Mapping):
+            msg = f"{where} has a logger {name!r} that is no group of settings: {str(each)[:80]!r}"
+            raise ConfigError(msg)
+        target = current_name(str(whole[name].get("_target_")))
+        foreign = sorted(str(key) for key in each if key not in _LOGGERS_OWN)
+        if target != CSV_LOGGER and foreign:
+            msg = f"{where} sets logger.{foreign[0]} of {target}: type it, and the logger, if you want it"
+            raise ConfigError(msg)
 
 
 def _why_not_replayed(text: str) -> str:
@@ -163,8 +171,9 @@ def _why_not_replayed(text: str) -> str:
     if override.is_sweep_override():
         return "it is a sweep"
     value = override.value()
-    chooses = len(parts) == 1 and parts[0] not in _NOT_REPLAYED and isinstance(value, str)
-    if chooses and (".." in str(value) or str(value).startswith(("/", "\\", "file:", "pkg:"))):
+    options = [str(each) for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+    chooses = len(parts) == 1 and parts[0] not in _NOT_REPLAYED
+    if chooses and any(".." in name or name.startswith(("/", "\\", "file:", "pkg:")) for name in options):
         return "it reaches outside of the configuration"
     return ""
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import Encoding
+from deepxrd.chem.encodings import encoded
 from deepxrd.data.parts import DataParts
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
@@ -21,21 +22,24 @@ Batch = tuple[Tensor, Tensor]
 
 
 class PatternDataset(Dataset[Batch]):
-    """One part of a store; indexed by an array of positions it gives a whole batch.
+    """One part of a store, map-style: an index gives a sample, an array of positions a whole batch.
 
     Attributes:
-        rows: those of the part's rows whose compositions fit into the one-hot.
+        rows: those of the part's rows whose compositions can be encoded.
+        compositions: reduced formula of each sample.
 
     Args:
         store: where patterns and compositions are.
         rows: the part's rows in the store.
-        encoding: the one-hot; compositions that do not fit are left out.
+        encoding: what stands for a formula; compositions that it cannot encode are left out.
     """
 
-    def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: OneHotEncoding) -> None:
+    def __init__(self, store: PatternStore, rows: NDArray[np.int64], encoding: Encoding) -> None:
         self.rows = np.array([row for row in rows if encoding.why_not(store.formulas[row]) is None], dtype=np.int64)
+        formulas = [store.formulas[row] for row in self.rows]
+        self.compositions = [formula.reduced for formula in formulas]
         self._patterns = store.patterns
-        self._inputs = torch.from_numpy(encoding.encode([store.formulas[row] for row in self.rows]))
+        self._inputs = torch.from_numpy(encoded(encoding, formulas))
         self._resident: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
@@ -47,8 +51,14 @@ class PatternDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, positions: NDArray[np.int64]) -> Batch:
-        """One-hot matrices ``(batch, 1, elements, counts)`` and patterns ``(batch, n_points)``, float32."""
+    def __getitem__(self, positions: int | np.integer | NDArray[np.int64]) -> Batch:
+        """Encoded formulas, the paper's ``(batch, 1, 84, 10)``, and patterns ``(batch, n_points)``, float32.
+
+        One index gives one of each, without the batch.
+        """
+        if isinstance(positions, int | np.integer):
+            inputs, patterns = self[np.array([range(len(self))[positions]])]
+            return inputs[0], patterns[0]
         index = torch.from_numpy(positions)
         if self._resident is not None:
             index = index.to(self._resident.device, non_blocking=True)
@@ -141,9 +151,8 @@ class PatternDataModule(pl.LightningDataModule):
             empty = [part for part, dataset in datasets.items() if not len(dataset)]
             if empty:
                 msg = (
-                    f"no composition of {', '.join(empty)} fits into the network's one-hot of "
-                    f"{len(self.data.encoding.elements)} elements and counts to {self.data.encoding.n_counts - 1}: "
-                    "take a larger data.encoding, other data, or model=candidates, which needs none"
+                    f"no composition of {', '.join(empty)} fits into the network's {self.data.encoding}: take a larger "
+                    "data.encoding, other data, or model=candidates, which needs none"
                 )
                 raise SelectionError(msg)
             self._datasets = datasets

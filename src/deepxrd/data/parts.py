@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import OneHotEncoding
+from deepxrd.chem import Encoding
 from deepxrd.data.build import ensure_store
 from deepxrd.data.selection import Selection
 from deepxrd.data.split import Split, indices
@@ -28,7 +28,7 @@ class DataParts:
     Attributes:
         source: where structures come from.
         selection: which of them.
-        encoding: elements and counts of the paper's network's one-hot; the store holds what the selection says.
+        encoding: what stands for a formula where a network reads it; the store holds what the selection says.
         xrd: settings of the patterns.
         split: shares and seed.
         stores_dir: the folder that holds all stores.
@@ -37,7 +37,7 @@ class DataParts:
 
     source: Source
     selection: Selection
-    encoding: OneHotEncoding
+    encoding: Encoding
     xrd: XrdSettings
     split: Split
     stores_dir: Path
@@ -49,6 +49,7 @@ class DataParts:
 
         Raises:
             ConfigError: the split is by time, and the source cannot say when its entries were made.
+            SourceError: the file of the split cannot be read.
         """
         reason = why_no_dates(self.source) if self.split.by == "time" else None
         if reason is not None:  # found out before a long download or build, and not at its end
@@ -57,6 +58,8 @@ class DataParts:
                 f"{reason}; or choose data.split.by=composition or chemical_system"
             )
             raise ConfigError(msg)
+        if self.split.by == "file":  # likewise
+            _ = self.split.of_file
         return ensure_store(self.source, self.selection, self.xrd, root=self.stores_dir, options=self.build)
 
     @cached_property

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.chem import chemical_systems
+from deepxrd.data.split_file import FileParts, read_parts
 from deepxrd.data.store import PatternStore
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.io.files import atomic_path, value_hash
 
 PARTS = ("train", "val", "test")
 NO_PART = "none"
-BY = ("composition", "chemical_system", "time")
+BY = ("composition", "chemical_system", "time", "file")
+_RECORD = "parts:"  # before the hash of what a file assigns, in place of its name
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,17 @@ class Split:
       chemical systems;
     - ``time``: entries made on the day `before` or later are for the test, earlier ones are dealt out to train and val
       by their composition: what a model of that day would have made of later discoveries. Entries without a date are
-      in no part.
+      in no part;
+    - ``file``: a file says it, see :func:`deepxrd.data.split_file.read_parts`. Samples that it does not name are in no
+      part.
 
     Attributes:
         seed: another seed, another split.
         train: share of the compositions to learn from.
         val: share to stop early and choose by; the rest is for the test. By time, train and val share what is earlier.
-        by: ``composition``, ``chemical_system`` or ``time``.
+        by: ``composition``, ``chemical_system``, ``time`` or ``file``.
         before: a day, such as ``2018-01-01``; for ``time`` alone.
+        file: a table or a folder of three; for ``file`` alone. Where a run has noted it, a hash of what it assigns.
     """
 
     seed: int = 42
@@ -53,6 +60,7 @@ class Split:
     val: float = 0.1
     by: str = "composition"
     before: str = "2018-01-01"
+    file: str | None = None
 
     def __post_init__(self) -> None:
         if not (self.train > 0 and self.val > 0 and self.train + self.val < 1):
@@ -60,6 +68,9 @@ class Split:
             raise ConfigError(msg)
         if self.by not in BY:
             msg = f"data.split.by={self.by!r} is none of {', '.join(BY)}"
+            raise ConfigError(msg)
+        if (self.by == "file") != bool(self.file):
+            msg = f"data.split.by={self.by} and data.split.file={self.file}: by=file and a file belong together"
             raise ConfigError(msg)
         try:
             date.fromisoformat(self.before)
@@ -87,10 +98,23 @@ class Split:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: those that matter."""
+        if self.by == "file":
+            noted = str(self.file).startswith(_RECORD)
+            return {"by": self.by, "file": self.file if noted else f"{_RECORD}{self.of_file.hash}"}
         values = asdict(self)
+        del values["file"]
         if self.by != "time":
             del values["before"]
         return values
+
+    @cached_property
+    def of_file(self) -> FileParts:
+        """What the file says.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        return read_parts(Path(str(self.file)).expanduser())
 
 
 def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
@@ -105,11 +129,17 @@ def refuse_other_split(recorded: Any, now: Split, *, where: str) -> None:
         ConfigError: it is another, so that what is for the test now may have been learned from; or it cannot be read.
     """
     try:
-        before = Split(**recorded).to_dict()
+        before = Split(**recorded)
     except TypeError as error:
         msg = f"{where} has noted no split that can be read ({error}): {recorded!r}"
         raise ConfigError(msg) from error
-    after = now.to_dict()
+    if before.by == "file" and not str(before.file).startswith(_RECORD):  # a stranger's note may name any file
+        msg = f"{where} has noted no split that can be read: of a file it must have the hash, not {before.file!r}"
+        raise ConfigError(msg)
+    _refuse_difference(before.to_dict(), now.to_dict(), where=where)
+
+
+def _refuse_difference(before: dict[str, Any], after: dict[str, Any], *, where: str) -> None:
     differ = [key for key in after | before if after.get(key) != before.get(key)]
     if differ:
         differences = ", ".join(
@@ -133,7 +163,11 @@ def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:
     if not path.is_file():
         compositions = store.samples["composition"]
         days = store.samples["created_at"].tolist() if split.by == "time" else None
-        table = pd.DataFrame({"composition": compositions, "part": split.assign(compositions.tolist(), days)})
+        if split.by == "file":
+            parts = split.of_file.assign(compositions.tolist(), store.samples["material_id"].tolist(), none=NO_PART)
+        else:
+            parts = split.assign(compositions.tolist(), days)
+        table = pd.DataFrame({"composition": compositions, "part": parts})
         with atomic_path(path) as temporary:
             table.to_parquet(temporary, index=False)
     part = pd.read_parquet(path)["part"].to_numpy()
@@ -143,6 +177,8 @@ def indices(store: PatternStore, split: Split) -> dict[str, NDArray[np.int64]]:
         way_out = "use more data"
         if split.by == "time":
             way_out = f"{(part == NO_PART).sum()} of them have no date; choose another data.split.before or by"
+        elif split.by == "file":
+            way_out = f"{(part == NO_PART).sum()} of them are not in {split.file}; look at its formulas and ids"
         msg = f"with {len(store)} samples and {split} no sample falls to {', '.join(empty)}: {way_out}"
         raise SelectionError(msg)
     return rows

@@ -20,6 +20,7 @@ from deepxrd.metrics.distances import (
     weighted_profile_r,
 )
 from deepxrd.metrics.dtw import DtwSettings, dtw_distance
+from deepxrd.metrics.own import Metric, own_scores
 from deepxrd.metrics.peaks import (
     CURVE_TOLERANCES_DEG,
     Q_TOLERANCES,
@@ -43,6 +44,7 @@ __all__ = [
     "TOLERANCES_DEG",
     "DtwSettings",
     "Interval",
+    "Metric",
     "PairedDifference",
     "all_distances",
     "cosine_distance",
@@ -59,6 +61,7 @@ __all__ = [
     "mean_intervals",
     "mean_squared_error",
     "mean_squared_log_error",
+    "own_scores",
     "paired_difference",
     "peak_scores",
     "pearson_distance",

@@ -5,13 +5,17 @@ Not among what `deepxrd.metrics` exports: importing torchmetrics takes a second,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 import torchmetrics
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepxrd.errors import ConfigError
 from deepxrd.metrics.distances import DISTANCES
+from deepxrd.metrics.own import Metric, own_scores
 from deepxrd.metrics.peaks import TOLERANCES_DEG
 from deepxrd.metrics.scores import score_patterns
 
@@ -21,10 +25,14 @@ class PatternScores(torchmetrics.Metric):
 
     Args:
         two_theta_deg: the grid, ``(n_points,)``.
+        own: further scores by name.
+
+    Raises:
+        ConfigError: one of them has the name of another score.
     """
 
     full_state_update = False
-    names = (
+    names: tuple[str, ...] = (
         *DISTANCES,
         "peak_recall_any",
         *(f"peak_{score}_{t:g}deg" for t in TOLERANCES_DEG for score in ("precision", "recall", "f1")),
@@ -32,16 +40,21 @@ class PatternScores(torchmetrics.Metric):
     sums: Tensor
     count: Tensor
 
-    def __init__(self, two_theta_deg: NDArray[np.float64]) -> None:
+    def __init__(self, two_theta_deg: NDArray[np.float64], own: Mapping[str, Metric] | None = None) -> None:
         super().__init__()
-        self._two_theta_deg = two_theta_deg
+        self._two_theta_deg, self._own = two_theta_deg, own or {}
+        if taken := sorted({"loss", *self.names} & set(self._own)):
+            msg = f"metrics.{taken[0]}: every run has a score of this name already; give yours another"
+            raise ConfigError(msg)
+        self.names = (*self.names, *self._own)
         # float32, since some accelerators have no float64; per-sample scores are written in full precision
         self.add_state("sums", torch.zeros(len(self.names)), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Add a batch ``(batch, n_points)``."""
-        scores = score_patterns(predicted.float().cpu().numpy(), true.float().cpu().numpy(), self._two_theta_deg)
+        of = predicted.float().cpu().numpy(), true.float().cpu().numpy(), self._two_theta_deg
+        scores = score_patterns(*of) | own_scores(self._own, *of)
         self.sums += torch.tensor([scores[name].sum() for name in self.names]).to(self.sums)
         self.count += len(true)
 

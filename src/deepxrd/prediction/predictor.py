@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_typed_formula
+from deepxrd.chem.encodings import encoded
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.files import file_hash
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
@@ -132,7 +133,7 @@ class Predictor:
             FormulaError: it cannot be parsed, or does not fit the encoding.
         """
         parsed = parse_typed_formula(formula)
-        self._network.encoding.cells(parsed)
+        self._network.encoding.check(parsed)
         return parsed
 
     def patterns(self, formulas: Sequence[str | Formula], *, batch_size: int | None = None) -> NDArray[np.float32]:
@@ -154,7 +155,7 @@ class Predictor:
         batch_size = batch_size or (64 if self._device.type == "cpu" else 1024)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             for start in range(0, len(parsed), batch_size):
-                batch = torch.from_numpy(self._network.encoding.encode(parsed[start : start + batch_size]))
+                batch = torch.from_numpy(encoded(self._network.encoding, parsed[start : start + batch_size]))
                 raw = self._net(batch.to(self._device).float())
                 out[start : start + batch_size] = to_patterns(raw).cpu().numpy()
         return out

@@ -47,7 +47,8 @@ class FilesSource(Source):
     Args:
         path: a Parquet table (columns as in the project's snapshots), a CSV with a ``cif`` column, JSON Lines of
             structures as pymatgen, JARVIS or OPTIMADE write them, a CIF or POSCAR file, or a folder that is searched
-            for such files at any depth; ``.gz``, ``.bz2`` and ``.xz`` are unpacked.
+            for such files at any depth, or, where it has none of them, for such tables (MP-20's three); ``.gz``,
+            ``.bz2`` and ``.xz`` are unpacked.
         citation: how to cite the data.
         max_volume_per_atom_angstrom3: an emptier cell lacks atoms, and is left out by name. Parquet tables are not
             held to it: some relaxed cells of the Materials Project are emptier.
@@ -157,9 +158,11 @@ class FilesSource(Source):
     def _files(self) -> list[Path]:
         if not self.path.is_dir():
             return [self.path]
-        found = sorted(file for file in self.path.rglob("*") if file.is_file() and _kind_of(file))
+        there = sorted(file for file in self.path.rglob("*") if file.is_file())
+        # beside structures a table is mostly an index of them
+        found = [file for file in there if _kind_of(file)] or [file for file in there if _is_csv(file)]
         if not found:
-            msg = f"no CIF or POSCAR file in {self.path}; {_WAY_OUT}"
+            msg = f"no CIF or POSCAR file in {self.path}, and no table; {_WAY_OUT}"
             raise SourceError(msg)
         return found
 
@@ -167,7 +170,7 @@ class FilesSource(Source):
         """A name and a way to read it for each entry; no structure is made before it is asked for."""
         if self._format == "folder":
             for file in self._files:
-                yield from _file_entries(file, self._name_of(file))
+                yield from _csv_entries(file) if _is_csv(file) else _file_entries(file, self._name_of(file))
         elif self._format == "csv":
             yield from _csv_entries(self.path)
         else:
@@ -202,6 +205,10 @@ def read_one(
         return replace(record, remarks=(*record.remarks, *remarks)) if remarks else record
     same = record.material_id == entry_name
     return ReadFailure(entry_name if same else f"{record.material_id} ({entry_name})", reason)
+
+
+def _is_csv(file: Path) -> bool:
+    return _TABLES.get(file.suffix.lower()) == "csv"
 
 
 def _kind_of(file: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepxrd.config.allowed import logger_nodes
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import locked, value_hash, write_json, write_text
 from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
@@ -130,13 +131,14 @@ def _for_sweep(cfg: dict[str, Any], run_dir: Path) -> dict[str, Any]:
         msg = "trainer.fast_dev_run keeps nothing, so a sweep has no use for it: try one run, without -m"
         raise ConfigError(msg)
     cfg = {**cfg, "trainer": {**cfg["trainer"], "enable_progress_bar": False}}
-    if cfg.get("logger") and cfg["logger"]["_target_"].endswith("WandbLogger"):
-        own = {key: value for key, value in cfg["logger"].items() if value is not None}
-        of_run = {
-            "group": run_dir.parent.name,
-            "name": run_dir.name,
-            "id": value_hash(str(run_dir.resolve()))[:12],
-            "resume": "allow",
-        }
-        cfg["logger"] = {**of_run, **own}
-    return cfg
+    of_run = {
+        "group": run_dir.parent.name,
+        "name": run_dir.name,
+        "id": value_hash(str(run_dir.resolve()))[:12],
+        "resume": "allow",
+    }
+    loggers = dict(logger_nodes(cfg.get("logger")))
+    for name, node in loggers.items():
+        if node["_target_"].endswith("WandbLogger"):
+            loggers[name] = {**of_run, **{key: value for key, value in node.items() if value is not None}}
+    return {**cfg, "logger": loggers}

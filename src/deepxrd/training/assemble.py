@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 
-from deepxrd.chem import ATOMIC_NUMBERS, PAPER_ELEMENTS, OneHotEncoding
+from deepxrd.chem import OneHotEncoding
+from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
-from deepxrd.errors import ConfigError
+from deepxrd.metrics import Metric
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
 from deepxrd.training.candidate_data import CandidateDataModule
@@ -21,8 +21,6 @@ from deepxrd.training.candidate_module import CandidateModule
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
-
-CURVES = "curves"
 
 
 def make_data(cfg: dict[str, Any]) -> DataParts:
@@ -33,10 +31,12 @@ def make_data(cfg: dict[str, Any]) -> DataParts:
     """
     data, encoding = cfg["data"], make_encoding(cfg["data"]["encoding"])
     chosen = dict(data["selection"])
+    # data sets are the same for another encoding, so that networks can be compared
+    box = encoding if isinstance(encoding, OneHotEncoding) else OneHotEncoding()
     fits = chosen.pop("fits_one_hot", True)  # a run made before there was the setting took nothing else
     return DataParts(
         source=make_source(cfg["source"]),
-        selection=Selection(**chosen, box=encoding if fits else None),
+        selection=Selection(**chosen, box=box if fits else None),
         encoding=encoding,
         xrd=XrdSettings(**cfg["xrd"]),
         split=Split(**data["split"]),
@@ -73,23 +73,6 @@ def make_source(node: dict[str, Any]) -> Source:
     return build(node, Source)  # type: ignore[type-abstract]
 
 
-def make_encoding(node: dict[str, Any]) -> OneHotEncoding:
-    """The one-hot of a configuration; ``elements: null`` stands for the paper's 84.
-
-    Raises:
-        ConfigError: an element is unknown.
-    """
-    elements = PAPER_ELEMENTS if node["elements"] is None else tuple(node["elements"])
-    if not elements:
-        msg = "data.encoding.elements=[] leaves no element: name some, or null for the paper's 84"
-        raise ConfigError(msg)
-    unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
-    if unknown:
-        msg = f"data.encoding.elements names unknown elements: {', '.join(map(str, unknown))}"
-        raise ConfigError(msg)
-    return OneHotEncoding(elements, int(node["n_counts"]))
-
-
 def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternModule:
     """A fresh module, of the class that trains this kind of network.
 
@@ -104,12 +87,25 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
         "xrd": datamodule.data.xrd.to_dict(),
     }
     if not isinstance(datamodule, CandidateDataModule):
-        return DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
+        plain = DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
+        plain.score_too(make_metrics(cfg))
+        return plain
     examples, templates = datamodule.dataset("train").examples, datamodule.templates
     features = examples.features
     module = CandidateModule(networks=cfg["model"]["networks"], n_features=features.shape[-1], **common)
     module.scale_to(features[examples.mask], templates.mean)
+    module.score_too(make_metrics(cfg))
     return module
+
+
+def make_metrics(cfg: dict[str, Any]) -> dict[str, Metric]:
+    """The scores of one's own of a configuration, by name.
+
+    Raises:
+        ConfigError: the class it names is no metric.
+    """
+    nodes = cfg.get("metrics") or {}  # a run made before there was the setting has none
+    return {name: build(node, Metric) for name, node in nodes.items() if node}  # type: ignore[type-abstract]
 
 
 def module_class(cfg: dict[str, Any]) -> type[PatternModule]:
@@ -119,13 +115,3 @@ def module_class(cfg: dict[str, Any]) -> type[PatternModule]:
 
 def _weighs_candidates(cfg: dict[str, Any]) -> bool:
     return issubclass(class_of(cfg["model"], nn.Module), CandidateNet)
-
-
-def make_logger(cfg: dict[str, Any], run_dir: Path) -> Logger | None:
-    """The logger, writing into the run's folder; None for ``logger=null``."""
-    node = cfg.get("logger")
-    if node is None:
-        return None
-    if node["_target_"].endswith("CSVLogger"):
-        return build(node, CSVLogger, save_dir=run_dir, name=CURVES, version="")
-    return build(node, Logger, save_dir=run_dir)  # type: ignore[type-abstract]

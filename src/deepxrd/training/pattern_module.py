@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from deepxrd.config.instantiate import build
 from deepxrd.data.datamodule import PatternDataModule
+from deepxrd.metrics import Metric
 from deepxrd.metrics.running import PatternScores, SampleMean
 from deepxrd.training.schedules import how_stepped
 from deepxrd.xrd import XrdSettings
@@ -39,6 +41,10 @@ class PatternModule(pl.LightningModule):
         self.val_scores = PatternScores(xrd.two_theta_deg)
         self.test_patterns: dict[str, list[Tensor]] = {}
         """Patterns of the last test by name of the output, on the CPU; the first is the model's answer."""
+
+    def score_too(self, metrics: Mapping[str, Metric]) -> None:
+        """Have further scores of the validation part, logged as ``val/NAME``; before the training begins."""
+        self.val_scores = PatternScores(self.xrd.two_theta_deg, metrics)
 
     def loss_of(self, batch: Any) -> tuple[Tensor, int]:
         """Loss of a training batch, and its number of samples."""

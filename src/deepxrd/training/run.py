@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from numpy.typing import NDArray
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
@@ -26,7 +26,7 @@ from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
 from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import run_facts
-from deepxrd.metrics import score_patterns
+from deepxrd.metrics import own_scores, score_patterns
 from deepxrd.models.paper import load_checkpoint
 from deepxrd.runs.names import (
     CONFIG,
@@ -43,10 +43,10 @@ from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.devices import check_devices
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.kept import check_best, scores_of_best
+from deepxrd.training.loggers import CURVES, close, log_test, make_loggers, refusals_of_loggers
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
 from deepxrd.training.trainer import make_trainer, refusals, refuse_reserved, train_seconds
-from deepxrd.training.wandb_report import log_test_results, login_needed
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,22 +131,22 @@ def _train(
 ) -> RunResult:
     """Train, from the last checkpoint of a run that is resumed, and score."""
     last = run_dir / LAST_CHECKPOINT
-    logger = None if cfg["trainer"].get("fast_dev_run") else assemble.make_logger(cfg, run_dir)
-    if isinstance(logger, CSVLogger) and resumed and is_main_process():
-        _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
-    if logger is not None:
-        with login_needed():
+    loggers = [] if cfg["trainer"].get("fast_dev_run") else make_loggers(cfg, run_dir)
+    for logger in loggers:
+        if isinstance(logger, CSVLogger) and resumed and is_main_process():
+            _carry_over_curves(logger, run_dir, upto_step=resumed["global_step"])
+        with refusals_of_loggers():
             logger.log_hyperparams({**cfg, **facts})
-    trainer = make_trainer(cfg, run_dir, logger, {"config": cfg, **facts})
+    trainer = make_trainer(cfg, run_dir, loggers, {"config": cfg, **facts})
     try:
         with refusals(cfg["trainer"]):
             trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)
             if trainer.fast_dev_run:  # type: ignore[attr-defined]
                 trainer.test(module, datamodule=datamodule, verbose=False)
                 return RunResult(run_dir, {}, pd.DataFrame())
-        return _score(trainer, datamodule, run_dir, logger=logger, cfg=cfg, facts=facts)
+        return _score(trainer, datamodule, run_dir, loggers=loggers, cfg=cfg, facts=facts)
     finally:
-        _close(logger)
+        close(loggers)
 
 
 def _score(
@@ -154,7 +154,7 @@ def _score(
     datamodule: PatternDataModule,
     run_dir: Path,
     *,
-    logger: Logger | None,
+    loggers: list[Logger],
     cfg: dict[str, Any],
     facts: dict[str, Any],
 ) -> RunResult:
@@ -172,7 +172,8 @@ def _score(
     rows, store = datamodule.rows("test"), datamodule.data.store
     true = np.asarray(store.patterns[rows])
     grid = datamodule.data.xrd.two_theta_deg
-    scores = score_patterns(predicted, true, grid)
+    own = assemble.make_metrics(cfg)
+    scores = score_patterns(predicted, true, grid) | own_scores(own, predicted, true, grid)
     per_sample = pd.concat([store.identity(rows), pd.DataFrame(scores)], axis=1)
     metrics: dict[str, Any] = {
         "data": cfg["data"]["name"],
@@ -199,8 +200,7 @@ def _score(
     with atomic_path(run_dir / PER_SAMPLE) as temporary:
         per_sample.to_parquet(temporary, index=False)
     module.export(datamodule, run_dir / MODEL)
-    if isinstance(logger, WandbLogger):
-        log_test_results(logger, metrics, per_sample, run_dir / TEST_PATTERNS)
+    log_test(loggers, metrics, per_sample, run_dir / TEST_PATTERNS, step=trainer.global_step)
     write_json(run_dir / METRICS, metrics)  # last of all: a folder with metrics is a run that is done
     return RunResult(run_dir, metrics, per_sample)
 
@@ -288,7 +288,7 @@ def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[st
 
 def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> None:
     """Keep the curves of the first part of a resumed run: Lightning's logger begins its file anew."""
-    file = run_dir / assemble.CURVES / "metrics.csv"
+    file = run_dir / CURVES / "metrics.csv"
     if not file.exists():
         return
     with file.open(newline="", encoding="utf-8") as stream:
@@ -298,11 +298,3 @@ def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> N
 
 def _number(text: str) -> float | int:
     return int(text) if text.lstrip("-").isdigit() else float(text)
-
-
-def _close(logger: Logger | None) -> None:
-    """End a wandb run, else the next job of a sweep would write into it."""
-    if isinstance(logger, WandbLogger):
-        import wandb
-
-        wandb.finish()

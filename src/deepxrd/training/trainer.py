@@ -28,7 +28,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 _SET_ELSEWHERE = {
     "callbacks": "choose them by +callbacks.NAME._target_=CLASS",
-    "logger": "choose it by logger=csv, wandb or null",
+    "logger": "choose it by logger=csv, wandb, tensorboard, mlflow, several by logger=[csv,wandb], or null",
     "default_root_dir": "choose the run's folder by hydra.run.dir=FOLDER",
     "enable_checkpointing": "a run keeps its best and its last network; to keep nothing set +trainer.fast_dev_run=true",
     "use_distributed_sampler": "the batches are shared among processes here already",
@@ -47,7 +47,7 @@ _OF_SETTINGS = (
 """What Lightning and torch say of settings that do not fit, in errors of no class of their own."""
 
 
-def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger | None, facts: dict[str, Any]) -> pl.Trainer:
+def make_trainer(cfg: dict[str, Any], run_dir: Path, loggers: list[Logger], facts: dict[str, Any]) -> pl.Trainer:
     """The trainer with all callbacks.
 
     The best checkpoint comes before the last, so that the last knows of the best when it is written.
@@ -74,7 +74,7 @@ def make_trainer(cfg: dict[str, Any], run_dir: Path, logger: Logger | None, fact
     try:
         return pl.Trainer(
             default_root_dir=run_dir,
-            logger=logger or False,
+            logger=loggers or False,
             callbacks=callbacks,
             plugins=[*(plugins if isinstance(plugins, list) else [plugins]), SealedCheckpointIO()],
             use_distributed_sampler=False,  # ours knows of processes itself

@@ -24,14 +24,14 @@ def settings(**source: Any) -> dict[str, Any]:
 
 
 def test_a_run_may_name_what_our_own_configurations_name() -> None:
-    """Baselines are never a part of a run, a launcher is Hydra's, and wandb sends: so it must be typed."""
+    """Baselines are never a part of a run, a launcher is Hydra's, and other loggers send, or write elsewhere."""
     found = set()
     for file in conf_dir().rglob("*.yaml"):
         found |= set(re.findall(r"_target_: ([\w.]+)", file.read_text(encoding="utf-8"))) - {"null"}
     left = {name for name in found if current_name(name) not in STORED}
     assert left - {name for name in left if name.startswith(("deepxrd.models.baselines.", "hydra_plugins."))} == {
         "deepxrd.sweeps.callback.PlanSweep",
-        "pytorch_lightning.loggers.WandbLogger",
+        *(f"pytorch_lightning.loggers.{name}Logger" for name in ("MLFlow", "TensorBoard", "Wandb")),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepxrd.chem import ATOMIC_NUMBERS, OneHotEncoding
+from deepxrd.chem import Encoding, OneHotEncoding
+from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.allowed import STORED, check_targets, current_name
-from deepxrd.config.instantiate import build
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import check_sealed
+from deepxrd.models.contract import build_network, check_network
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
@@ -33,7 +35,7 @@ class SavedNetwork:
     """
 
     net: nn.Module
-    encoding: OneHotEncoding
+    encoding: Encoding
     xrd: XrdSettings
 
 
@@ -76,7 +78,7 @@ def load_network(path: Path, *, trust: Collection[str] = ()) -> SavedNetwork:
     content = load_checkpoint(path)
     settings = content["hyper_parameters"]
     try:
-        check_targets(settings.get("net"), trust, where=str(path))
+        check_targets([settings.get("net"), settings.get("encoding")], trust, where=str(path))
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
     try:
@@ -85,14 +87,16 @@ def load_network(path: Path, *, trust: Collection[str] = ()) -> SavedNetwork:
         }
         check_weights(weights)
         encoding, xrd = _encoding(settings["encoding"]), XrdSettings(**settings["xrd"])
-        node = {**settings["net"], "input_shape": encoding.shape}
+        node: dict[str, Any] = settings["net"]
+        made = functools.partial(build_network, node, encoding=encoding, n_points=xrd.n_points)
         if current_name(str(node["_target_"])) in STORED:  # its size is found out before its memory is asked for
             with torch.device("meta"):
-                _check_shapes(build(node, nn.Module), weights, xrd)
-        net = build(node, nn.Module)
+                _check_shapes(made(), weights)
+        net = made()
         net.load_state_dict(weights)
         refuse_not_finite(net.state_dict(), path)
-        _check_shapes(net, weights, xrd)
+        _check_shapes(net, weights)
+        check_network(net, encoding=encoding, n_points=xrd.n_points)
     except CheckpointError:
         raise
     except Exception as error:  # foreign values can break what is made of them in any way
@@ -115,25 +119,21 @@ def check_weights(weights: Mapping[str, Any]) -> None:
             raise ValueError(msg)
 
 
-def _encoding(values: dict[str, Any]) -> OneHotEncoding:
-    encoding = OneHotEncoding.from_dict(values)
-    unknown = [each for each in encoding.elements if not isinstance(each, str) or each not in ATOMIC_NUMBERS]
-    if unknown or len(set(encoding.elements)) != len(encoding.elements):
-        msg = f"its encoding has elements that there are not, or twice: {str(unknown)[:80]}"
+def _encoding(values: dict[str, Any]) -> Encoding:
+    encoding = make_encoding(values)
+    if isinstance(encoding, OneHotEncoding) and len(set(encoding.elements)) != len(encoding.elements):
+        msg = "its encoding has an element twice"
         raise ValueError(msg)
     return encoding
 
 
-def _check_shapes(net: nn.Module, weights: Mapping[str, Tensor], xrd: XrdSettings) -> None:
+def _check_shapes(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
     needed = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     differ = sorted(name for name in needed.keys() | found.keys() if needed.get(name) != found.get(name))
     if differ:
         name = differ[0]
         msg = f"its weights {name} have the shape {found.get(name)}, but its settings need {needed.get(name)}"
-        raise ValueError(msg)
-    if net.n_points != xrd.n_points:
-        msg = f"its network gives {net.n_points} points, but its settings are for {xrd.n_points}"
         raise ValueError(msg)
 
 

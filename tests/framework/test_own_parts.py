@@ -284,12 +284,12 @@ def test_three_tables_of_the_form_of_mp20_are_source_and_split(
     elements = {"train": ("Li", "Na", "K", "Rb"), "val": ("Cs", "Li"), "test": ("Tl", "Ag", "Li")}
     for part, symbols in elements.items():
         rows = []
-        for symbol in symbols:  # LiCl is in all three, as polymorphs are in MP-20: the lowest energy is taken
+        for symbol in symbols:  # LiBr is in all three, as polymorphs are in MP-20: the lowest energy is taken
             number = next(names)
-            cif = Structure(Lattice.cubic(3.5 + 0.1 * number), [symbol, "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
+            cif = Structure(Lattice.cubic(3.5 + 0.1 * number), [symbol, "Br"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
             energy = -1.0 - 0.1 * (symbol == "Li") * number
             rows.append({"material_id": f"mp-{number}", "formation_energy_per_atom": energy, "band_gap": 1.0,
-                         "pretty_formula": f"{symbol}Cl", "e_above_hull": 0.0, "cif": cif})  # fmt: skip
+                         "pretty_formula": f"{symbol}Br", "e_above_hull": 0.0, "cif": cif})  # fmt: skip
         pd.DataFrame(rows).to_csv(folder / f"{part}.csv")
     settings = [
         "data=ternary", "data.name=mp20", "data.selection.n_elements=null", f"source.path={folder}",
@@ -297,7 +297,7 @@ def test_three_tables_of_the_form_of_mp20_are_source_and_split(
     ]  # fmt: skip
     result = train(*settings)
     parts = parts_of(result, quick, *settings)
-    assert parts == {"train": {"NaCl", "KCl", "RbCl"}, "val": {"CsCl"}, "test": {"TlCl", "AgCl", "LiCl"}}
+    assert parts == {"train": {"NaBr", "KBr", "RbBr"}, "val": {"CsBr"}, "test": {"TlBr", "AgBr", "LiBr"}}
     record(
         GROUP,
         "MP-20's three tables as source and split",

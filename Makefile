@@ -70,7 +70,7 @@ test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 framework: $(VENV)/.installed-dev ## what a researcher can do, as tests do it, into results/framework.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/framework tests/docs/test_notebooks.py -m "" -n 2 --task-table results/framework.md $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/framework tests/unit/training/test_flags.py tests/docs/test_notebooks.py -m "" -n 2 --task-table results/framework.md $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style, types, the direction of imports, and that the documentation builds
 	$(BIN)/ruff check .

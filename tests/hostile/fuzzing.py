@@ -7,7 +7,6 @@ a fault. ``tests/hostile/test_fuzzing.py`` tries a few dozen of each, ``make rel
 from __future__ import annotations
 
 import copy
-import gzip
 import hashlib
 import io
 import json
@@ -284,27 +283,6 @@ def _of_weights(sound: Path, *, what: str) -> Callable[[Callable[..., Any], Path
     return write
 
 
-def _of_old_weights(sound: Path) -> Callable[[Callable[..., Any], Path], Path]:
-    from kinds_weights import LIGHTGBM
-
-    facts = json.loads((sound / "model.json").read_text())
-
-    def write(draw: Callable[..., Any], folder: Path) -> Path:
-        made = folder / "weights"
-        shutil.rmtree(made, ignore_errors=True)
-        shutil.copytree(sound, made)
-        (made / "volumes.safetensors").unlink()
-        new = {name: value for name, value in facts["files"].items() if not name.startswith("volumes")}
-        for fold in (0, 1):
-            content = gzip.compress(draw(changed(LIGHTGBM.encode())))
-            (made / f"volumes-{fold}.txt.gz").write_bytes(content)
-            new[f"volumes-{fold}.txt.gz"] = hashlib.sha256(content).hexdigest()
-        (made / "model.json").write_text(json.dumps({**facts, "files": new}))
-        return made
-
-    return write
-
-
 def _of_run(sound: Path, *, what: str) -> Callable[[Callable[..., Any], Path], Path]:
     def write(draw: Callable[..., Any], folder: Path) -> Path:
         made = folder / "run"
@@ -343,10 +321,9 @@ def targets(shared: Path) -> dict[str, Target]:
         "checkpoints (what is pickled)": Target(_of_checkpoint(buffer.getvalue()), _checkpoint, quick=False),
         "checkpoints (settings)": Target(_of_settings(content), _checkpoint, quick=False),
         "weight folders (facts)": Target(_of_weights(weights, what="model.json"), _weights, quick=False),
-        "weight folders (library)": Target(_of_weights(weights, what="library.safetensors"), _weights, quick=False),
+        "weight folders (library)": Target(_of_weights(weights, what="structures.dxl"), _weights, quick=False),
         "weight folders (networks)": Target(_of_weights(weights, what="networks.safetensors"), _weights, quick=False),
-        "weight folders (trees)": Target(_of_weights(weights, what="volumes.safetensors"), _weights, quick=False),
-        "weight folders (trees of earlier versions)": Target(_of_old_weights(weights), _weights, quick=False),
+        "weight folders (learned)": Target(_of_weights(weights, what="learned.safetensors"), _weights, quick=False),
         "run folders (config.yaml)": Target(_of_run(run, what="config.yaml"), _run_folder, quick=False),
         "run folders (overrides.yaml)": Target(_of_run(run, what="overrides.yaml"), _run_folder, quick=False),
         "run folders (metrics.json)": Target(_of_run(run, what="metrics.json"), _run_folder, quick=False),
@@ -357,8 +334,8 @@ NAMES = (
     "formulas", "formula tables (CSV)", "formula tables (Parquet)", "CIF files", "POSCAR files", "CSV tables of CIFs",
     "JSON Lines of structures (text)", "JSON Lines of structures (values)", "Parquet tables of structures",
     "measured patterns", "checkpoints (bytes)", "checkpoints (what is pickled)", "checkpoints (settings)",
-    "weight folders (facts)", "weight folders (library)", "weight folders (networks)", "weight folders (trees)",
-    "weight folders (trees of earlier versions)", "run folders (config.yaml)", "run folders (overrides.yaml)",
+    "weight folders (facts)", "weight folders (library)", "weight folders (networks)", "weight folders (learned)",
+    "run folders (config.yaml)", "run folders (overrides.yaml)",
     "run folders (metrics.json)",
 )  # fmt: skip
 """Of all targets: known before anything is made."""

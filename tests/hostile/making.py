@@ -62,7 +62,7 @@ def _make_weights(shared: Path) -> None:
 
     from deepxrd.models.base import Reference
     from deepxrd.models.candidates import CandidateModel, CandidateNet
-    from deepxrd.models.candidates.candidates import n_features
+    from deepxrd.models.candidates.candidates import N_FEATURES
     from deepxrd.models.candidates.saved import save
     from deepxrd.sources import FilesSource, StructureRecord
     from deepxrd.xrd import XrdSettings, simulate
@@ -72,8 +72,7 @@ def _make_weights(shared: Path) -> None:
     reference = Reference([each.formula for each in crystals], crystals, simulate(crystals, xrd)[0], xrd)
     model = CandidateModel.prepare(reference)
     torch.manual_seed(0)
-    width = model.library.width
-    nets = [CandidateNet(n_features(width), width, xrd.two_theta_deg) for _ in range(2)]  # what they say is no matter
+    nets = [CandidateNet(N_FEATURES, xrd.two_theta_deg) for _ in range(2)]  # what they say is no matter
     save(model.with_networks(nets), shared / WEIGHTS)
 
 

@@ -51,8 +51,9 @@ def test_two_processes_train_and_score_as_one(command: Command, small: list[str]
     cfg = yaml.safe_load((tmp_path / "two/config.yaml").read_text())
     cfg["trainer"] |= {"devices": 1, "strategy": "auto", "enable_progress_bar": False}
     one = fit_and_test(cfg, tmp_path / "one").metrics
-    assert two["test_loss"] == pytest.approx(one["test_loss"], rel=1e-3)
-    assert two["test"]["pearson_distance"] == pytest.approx(one["test"]["pearson_distance"], rel=1e-3)
+    # of an odd number of samples one is seen by both processes
+    assert two["test_loss"] == pytest.approx(one["test_loss"], rel=1e-2)
+    assert two["test"]["pearson_distance"] == pytest.approx(one["test"]["pearson_distance"], rel=1e-2)
 
     # and what two processes have scored is what one gets from the same weights, sample by sample
     module = DeepXRDModule.load_from_checkpoint(tmp_path / "two/checkpoints/best.ckpt", weights_only=True)

@@ -65,12 +65,13 @@ def test_train_composes_its_configuration_from_the_wheel(installed: Path) -> Non
 def test_predict_works_from_the_wheel_without_a_checkpoint(installed: Path) -> None:
     shown = run(installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "NaCl", "--out", "shipped")
     assert "SrTiO3\n  known phases: 4\n    mp-5229  P m -3 m (221)" in shown  # the library is in the wheel
-    assert "prediction, without them:\n  expected F1 of the peaks" in shown
+    assert "  predicted candidates:\n" in shown
+    assert "P m -3 m (221), prototype 221:a|b|c" in shown
+    assert "  expected F1 of the peaks" in shown
     assert "NaCl\n  known phases: 3" in shown
-    assert "not known: nothing of this stoichiometry" in shown
     with (installed / "shipped/peaks.csv").open() as stream:
         peaks = [row for row in csv.DictReader(stream) if row["formula"] == "SrTiO3"]
-    sure = [float(row["two_theta_deg"]) for row in peaks if float(row["probability_within_1deg"]) > 0.8]
+    sure = [float(row["two_theta_deg"]) for row in peaks if float(row["probability_within_1deg"]) > 0.6]
     for line_deg in (32.4, 39.9, 46.5, 57.8):  # of cubic SrTiO3, a = 3.905 Å, Cu Kα: 110, 111, 200, 211
         assert min(abs(each - line_deg) for each in sure) < 1.0
 

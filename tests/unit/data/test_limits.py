@@ -32,7 +32,7 @@ def _cube(edge: float, n: int = 1) -> Crystal:
 class _Source:
     """The records that it is given."""
 
-    name, citation = "given", ""
+    name, citation, made_up = "given", "", True
 
     def __init__(self, records: list[StructureRecord]) -> None:
         self._records = records

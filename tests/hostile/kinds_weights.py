@@ -174,8 +174,8 @@ def arrays(folder: Path, shared: Path) -> Iterator[Attempt]:
         "no-centre": _arrays(networks, **{centre: lambda _: None}),
         "centre-flat": _arrays(networks, **{centre: lambda x: x[:3]}),
         "centre-wide": _arrays(networks, **{centre: lambda _: np.zeros(10**6, np.float16)}),
-        "weights-nan": _arrays(networks, **{"volumes.0.weight.weight": lambda x: x * np.float16(np.nan)}),
-        "weights-bytes": _arrays(networks, **{"volumes.0.weight.weight": lambda x: x.astype(np.uint8)}),
+        "weights-nan": _arrays(networks, **{"0.weight.weight": lambda x: x * np.float16(np.nan)}),
+        "weights-bytes": _arrays(networks, **{"0.weight.weight": lambda x: x.astype(np.uint8)}),
     }
     for name, change in changes.items():
         yield stranger(folder, shared, name, change)

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
+    parser.add_argument("--parts", type=int, help="no more than so many parts of 256 compositions")
     arguments = parser.parse_args()
     store = PatternStore.open(arguments.store)
     rows = indices(store, Split(by=arguments.split))
@@ -73,7 +74,7 @@ def main() -> None:
             _save(file, vars(Known.of(model, [store.formulas[row] for row in rows[name].tolist()])))
     with progress_bar() as bar:
         n, n_parts = len(rows["test"]), -(-len(rows["test"]) // _AT_ONCE)
-        for number in bar.track(range(n_parts), description="Predicting symmetry"):
+        for number in bar.track(range(min(n_parts, arguments.parts or n_parts)), description="Predicting symmetry"):
             file = folder / f"part-{number:06d}.npz"
             if not file.is_file():  # every n-th composition, so that the first parts are a fair sample of all
                 place = np.arange(number, n, n_parts)

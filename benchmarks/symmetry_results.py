@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from symmetry_predictions import part_folder, read_known, read_parts
 
 from deepxrd.analysis.figures import save_figure
 from deepxrd.analysis.symmetry_figures import confusion_figure, lattice_figure
@@ -39,9 +38,26 @@ from deepxrd.io.provenance import git_commit, machine
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry
+from symmetry_predictions import part_folder, read_known, read_parts
 
 MODEL = "candidates"
-_AIMS = "crystal system 0.80, space group first 0.68, among five 0.87"
+_SHARES_TEXT = (
+    "Shares that are right; in brackets half the width of the 95 % interval (bootstrap by chemical system). "
+    "Substitution keeps the symmetry of the nearest composition, so its shares are the same. Aims for ternaries: "
+    "crystal system 0.80, space group first 0.68, among five 0.87."
+)
+_LOST_TEXT = (
+    "Shares of the compositions. What the training part never shows for a stoichiometry cannot be found by candidates; "
+    "of several known structures of a composition, which is the most stable is a matter of a few meV per atom."
+)
+_SURE_TEXT = (
+    "Expected calibration error in tenths, of the likeliest crystal system and of the five space groups; how often a "
+    "90 % interval holds the truth, edges only where the space group is right."
+)
+_LATTICE_TEXT = (
+    "R² by true crystal system, of all compositions, whatever system was said. MLatticeABC (Li et al. 2021) is told "
+    "the crystal system and was tested on other compositions: beside it belong those where the system is right."
+)
 
 
 def main() -> None:
@@ -58,29 +74,27 @@ def main() -> None:
     folder = part_folder(arguments.work, arguments.split, arguments.weights)
     kept = read_parts(folder, [each.name for each in fields(Symmetry)])
     place = kept.pop("place")
-    some = [store.formulas[row] for row in rows["test"][place].tolist()]
-    train = [store.formulas[row] for row in rows["train"].tolist()]
-    truth, reference, answers = _answers(store, rows, folder, place, train, some)
+    train, some = _formulas(store, rows, place)
+    truth, reference, answers = _answers(store, rows, folder, place)
     answers = {MODEL: Symmetry(**kept), **answers}
     samples = {name: sample_table(said, truth, some) for name, said in answers.items()}
     lost = _lost(samples[MODEL], train, reference, _polymorphs(arguments.weights, some))
     about = (
         f"Written by `benchmarks/symmetry_results.py` on {machine()['processor']}, commit {git_commit()}. Data: "
         f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
-        f"{arguments.split}, {len(train):,} compositions to learn from; {len(samples[MODEL]):,} of {len(rows['test']):,}"
-        f" test compositions scored. Weights `{file_hash(arguments.weights / FACTS)}`. The truth is the most stable "
-        "structure that is known."
+        f"{arguments.split}, {len(train):,} compositions to learn from; {len(samples[MODEL]):,} of "
+        f"{len(rows['test']):,} test compositions scored, every n-th of the list. "
+        f"Weights `{file_hash(arguments.weights / FACTS)}`. The truth is the most stable structure that is known."
     )
     _write(samples, lost, arguments.out, arguments.split, about)
     print(f"results: {arguments.out / arguments.split}.md")
 
 
 def _answers(
-    store: PatternStore, rows: dict[str, NDArray[np.int64]], folder: Path, place: NDArray[np.int64],
-    train: Sequence[Formula], some: Sequence[Formula],
-) -> tuple[Truth, Truth, dict[str, Symmetry]]:  # fmt: skip
+    store: PatternStore, rows: dict[str, NDArray[np.int64]], folder: Path, place: NDArray[np.int64]
+) -> tuple[Truth, Truth, dict[str, Symmetry]]:
     """Truth of the test compositions, that of the training part, and what baselines say."""
-    crystals = store.crystals()
+    crystals, (train, some) = store.crystals(), _formulas(store, rows, place)
     of_train = [crystals[row] for row in rows["train"].tolist()]
     known, learned = read_known(folder, "test"), read_known(folder, "train")
     volume = volumes_per_atom([crystals[row] for row in rows["test"][place].tolist()])
@@ -99,6 +113,14 @@ def _answers(
         "substitution": nearest(near, reference, otherwise, scale=ratios),
     }
     return truth, reference, said
+
+
+def _formulas(
+    store: PatternStore, rows: dict[str, NDArray[np.int64]], place: NDArray[np.int64]
+) -> tuple[list[Formula], list[Formula]]:
+    """Compositions of the training part, and those of the test part that are scored."""
+    train = [store.formulas[row] for row in rows["train"].tolist()]
+    return train, [store.formulas[row] for row in rows["test"][place].tolist()]
 
 
 def _polymorphs(weights: Path, formulas: Sequence[Formula]) -> dict[str, set[int]]:
@@ -148,30 +170,14 @@ def _write(samples: dict[str, pd.DataFrame], lost: pd.DataFrame, out: Path, spli
     with atomic_path(out / f"{split}-lattice.csv") as temporary:
         joined = pd.concat([table.assign(model=name) for name, table in lattice.items()])
         joined.to_csv(temporary, index=False, float_format="%.5f")
-    text = [f"# Symmetry of the test part, split by {split}", about]
-    text += [
-        "Shares that are right; in brackets half the width of the 95 % interval (bootstrap by chemical system). "
-        "Substitution keeps the symmetry of the nearest composition, so its shares are the same. Aims for ternaries: "
-        f"{_AIMS}."
-    ]
+    text = [f"# Symmetry of the test part, split by {split}", about, _SHARES_TEXT]
     for size in sizes:
         heading = "All numbers of elements" if size == "all" else f"{size} element(s)"
         text += [f"## {heading}", share_table([row for row in shown if row["elements"] == size])]
-    text += ["## Where the first space group is lost", _lost_table(lost)]
-    text += [
-        "## How sure",
-        "Expected calibration error in tenths, of the likeliest crystal system and of the five space groups; how often "
-        "a 90 % interval holds the truth, edges only where the space group is right.",
-        sureness_table(mine, first="elements"),
-        "## *a*, Å",
-        "R² by true crystal system, of all compositions, whatever system was said. MLatticeABC (Li et al. 2021) is told "
-        "the crystal system and was tested on other compositions: beside its numbers belong those where the system is "
-        "right.",
-        lattice_markdown(lattice),
-        f"![lattice parameters](figures/lattice-{split}.png)",
-        "## Which system is taken for which",
-        f"![confusion of crystal systems](figures/confusion-{split}.png)",
-    ]
+    text += ["## Where the first space group is lost", _LOST_TEXT, _lost_table(lost)]
+    text += ["## How sure", _SURE_TEXT, sureness_table(mine, first="elements")]
+    text += ["## *a*, Å", _LATTICE_TEXT, lattice_markdown(lattice), f"![lattice](figures/lattice-{split}.png)"]
+    text += ["## Which system is taken for which", f"![confusion](figures/confusion-{split}.png)"]
     write_text(out / f"{split}.md", "\n\n".join(text) + "\n")
     title = f"Crystal systems, {len(samples[MODEL]):,} compositions"
     save_figure(confusion_figure(confusion(samples[MODEL]), title=title), out / f"figures/confusion-{split}.png")

@@ -26,11 +26,9 @@ def share_table(rows: Sequence[Mapping[str, Any]], *, first: str = "model") -> s
 
 def sureness_table(rows: Sequence[Mapping[str, Any]], *, first: str) -> str:
     """Calibration errors, coverages of 90 % intervals, and the median error of the volume, a row per group."""
-    lines = [
-        "| | calibration error, crystal system | space groups | *a* covered | *b* | *c* | volume covered "
-        "| median error of the volume |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ["calibration error, crystal system", "space groups", "*a* covered", "*b*", "*c*", "volume covered"]
+    heads.append("median error of the volume")
+    lines = [f"| | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     for row in rows:
         cells = [f"{row['system_calibration_error']:.3f}", f"{row['group_calibration_error']:.3f}"]
         cells += [_percent(row[f"{name}_covered"]) for name in ("a", "b", "c", "volume")]

@@ -73,7 +73,6 @@ def main() -> None:
     systems = [store.formulas[row].chemical_system for row in rows["test"][place].tolist()]
     patterns = {"true pattern": np.array(store.patterns[rows["test"][place]])}
     patterns |= {_WORDS[name]: kept[name].astype(np.float32) for name in OUTPUTS}
-    counted = np.bincount(group[group > 0], minlength=231)
     table = [_baseline(np.bincount(group[group > 0], minlength=231), true, systems)]
     table += _of_patterns(patterns, trees, store.xrd, true, systems)
     scans, of_scans, formulas = measured_patterns(arguments.data / "measured", store.xrd)

@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ from deepxrd.evaluation.symmetry_scores import (
     confusion,
     lattice_table,
     sample_table,
-    summary,
+    summaries,
     volumes_per_atom,
 )
 from deepxrd.io.files import atomic_path, file_hash, write_text
@@ -160,7 +159,7 @@ def _lost(
 
 
 def _write(samples: dict[str, pd.DataFrame], lost: pd.DataFrame, out: Path, split: str, about: str) -> None:
-    rows = _rows(samples)
+    rows = summaries(samples)
     sizes = list(dict.fromkeys(row["elements"] for row in rows))
     lattice = {name: lattice_table(table) for name, table in samples.items() if name != "majority"}
     shown = [row for row in rows if row["model"] != "substitution"]
@@ -182,17 +181,6 @@ def _write(samples: dict[str, pd.DataFrame], lost: pd.DataFrame, out: Path, spli
     title = f"Crystal systems, {len(samples[MODEL]):,} compositions"
     save_figure(confusion_figure(confusion(samples[MODEL]), title=title), out / f"figures/confusion-{split}.png")
     save_figure(lattice_figure(samples[MODEL]), out / f"figures/lattice-{split}.png")
-
-
-def _rows(samples: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    sizes = [*range(1, 7), "all"]
-    out: list[dict[str, Any]] = []
-    for size in sizes:
-        for name, table in samples.items():
-            part = table if size == "all" else table[table["elements"] == size]
-            if len(part):
-                out.append({"elements": size, "model": name, **summary(part)})
-    return out
 
 
 def _lost_table(lost: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,23 @@ def summary(samples: pd.DataFrame, *, n_resamples: int = 2000) -> dict[str, Any]
     for name in COVERAGES:
         out[name] = float(np.nanmean(samples[name])) if samples[name].notna().any() else float("nan")
     out["median_volume_error"] = float(np.nanmedian(samples["volume_error"])) if len(samples) else float("nan")
+    return out
+
+
+def summaries(samples: Mapping[str, pd.DataFrame], *, n_resamples: int = 2000) -> list[dict[str, Any]]:
+    """`summary` of each number of elements and of all, a row per model.
+
+    Args:
+        samples: of `sample_table` by name of the model.
+        n_resamples: for the intervals.
+    """
+    sizes = sorted({int(n) for table in samples.values() for n in table["elements"]})
+    out: list[dict[str, Any]] = []
+    for size in [*sizes, "all"]:
+        for name, table in samples.items():
+            part = table if size == "all" else table[table["elements"] == size]
+            if len(part):
+                out.append({"elements": size, "model": name, **summary(part, n_resamples=n_resamples)})
     return out
 
 

@@ -31,6 +31,7 @@ from deepxrd.io.progress import progress_bar
 from deepxrd.io.provenance import git_commit, machine
 from deepxrd.metrics import score_patterns
 from deepxrd.metrics.bootstrap import mean_intervals
+from deepxrd.metrics.calibration import calibration_error, reliability_bins
 from deepxrd.metrics.peaks import mean_f1
 from deepxrd.models.baselines import Reference
 from deepxrd.models.candidates import CandidateModel
@@ -262,17 +263,6 @@ def _pairs(samples: pd.DataFrame) -> dict[str, tuple[NDArray[Any], NDArray[Any]]
     }
 
 
-def _bins(said: NDArray[Any], came: NDArray[Any]) -> list[tuple[float, float, int]]:
-    place = np.minimum((said * 10).astype(int), 9)
-    chosen = [np.flatnonzero(place == i) for i in range(10)]
-    return [(float(said[g].mean()), float(came[g].mean()), len(g)) for g in chosen if len(g)]
-
-
-def _error(said: NDArray[Any], came: NDArray[Any]) -> float:
-    """Expected calibration error: mean distance of promise and outcome over tenths, weighted by their numbers."""
-    return sum(n * abs(a - b) for a, b, n in _bins(said, came)) / len(said)
-
-
 def _reliability_text(samples: pd.DataFrame) -> str:
     sizes = {**{str(n): samples[samples["elements"] == n] for n in range(1, 7)}, "all": samples}
     pairs = {size: _pairs(group) for size, group in sizes.items() if len(group)}
@@ -283,7 +273,7 @@ def _reliability_text(samples: pd.DataFrame) -> str:
         "|---|---|---|---|",
     ]
     for size, each in pairs.items():
-        lines.append(f"| {size} | " + " | ".join(f"{_error(*pair):.3f}" for pair in each.values()) + " |")
+        lines.append(f"| {size} | " + " | ".join(f"{calibration_error(*pair):.3f}" for pair in each.values()) + " |")
     shared = samples[samples["shared"]]
     lines += ["", f"{len(shared):,} compositions were answered by structures whose elements share sites."]
     return "\n".join(lines)
@@ -293,7 +283,7 @@ def _figure(samples: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(12, 4.4), layout="constrained")
     pairs = _pairs(samples)
     for axis, (name, pair) in zip(figure.subplots(1, len(pairs)), pairs.items(), strict=True):
-        bins = _bins(*pair)
+        bins = reliability_bins(*pair)
         axis.plot([0, 1], [0, 1], color="0.7", linewidth=1)
         axis.plot([said for said, *_ in bins], [came for _, came, _ in bins], "o-", color="tab:red", markersize=5)
         axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="promised", ylabel="came true", aspect="equal", title=name)

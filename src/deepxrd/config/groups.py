@@ -227,6 +227,7 @@ EVALUATE = Group(
         "cases": Flag(),
         "baselines": Either(Listed(Text(), at_least=0), Flag(), Null()),
         "table2": Flag(),
+        "symmetry": Flag(),
         "dtw": Either(Group({"window_deg": Either(_ANGLE, Null()), "penalty": Real(low=0, high=1000)}), Null()),
         "n_resamples": Whole(1, 1_000_000),
         "device": Text(),

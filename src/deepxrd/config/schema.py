@@ -95,6 +95,7 @@ class EvaluateOptions:
     cases: bool = True
     baselines: Any = None
     table2: bool = True
+    symmetry: bool = False
     dtw: DtwOptions | None = field(default_factory=DtwOptions)
     n_resamples: int = 2000
     device: str = "cpu"

@@ -20,10 +20,12 @@ from deepxrd.data import refuse_other_split, statement
 from deepxrd.errors import CheckpointError, ConfigError, FormulaError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
+from deepxrd.evaluation.symmetry import Says, in_parts_of, write_symmetry
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
+from deepxrd.models.candidates.symmetry import Symmetry
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.runs.names import CONFIG, METRICS, RUN_FACTS
@@ -55,6 +57,7 @@ class _Model:
     predict: Callable[[Task], tuple[NDArray[np.float32], NDArray[np.bool_] | None]]
     facts: dict[str, Any]
     takes: Callable[[Formula], bool] = lambda _: True
+    symmetry: Says | None = None
 
 
 def run_evaluation(
@@ -88,6 +91,11 @@ def run_evaluation(
         model = _weights(cfg["weights"], task, trust=trust)
     else:
         model = _baseline(cfg, task, choice=str(choice))
+    if options.symmetry and model.symmetry is None:
+        msg = (
+            f"evaluate.symmetry=true needs a candidate model, and {model.label} says nothing of symmetry: leave it out"
+        )
+        raise ConfigError(msg)
     task, n_left_out = task.only(model.takes)
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
@@ -101,6 +109,8 @@ def run_evaluation(
         table2 = output.write_table2(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
+    if options.symmetry and model.symmetry is not None:
+        write_symmetry(task, model.symmetry, out, label=label, n_resamples=options.n_resamples)
     models = {label: summary}
     for name in baseline_names:
         if name != label:
@@ -184,7 +194,13 @@ def _trained(
             return False
         return True
 
-    return _Model(label, predict, facts, takes)
+    if not isinstance(predictor, CandidatePredictor):
+        return _Model(label, predict, facts, takes)
+
+    def symmetry(task: Task) -> Symmetry:
+        return in_parts_of(task, lambda places: predictor.symmetry([task.formulas[i] for i in places]))
+
+    return _Model(label, predict, facts, takes, symmetry)
 
 
 def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:

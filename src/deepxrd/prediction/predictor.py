@@ -25,6 +25,7 @@ from deepxrd.xrd import XrdSettings
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
     from deepxrd.models.candidates.answers import Candidate
+    from deepxrd.models.candidates.symmetry import Symmetry
 
 
 class PatternPredictor(Protocol):
@@ -240,6 +241,10 @@ class CandidatePredictor:
             self._model.symmetry(said, parsed)
         )
         return replace(said, columns={**said.columns, **further})
+
+    def symmetry(self, formulas: Sequence[Formula]) -> Symmetry:
+        """Crystal system, space groups, cell, volume and density of compositions, from all candidates together."""
+        return self._model.symmetry(self._model.predict(formulas), formulas)
 
     def candidates(self, predictions: Predictions, *, most: int | None = None) -> list[list[Candidate]]:
         """The candidate structures of each formula of a prediction, the most probable first.

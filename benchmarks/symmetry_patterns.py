@@ -1,0 +1,202 @@
+r"""What of a crystal's symmetry survives in a pattern: true, predicted and measured ones, by trees on peak positions.
+
+    python benchmarks/symmetry_patterns.py --store STORE --weights RUN/model --work FOLDER --data ../shared/data \
+        --out results/symmetry [--split composition]
+
+After ``symmetry_predictions.py``. Trees (extremely randomised, as Suzuki et al. 2020 use) learn from true simulated
+patterns of the training part, and see a pattern only. Writes ``patterns-SPLIT.md`` and ``patterns-SPLIT.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from sklearn.ensemble import ExtraTreesClassifier
+
+from deepxrd.analysis.symmetry_tables import share_table
+from deepxrd.chem import parse_formula
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
+from deepxrd.data import PatternStore, Split, indices
+from deepxrd.io.files import atomic_path, file_hash, write_text
+from deepxrd.io.provenance import git_commit, machine
+from deepxrd.matching.observed import observe
+from deepxrd.metrics.bootstrap import mean_interval
+from deepxrd.models.candidates.saved import FACTS
+from deepxrd.scans import read_scan
+from deepxrd.xrd import XrdSettings, find_peaks
+from symmetry_predictions import OUTPUTS, part_folder, read_known, read_parts
+
+N_PEAKS = 12
+RANGE_DEG = (5.0, 90.0)
+"""2θ of the measured scans; what is outside is not looked at, in simulated patterns neither."""
+_THRESHOLD, _MERGE_DEG = 2.0, 0.0  # of 100; weak peaks tell of symmetry too
+_LAST_TRICLINIC = 2
+_TREES, _LEAST_IN_LEAF = 150, 2
+_WORDS = {"best": "best candidate", "decoded": "decoded peaks", "expected": "expected pattern"}
+
+_REST = (
+    "measured scans of RRUFF (Lafuente et al. 2015), with the refined space group. In brackets half the width of the "
+    "95 % interval (bootstrap by chemical system)."
+)
+
+
+def main() -> None:
+    """Learn, score true, predicted and measured patterns, write a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
+    parser.add_argument("--n-train", type=int, default=10_000)
+    arguments = parser.parse_args()
+    store = PatternStore.open(arguments.store)
+    rows = indices(store, Split(by=arguments.split))
+    folder = part_folder(arguments.work, arguments.split, arguments.weights)
+    group = read_known(folder, "train").space_group
+    chosen = np.flatnonzero(group > 0)
+    if len(chosen) > arguments.n_train:
+        chosen = np.sort(np.random.default_rng(0).choice(chosen, arguments.n_train, replace=False))
+    features = peak_features(np.array(store.patterns[rows["train"][chosen]]), store.xrd)
+    trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAST_IN_LEAF, max_features=0.5, random_state=0)
+    trees.fit(features, group[chosen])
+    kept = read_parts(folder, OUTPUTS)
+    place = kept["place"]
+    true = read_known(folder, "test").space_group[place]
+    systems = [store.formulas[row].chemical_system for row in rows["test"][place].tolist()]
+    patterns = {"true pattern": np.array(store.patterns[rows["test"][place]])}
+    patterns |= {_WORDS[name]: kept[name].astype(np.float32) for name in OUTPUTS}
+    table = [_baseline(np.bincount(group[group > 0], minlength=231), true, systems)]
+    table += _of_patterns(patterns, trees, store.xrd, true, systems)
+    scans, of_scans, formulas = measured_patterns(arguments.data / "measured", store.xrd)
+    own = [parse_formula(text).chemical_system for text in formulas]
+    table.append(_scored("measured scan", trees, peak_features(scans, store.xrd), of_scans, own))
+    frame = pd.DataFrame(table)
+    with atomic_path(arguments.out / f"patterns-{arguments.split}.csv") as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.5f")
+    about = (
+        f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. Trees "
+        f"learned from {len(chosen):,} true simulated patterns (σ {store.xrd.sigma_deg}°, peaks from {RANGE_DEG[0]:g}° "
+        f"to {RANGE_DEG[1]:g}°) of the training part, data hash {store.content_hash}, split by {arguments.split}; "
+        f"predictions of weights `{file_hash(arguments.weights / FACTS)}`; {_REST}"
+    )
+    text = ["# What of symmetry survives in a pattern", about, share_table(table)]
+    write_text(arguments.out / f"patterns-{arguments.split}.md", "\n\n".join(text) + "\n")
+    print(share_table(table))
+
+
+def peak_features(patterns: NDArray[np.float32], xrd: XrdSettings) -> NDArray[np.float32]:
+    """The first peaks of each pattern: 1/d² and its ratio to the first, intensity; and how many there are.
+
+    Args:
+        patterns: ``(n, n_points)`` in 0 to 100.
+        xrd: of their grid.
+
+    Returns:
+        ``(n, 3 * N_PEAKS + 1)``; −1 stands for peaks that are not there.
+    """
+    angles = xrd.two_theta_deg
+    inside = (angles >= RANGE_DEG[0]) & (angles <= RANGE_DEG[1])
+    cut = patterns[:, inside]
+    cut = 100 * cut / np.maximum(cut.max(axis=1, keepdims=True), 1e-6)
+    peaks = find_peaks(cut, angles[inside], threshold=_THRESHOLD, merge_within_deg=_MERGE_DEG)
+    out = np.full((len(cut), 3 * N_PEAKS + 1), -1.0)
+    width = min(N_PEAKS, peaks.two_theta_deg.shape[1])
+    there = peaks.valid[:, :width]
+    # (λ / 2d)²: only ratios tell of a crystal system, and lengths of what is common among its members
+    square = np.sin(np.radians(np.where(there, peaks.two_theta_deg[:, :width], 0.0) / 2)) ** 2
+    first = np.where(square[:, :1] > 0, square[:, :1], 1.0)
+    out[:, :width] = np.where(there, square, -1)
+    out[:, N_PEAKS : N_PEAKS + width] = np.where(there, square / first, -1)
+    out[:, 2 * N_PEAKS : 2 * N_PEAKS + width] = np.where(there, peaks.intensity[:, :width], -1)
+    out[:, -1] = peaks.count
+    return out.astype(np.float32)
+
+
+def measured_patterns(folder: Path, xrd: XrdSettings) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
+    """Scans on the grid of simulated patterns, freed of their background, with the simulated width; and what they are.
+
+    Returns:
+        Patterns ``(n, n_points)`` in 0 to 100, refined space groups ``(n,)``, formulas.
+    """
+    with (folder / "measured.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    angles, out = xrd.two_theta_deg, []
+    step = angles[1] - angles[0]
+    for row in rows:
+        seen = observe(read_scan(folder / row["file"], radiation="Cu"))
+        binned = np.interp(angles, seen.two_theta_deg, _at_steps(seen.two_theta_deg, seen.intensity, step), 0.0, 0.0)
+        smooth = gaussian_filter1d(binned, xrd.sigma_deg / step)
+        out.append(100 * smooth / max(float(smooth.max()), 1e-9))
+    groups = np.array([int(row["space_group"]) for row in rows], dtype=np.int64)
+    return np.array(out, dtype=np.float32), groups, [row["formula"] for row in rows]
+
+
+def _at_steps(angles: NDArray[np.float64], values: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Values under a narrow Gaussian, so that none is lost between the points of a coarser grid."""
+    own = float(np.median(np.diff(angles)))
+    return np.asarray(gaussian_filter1d(values, step / own / 2))
+
+
+def _of_patterns(
+    patterns: dict[str, NDArray[np.float32]],
+    trees: ExtraTreesClassifier,
+    xrd: XrdSettings,
+    true: NDArray[np.int64],
+    systems: list[str],
+) -> list[dict[str, float | str]]:
+    """Scores of each kind of patterns, and of those whose crystal is not triclinic, as Suzuki et al. have them."""
+    table = []
+    higher = true > _LAST_TRICLINIC
+    own = [system for system, ok in zip(systems, higher.tolist(), strict=True) if ok]
+    for name, each in patterns.items():
+        features = peak_features(each, xrd)
+        table.append(_scored(name, trees, features, true, systems))
+        table.append(_scored(f"{name}, no triclinic", trees, features[higher], true[higher], own))
+    return table
+
+
+def _scored(
+    name: str, trees: ExtraTreesClassifier, features: NDArray[np.float32], true: NDArray[np.int64], systems: list[str]
+) -> dict[str, float | str]:
+    return _row(name, trees.predict_proba(features), np.asarray(trees.classes_, dtype=np.int64), true, systems)
+
+
+def _baseline(counted: NDArray[np.int64], true: NDArray[np.int64], systems: list[str]) -> dict[str, float | str]:
+    groups = np.arange(1, 231)
+    shares = np.tile(counted[1:] / max(1, counted.sum()), (len(true), 1))
+    return _row("majority", shares, groups, true, systems)
+
+
+def _row(
+    name: str,
+    shares: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    true: NDArray[np.int64],
+    systems: list[str],
+) -> dict[str, float | str]:
+    known = true > 0
+    of_system = shares @ np.eye(len(CRYSTAL_SYSTEMS))[crystal_system_places(groups)]
+    best = groups[np.argsort(-shares, axis=1, kind="stable")[:, :5]] == true[:, None]
+    right = {
+        "system_right": of_system.argmax(axis=1) == crystal_system_places(np.maximum(true, 1)),
+        "group_first": best[:, 0],
+        "group_among_five": best.any(axis=1),
+    }
+    own = [system for system, ok in zip(systems, known.tolist(), strict=True) if ok]
+    row: dict[str, float | str] = {"model": name, "n": int(known.sum())}
+    for score, values in right.items():
+        found = mean_interval(values[known].astype(float), groups=own)
+        row |= {score: found.mean, f"{score}_low": found.low, f"{score}_high": found.high}
+    return row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+r"""What the candidate model says of symmetry and cells of the test part, and what is true, kept part by part.
+
+    python benchmarks/symmetry_predictions.py --store STORE --weights RUN/model --work FOLDER [--split composition]
+
+A run that was stopped goes on where it was. ``symmetry_results.py`` and ``symmetry_patterns.py`` make tables of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepxrd.chem import Formula
+from deepxrd.data import PatternStore, Split, indices
+from deepxrd.io.files import atomic_path, file_hash
+from deepxrd.io.progress import progress_bar
+from deepxrd.models.candidates import CandidateModel
+from deepxrd.models.candidates.calibrate import known_structures
+from deepxrd.models.candidates.saved import FACTS, load
+
+OUTPUTS = ("best", "decoded", "expected")
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The most stable known structure of each of n compositions.
+
+    Attributes:
+        space_group: ``(n,)``; 0 where none is known.
+        cell: conventional a, b, c in Å and angles in degrees, ``(n, 6)``; not a number where none is known.
+    """
+
+    space_group: NDArray[np.int64]
+    cell: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, model: CandidateModel, formulas: Sequence[Formula]) -> Known:
+        """What the library of a model's templates knows, held-out compositions left out."""
+        known = known_structures(model.maker, formulas)
+        stable = np.flatnonzero(known.ground_state > 0)
+        names = [formula.reduced for formula in known.library.formulas(known.row[stable])]
+        place = {name: row for row, name in zip(stable[::-1].tolist(), names[::-1], strict=True)}
+        at = np.array([place.get(formula.reduced, -1) for formula in formulas], dtype=np.int64)
+        there = (at >= 0)[:, None]
+        return cls(np.where(there[:, 0], known.space_group[at], 0), np.where(there, known.cell[at], np.nan))
+
+
+def main() -> None:
+    """Predict what is not predicted yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
+    parser.add_argument("--parts", type=int, help="no more than so many parts of 256 compositions")
+    arguments = parser.parse_args()
+    store = PatternStore.open(arguments.store)
+    rows = indices(store, Split(by=arguments.split))
+    model = load(arguments.weights)
+    folder = part_folder(arguments.work, arguments.split, arguments.weights)
+    learned = int(model.maker.learned([store.formulas[row] for row in rows["test"].tolist()]).sum())
+    if learned:
+        print(f"warning: {learned} test compositions were learned from")
+    for name in ("train", "test"):
+        file = folder / f"known-{name}.npz"
+        if not file.is_file():
+            _save(file, vars(Known.of(model, [store.formulas[row] for row in rows[name].tolist()])))
+    with progress_bar() as bar:
+        n, n_parts = len(rows["test"]), -(-len(rows["test"]) // _AT_ONCE)
+        for number in bar.track(range(min(n_parts, arguments.parts or n_parts)), description="Predicting symmetry"):
+            file = folder / f"part-{number:06d}.npz"
+            if not file.is_file():  # every n-th composition, so that the first parts are a fair sample of all
+                place = np.arange(number, n, n_parts)
+                some = [store.formulas[row] for row in rows["test"][place].tolist()]
+                _save(file, {"place": place, **_part(model, some)})
+    print(f"kept: {folder}")
+
+
+def part_folder(work: Path, split: str, weights: Path) -> Path:
+    """Where the parts of a split's test part are, by the weights that said them."""
+    return work / f"{split}-{file_hash(weights / FACTS)[:12]}"
+
+
+def read_known(folder: Path, name: str) -> Known:
+    """What is known of the ``train`` or the ``test`` part."""
+    with np.load(folder / f"known-{name}.npz") as file:
+        return Known(file["space_group"], file["cell"])
+
+
+def read_parts(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Joined arrays of the parts that there are, and ``place`` of each row in the test part, ascending."""
+    parts = []
+    for path in sorted(folder.glob("part-*.npz")):
+        with np.load(path) as file:
+            parts.append({name: file[name] for name in ("place", *names)})
+    order = np.argsort(np.concatenate([part["place"] for part in parts]))
+    return {name: np.concatenate([part[name] for part in parts])[order] for name in ("place", *names)}
+
+
+def _part(model: CandidateModel, formulas: Sequence[Formula]) -> dict[str, NDArray[Any]]:
+    said = model.predict(formulas)
+    found = model.symmetry(said, formulas)
+    patterns = {"decoded": said.patterns, **said.further}
+    return {
+        **{each.name: getattr(found, each.name) for each in fields(found)},
+        **{name: patterns[name].astype(np.float16) for name in OUTPUTS},
+    }
+
+
+def _save(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with atomic_path(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+if __name__ == "__main__":
+    main()

@@ -22,8 +22,7 @@ from starlette.exceptions import HTTPException
 from deepxrd import __version__
 from deepxrd.errors import DeepXRDError
 from deepxrd.io.files import locked_or_refused
-from deepxrd.library import Libraries
-from deepxrd.library.build import SHIPPED
+from deepxrd.library import SHIPPED, Libraries
 from deepxrd.serve.errors import ServeError
 from deepxrd.serve.guard import Guard
 from deepxrd.serve.pool import Pool

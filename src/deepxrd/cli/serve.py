@@ -79,7 +79,9 @@ def _settings(options: argparse.Namespace) -> ServeSettings:
 
 def _ready(address: str, *, open_page: bool) -> None:
     print(f"open {address} in a browser; Ctrl-C ends the server", flush=True)  # noqa: T201 - what the user asks for
-    has_screen = sys.platform in {"darwin", "win32"} or any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY"))
+    has_screen = sys.platform in {"darwin", "win32"} or any(
+        os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
     if open_page and has_screen and sys.stdout.isatty():
         import webbrowser
 

@@ -73,9 +73,7 @@ def view(
     return replace(base, two_theta_min_deg=first, two_theta_max_deg=last, n_points=n_points, sigma_deg=sigma)
 
 
-def known_phases(
-    libraries: Libraries, formula: Formula, xrd: XrdSettings, *, most: int | None = None
-) -> KnownPhases:
+def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings, *, most: int | None = None) -> KnownPhases:
     """Phases of a formula in some libraries, the most stable first, with their patterns.
 
     Args:

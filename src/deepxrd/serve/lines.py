@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepxrd.library import AsymmetricUnit
 from deepxrd.library.space_groups import space_group
@@ -40,13 +41,17 @@ def lines_of(unit: AsymmetricUnit, xrd: XrdSettings) -> list[list[Any]]:
     order = order[intensity[order] >= _LEAST]
     order = order[np.argsort(angle[order], kind="stable")]
     to_conventional = np.linalg.inv(space_group(unit.space_group).primitive_basis)
-    hkl = np.rint(found.hkl[inside][order] @ to_conventional.T).astype(np.int64)
+    hkl = _as_usual(np.rint(found.hkl[inside][order] @ to_conventional.T).astype(np.int64), unit.space_group)
     d = 1 / np.sqrt(found.q[inside][order])
     rows = zip(angle[order].tolist(), intensity[order].tolist(), d.tolist(), hkl.tolist(), strict=True)
-    return [[round(a, 3), round(i, 2), round(d, 4), " ".join(map(str, _upright(h)))] for a, i, d, h in rows]
+    return [[round(a, 3), round(i, 2), round(d, 4), " ".join(map(str, h))] for a, i, d, h in rows]
 
 
-def _upright(hkl: list[int]) -> list[int]:
-    """Of hkl and −h −k −l the one that begins with a positive index."""
-    first = next((index for index in hkl if index), 1)
-    return hkl if first > 0 else [-index for index in hkl]
+def _as_usual(hkl: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Of all equivalent hkl, ``(n, 3)``, that with the fewest negative indices, and of these the largest."""
+    turns = np.unique(np.rint(space_group(number).rotations).astype(np.int64), axis=0)
+    turns = np.unique(np.concatenate([turns, -turns]), axis=0)  # Friedel's law
+    equal = np.einsum("ni,mij->nmj", hkl, turns)
+    digits = 4 * np.abs(equal).max(initial=1) + 1
+    rank = (equal * digits ** np.array([2, 1, 0])).sum(axis=2) - (equal < 0).sum(axis=2) * digits**4
+    return np.asarray(equal[np.arange(len(hkl)), rank.argmax(axis=1)])

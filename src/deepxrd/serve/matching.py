@@ -88,7 +88,10 @@ def match_upload(
             asked, loaded.libraries, predict=lambda some: predicted_phases(loaded.predictor, some)
         )
         if len(phases) > _MOST_STRUCTURES:
-            msg = f"{len(phases):,} structures may be meant, and {_MOST_STRUCTURES:,} are tried at most: give fewer elements"
+            msg = (
+                f"{len(phases):,} structures may be meant, and {_MOST_STRUCTURES:,} are tried at most: give fewer "
+                "elements"
+            )
             raise ConfigError(msg)
         observed = observe(scan, name=shown_name)
     except DeepXRDError as error:
@@ -163,9 +166,7 @@ def _cif(phase: PhaseToTry, parameters: NDArray[np.float64]) -> str:
     comment = "Cell refined against a scan by deepxrd; sites as they were."
     if phase.source is not None:
         comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
-    return crystal_cif(
-        refined_crystal(phase, parameters), name=f"{phase.formula}_{phase.material_id}", comment=comment
-    )
+    return crystal_cif(refined_crystal(phase, parameters), name=f"{phase.formula}_{phase.material_id}", comment=comment)
 
 
 def _curves(result: MatchResult) -> dict[str, Any]:

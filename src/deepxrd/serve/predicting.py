@@ -46,7 +46,7 @@ def view_for(radiation: str, first_deg: float, last_deg: float, width_deg: float
     return made
 
 
-def predict(
+def predict(  # noqa: PLR0917 - a task is asked for by its name and a list
     loaded: Loaded, typed: list[str], radiation: str, first_deg: float, last_deg: float, width_deg: float
 ) -> list[bytes]:
     """Known phases and candidates of formulas, each as JSON: it is kept and sent as it is.
@@ -80,7 +80,11 @@ def predict(
             **_candidates(candidates[row], formula, xrd),
             **_of_columns(said, row),
             "peaks": _peaks(said, row, loaded.predictor.xrd),
-            "pattern": {"first_deg": xrd.two_theta_min_deg, "last_deg": xrd.two_theta_max_deg, "n_points": xrd.n_points},
+            "pattern": {
+                "first_deg": xrd.two_theta_min_deg,
+                "last_deg": xrd.two_theta_max_deg,
+                "n_points": xrd.n_points,
+            },
             "wavelength_angstrom": xrd.wavelength_angstrom,
         }
         answers.append(json.dumps(answer, allow_nan=False, separators=(",", ":")).encode())

@@ -80,13 +80,21 @@ def _drawing(curves: dict[str, Any]) -> dict[str, Any]:
     below_from = ticks_from + rows * (_TICK + 2) + _GAP
 
     def x(value: float) -> float:
-        return _WIDTH * (value - first) / (last - first)
+        return float(_WIDTH * (value - first) / (last - first))
 
     def above(name: str) -> str:
         height = (top - bottom) or 1.0
-        return _path([(x(a), None if y is None else _HEIGHT * (1 - (y - bottom) / height)) for a, y in _points(angle, curves[name])])
+        return _path(
+            [
+                (x(a), None if y is None else _HEIGHT * (1 - (y - bottom) / height))
+                for a, y in _points(angle, curves[name])
+            ]
+        )
 
-    rest = [(x(a), None if y is None else below_from + _BELOW / 2 * (1 - y / reach)) for a, y in _points(angle, curves["residual"])]
+    rest = [
+        (x(a), None if y is None else below_from + _BELOW / 2 * (1 - y / reach))
+        for a, y in _points(angle, curves["residual"])
+    ]
     marks = [
         "".join(f"M{x(a):.1f} {ticks_from + row * (_TICK + 2):.1f}v{_TICK:g}" for a in places)
         for row, places in enumerate(curves["ticks"])

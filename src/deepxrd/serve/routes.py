@@ -99,7 +99,7 @@ def _with_typed(text: str, answer: bytes) -> bytes:
 
 
 @router.post("/scan", summary="What is understood of a measured pattern", response_model=schemas.ScanAnswer)
-async def scan(
+async def scan(  # noqa: PLR0917 - FastAPI hands all over by name
     server: Server,
     file: _Upload = None,
     example_name: _Example = "",
@@ -116,7 +116,7 @@ async def scan(
 
 
 @router.post("/match", summary="The phases of a measured pattern", response_model=schemas.MatchAnswer)
-async def match(
+async def match(  # noqa: PLR0917 - as above
     server: Server,
     file: _Upload = None,
     example_name: _Example = "",

@@ -59,6 +59,8 @@ def _listening(settings: ServeSettings) -> socket.socket:
         listener.bind(address)
         listener.listen(_MOST_CONNECTIONS)
     except OSError as error:
-        msg = f"cannot listen at {settings.host} port {settings.port}: {error.strerror}; choose another --port or --host"
+        msg = (
+            f"cannot listen at {settings.host} port {settings.port}: {error.strerror}; choose another --port or --host"
+        )
         raise ConfigError(msg) from error
     return listener

@@ -106,7 +106,7 @@ class Runner:
                 await self._run(job)
             except DeepXRDError as error:
                 self.store.update(job.id, state="failed", message=str(error))
-            except Exception as error:  # one job must not end all that follow
+            except Exception as error:  # noqa: BLE001 - one job must not end all that follow
                 _LOG.exception("job %s", job.id)
                 self.store.update(job.id, state="failed", message=f"{type(error).__name__}: see the server's log")
 

@@ -19,7 +19,9 @@ class PredictQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"formulas": ["SrTiO3"]}]})
 
     formulas: Annotated[list[_Text], Field(min_length=1, max_length=MOST_FORMULAS)]
-    radiation: Annotated[str, Field(max_length=40, description="a tube or a wavelength: Cu, MoKa, 0.165A, 75keV")] = "Cu"
+    radiation: Annotated[str, Field(max_length=40, description="a tube or a wavelength: Cu, MoKa, 0.165A, 75keV")] = (
+        "Cu"
+    )
     first_deg: Annotated[_Angle, Field(description="first 2θ of the patterns, degrees")] = 5.0
     last_deg: Annotated[_Angle, Field(description="last 2θ of the patterns, degrees")] = 90.0
     width_deg: Annotated[float, Field(gt=0, le=10, description="full width of a line at half maximum, 2θ")] = 0.1

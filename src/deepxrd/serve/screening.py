@@ -42,10 +42,12 @@ def read_table(loaded: Loaded, path: Path, shown_name: str, most_rows: int) -> l
         for line, text in read_formulas(path):
             rows.append((line, text[: limits.FORMULA_CHARACTERS + 1]))
             if len(rows) > most_rows:
-                msg = f"{shown_name} has more than {most_rows:,} rows: split it, or use deepxrd predict --file"
-                raise SourceError(msg)
+                break
     except SourceError as error:
         raise SourceError(str(error).replace(str(path), shown_name)) from None
+    if len(rows) > most_rows:
+        msg = f"{shown_name} has more than {most_rows:,} rows: split it, or use deepxrd predict --file"
+        raise SourceError(msg)
     if not rows:
         msg = f"{shown_name} holds no formulas"
         raise SourceError(msg)

@@ -83,7 +83,7 @@ def load(checkpoint: Path | None, libraries: tuple[Path, ...]) -> Loaded:
     torch.set_num_threads(1)  # each core has a worker of its own
     predictor = load_predictor(checkpoint)
     if not isinstance(predictor, CandidatePredictor):
-        msg = f"{checkpoint} predicts patterns and no structures, which the page shows: give a folder of a candidate model"
+        msg = f"{checkpoint} predicts patterns and no structures, which the page shows: give a candidate model's folder"
         raise ConfigError(msg)
     opened = open_libraries(libraries)
     predictor.predict(["SrTiO3"])  # what is made at first use is made before the first visitor
@@ -97,6 +97,6 @@ def _outcome(known: dict[str, Task], loaded: Loaded, task: str, arguments: tuple
         return "refused", str(error)
     except MemoryError:
         return "refused", "it needs more memory than there is: ask for less at a time"
-    except Exception as error:  # one odd input must not end the worker, and its log tells where
+    except Exception as error:  # noqa: BLE001 - one odd input must not end the worker, and its log tells where
         _LOG.exception("%s", task)
         return "failed", f"{type(error).__name__} in {task}"

@@ -81,7 +81,7 @@ async function match() {
   const answer = await ask("match", { method: "POST", body: form });
   byId("match-result").hidden = false;
   byId("verdict").textContent = answer.verdict;
-  byId("verdict").className = answer.confident ? "good" : "bad";
+  byId("verdict").className = answer.confident ? "good" : "";
   byId("match-summary").textContent = [
     `Similarity ${answer.similarity.toFixed(3)}; ${percent(answer.unexplained_share_of_intensity)} of the measured intensity is not explained; ${answer.structures_tried} structures tried.`,
     answer.wavelength_is_assumed ? "The file states no radiation: Cu Kα was taken." : "",

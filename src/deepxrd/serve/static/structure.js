@@ -17,8 +17,7 @@ export function showStructure(title, structure, file) {
       .map(([angle, intensity, d, hkl]) => [angle.toFixed(3), intensity.toFixed(1), d.toFixed(4), hkl]));
   try {
     viewer ??= $3Dmol.createViewer(byId("viewer"), { backgroundColor: "white" });
-    viewer.removeAllModels();
-    viewer.removeUnitCell?.();
+    viewer.clear();
     const model = viewer.addModel(cif, "cif", { doAssembly: true, duplicateAssemblyAtoms: true, normalizeAssembly: true });
     viewer.setStyle({}, { sphere: { scale: 0.28, colorscheme: "Jmol" }, stick: { radius: 0.09, colorscheme: "Jmol" } });
     viewer.addUnitCell(model);
@@ -26,7 +25,8 @@ export function showStructure(title, structure, file) {
     viewer.rotate(15, "x");
     viewer.rotate(20, "y");
     viewer.render();
-  } catch {
+  } catch (error) {
+    console.warn(error);
     byId("viewer").replaceChildren(make("p", {}, "This browser cannot draw in three dimensions (WebGL); the CIF below holds the structure."));
     viewer = null;
   }

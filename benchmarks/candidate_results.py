@@ -185,7 +185,8 @@ def _write(samples: pd.DataFrame, out: Path, split: str, about: str) -> None:
     models |= {name: f"candidates, {words}" for name, words in OUTPUTS.items()}
     models = {name: words for name, words in models.items() if f"{name} pearson_distance" in samples}
     groups = {**{str(n): samples[samples["elements"] == n] for n in range(1, 7)}, "all": samples}
-    rows = [row for size, group in groups.items() if len(group) for row in _rows(group, size, models)]
+    groups = {size: group for size, group in groups.items() if len(group)}
+    rows = [row for size, group in groups.items() for row in _rows(group, size, models)]
     table = pd.DataFrame(rows)
     with atomic_path(out / f"{split}.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.5f")

@@ -11,6 +11,7 @@ from scipy.ndimage import binary_erosion, gaussian_filter1d
 
 from deepxrd.errors import ScanError
 from deepxrd.matching.background import background_of
+from deepxrd.matching.kbeta import kbeta_ratio, kbeta_share
 from deepxrd.scans import Scan
 from deepxrd.xrd import Wavelengths
 from deepxrd.xrd.radiation import tube
@@ -44,6 +45,7 @@ class Observed:
         wavelengths: Kα1, and Kα2 if it is there.
         wavelength_is_assumed: whether nothing said which it is.
         polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
+        kbeta: intensity of Kβ relative to Kα, 0 where a filter takes it.
     """
 
     x: Floats
@@ -54,6 +56,7 @@ class Observed:
     wavelengths: Wavelengths
     wavelength_is_assumed: bool
     polarisation: float = 1.0
+    kbeta: float = 0.0
 
     @property
     def wavelength_angstrom(self) -> float:
@@ -65,8 +68,15 @@ class Observed:
         """Where each spectral line puts a reflection, relative to the first; and its share of the intensity."""
         second, ratio = self.wavelengths.kalpha2_angstrom, self.wavelengths.ratio
         if second is None or not ratio:
-            return ((1.0, 1.0),)
-        return ((1.0, 1 / (1 + ratio)), (second / self.wavelength_angstrom, ratio / (1 + ratio)))
+            return ((1.0, 1.0), *self.further_lines)
+        alpha = ((1.0, 1 / (1 + ratio)), (second / self.wavelength_angstrom, ratio / (1 + ratio)))
+        return (*alpha, *self.further_lines)
+
+    @property
+    def further_lines(self) -> tuple[tuple[float, float], ...]:
+        """The same of what is no Kα."""
+        ratio = kbeta_ratio(self.wavelengths) if self.kbeta else None
+        return () if ratio is None else ((ratio, self.kbeta),)
 
     @property
     def two_theta_deg(self) -> Floats:
@@ -188,7 +198,9 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
         msg = f"nothing in {name} stands out of its background"
         raise ScanError(msg)
-    return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation)
+    ratio = kbeta_ratio(waves)
+    kbeta = 0.0 if ratio is None else kbeta_share(x, counts, measured, ratio)
+    return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation, kbeta)
 
 
 def _binned(x: Floats, place: Floats, values: Floats) -> Floats:

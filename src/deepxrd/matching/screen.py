@@ -34,11 +34,12 @@ def coarse_view(observed: Observed) -> View:
 
 
 def coarse_grid(observed: Observed) -> Grid:
-    """The grid of the first look; the lines of the tube are one there."""
+    """The grid of the first look; Kα1 and Kα2 are one there."""
     mean = observed.wavelengths.mean_angstrom / observed.wavelength_angstrom
     n = len(observed.x[:: round(COARSE_STEP / FINE_STEP)])
     length, polarisation = observed.wavelength_angstrom, observed.polarisation
-    return Grid(float(observed.x[0]), COARSE_STEP, n, ((mean, 1.0),), length, polarisation)
+    lines = ((mean, 1.0), *observed.further_lines)
+    return Grid(float(observed.x[0]), COARSE_STEP, n, lines, length, polarisation)
 
 
 def screen(observed: Observed, stack: Stack, strain: Floats, doubt: Floats) -> tuple[Floats, Floats]:
@@ -100,9 +101,13 @@ def _strained(
     blur = np.exp(-0.5 * (COARSE_SIGMA * grid.frequencies) ** 2)
     for step in np.linspace(-_REACH, _REACH, 2 * n + 1) if n else np.zeros(1):
         tried = strain + step * doubt
-        x = root * (1 - tried[stack.owner]) * grid.lines[0][0]
+        alpha = grid.lines[0][0]
+        x = root * (1 - tried[stack.owner]) * alpha
         weight = stack.intensity * np.exp(-0.5 * THERMAL_B * x**2) * grid.factor(x)
-        bins = grid.deposit(x, stack.owner, stack.size, weight[None])[:, 0]
-        patterns = np.maximum(grid.cut(grid.transform(bins) * blur)[:, inside], 0.0)
+        bins = sum(
+            grid.deposit(x * (ratio / alpha), stack.owner, stack.size, weight[None] * share)[:, 0]
+            for ratio, share in grid.lines
+        )
+        patterns = np.maximum(grid.cut(grid.transform(np.asarray(bins)) * blur)[:, inside], 0.0)
         largest = patterns.max(axis=1, keepdims=True)
         yield tried, patterns / np.where(largest > 0, largest, 1.0)

@@ -93,7 +93,7 @@ class Fit:
 
 def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:
     """Structures with their reflections in the range of a scan; those that have none there are left out."""
-    reach = _REACH * float(observed.x[-1])
+    reach = _REACH * float(observed.x[-1]) / min(ratio for ratio, _ in observed.lines)
     length = observed.wavelength_angstrom
     made = (
         Candidate(each, reflections(each.crystal, each.setting, d_inverse_max=reach, wavelength_angstrom=length))

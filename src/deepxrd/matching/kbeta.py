@@ -1,0 +1,58 @@
+"""Kβ lines of a tube without a filter: how strong they are, from the scan itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+from deepxrd.xrd import Wavelengths
+from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM
+
+Floats = NDArray[np.float64]
+
+KBETA_ANGSTROM = {"Cu": 1.39222, "Mo": 0.63229, "Co": 1.62079, "Fe": 1.75661, "Cr": 2.08487, "Ag": 0.49707}
+"""Bearden, Rev. Mod. Phys. 39 (1967) 78."""
+LEAST_SHARE = 0.02
+"""Of Kα; what a filter leaves is below, and does no harm."""
+_SAME_ANGSTROM = 1e-3  # as files round the wavelength of a tube
+_SIGMA, _NEAR = 0.001, 0.0015  # 1/Å: smoothing, and how far from its place a line may be
+_STRONG = 0.15  # of the strongest line
+_FEWEST = 3  # strong lines: two may have a companion by chance
+_ALIKE = 1.6  # shares may differ by so much where the lines of one tube make them
+
+
+def kbeta_ratio(wavelengths: Wavelengths) -> float | None:
+    """The wavelength of Kβ over that of Kα1; None where the radiation is no tube's doublet."""
+    for anode, length in KBETA_ANGSTROM.items():
+        if abs(wavelengths.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) < _SAME_ANGSTROM:
+            return length / wavelengths.kalpha1_angstrom if wavelengths.ratio else None
+    return None
+
+
+def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], ratio: float) -> float:
+    """Intensity of Kβ relative to Kα; 0 unless every strong line has a companion, most of them alike.
+
+    Args:
+        x: an even grid in 1/d for Kα1, 1/Å, ``(n,)``.
+        intensity: counts above the background, ``(n,)``.
+        measured: where it was measured, ``(n,)``.
+        ratio: see `kbeta_ratio`.
+    """
+    step = float(x[1] - x[0])
+    smooth = gaussian_filter1d(intensity, _SIGMA / step, mode="constant")
+    peaks, _ = find_peaks(smooth, height=_STRONG * float(smooth.max()), distance=round(_NEAR / step))
+    place, height = x[peaks], smooth[peaks]
+    near = np.abs(place[:, None] - ratio * place[None, :]) < _NEAR
+    itself = (near & (height[:, None] < height[None, :])).any(axis=1)  # what may be the Kβ of a stronger line
+    there = np.interp(ratio * place, x, measured.astype(np.float64), left=0.0) == 1.0
+    used = ~itself & there
+    if int(used.sum()) < _FEWEST:
+        return 0.0
+    shares = np.interp(ratio * place[used], x, smooth) / height[used]
+    least = float(shares.min())
+    alike = shares[shares <= _ALIKE * least]
+    if least < LEAST_SHARE or 2 * len(alike) < len(shares) or len(alike) < _FEWEST:
+        return 0.0
+    return float(np.median(alike))

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from match_measured import first_half
 
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.io.files import write_json
@@ -32,6 +31,7 @@ from deepxrd.matching.single import best_single, candidates_for
 from deepxrd.prediction.known import open_libraries
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans import read_scan
+from match_measured import first_half
 
 N_ELEMENTS, N_FORMULAS = 3, 20
 

@@ -78,24 +78,14 @@ def run_evaluation(
     baseline_names = list(options.baselines or [])
     baselines.check_baseline_names(baseline_names)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
-    if not cfg["run"]:
+    finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
+    if not finished:
         _refuse_used_folder(out)
     if cfg["model"]:
         baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
-    finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
     task = Task(make_data(cfg))
-    trust = cfg.get("trust") or []
-    if finished:
-        model = _finished(finished, task, device=options.device, trust=trust)
-    elif cfg["weights"]:
-        model = _weights(cfg["weights"], task, trust=trust)
-    else:
-        model = _baseline(cfg, task, choice=str(choice))
-    if options.symmetry and model.symmetry is None:
-        msg = (
-            f"evaluate.symmetry=true needs a candidate model, and {model.label} says nothing of symmetry: leave it out"
-        )
-        raise ConfigError(msg)
+    model = _model(cfg, task, finished, choice=str(choice), device=options.device)
+    says = _symmetry_of(model) if options.symmetry else None
     task, n_left_out = task.only(model.takes)
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
@@ -109,20 +99,15 @@ def run_evaluation(
         table2 = output.write_table2(
             task, predicted, out, label=label, data=data, dtw=dtw, n_resamples=options.n_resamples
         )
-    if options.symmetry and model.symmetry is not None:
-        write_symmetry(task, model.symmetry, out, label=label, n_resamples=options.n_resamples)
+    if says:
+        write_symmetry(task, says, out, label=label, n_resamples=options.n_resamples)
     models = {label: summary}
     for name in baseline_names:
         if name != label:
             models[name] = baselines.baseline_summary(name, task, n_resamples=options.n_resamples)
     output.write_scores(models, out)
     if options.cases:
-        output.write_cases(task, predicted, pick_cases(per_sample), out)
-        # not scored, since a network may have learned them
-        more, _ = task.outside_the_test(PAPER_FORMULAS).only(model.takes)
-        if len(more.targets):
-            cases = {formula.reduced: place for place, formula in enumerate(more.formulas)}
-            output.write_cases(more, model.predict(more)[0], cases, out)
+        _write_cases(task, model, predicted, per_sample, out)
     metrics = {
         "data": data,
         "data_set": statement(task.store, task.split),
@@ -136,6 +121,27 @@ def run_evaluation(
     }
     write_json(out / METRICS, metrics)  # last of all: a folder with metrics is an evaluation that is done
     return Evaluation(metrics, models, table2)
+
+
+def _model(cfg: dict[str, Any], task: Task, finished: Finished | None, *, choice: str, device: str) -> _Model:
+    """What is to be evaluated, by what was given."""
+    trust = cfg.get("trust") or []
+    if finished:
+        return _finished(finished, task, device=device, trust=trust)
+    if cfg["weights"]:
+        return _weights(cfg["weights"], task, trust=trust)
+    return _baseline(cfg, task, choice=choice)
+
+
+def _write_cases(
+    task: Task, model: _Model, predicted: NDArray[np.float32], per_sample: pd.DataFrame, out: Path
+) -> None:
+    output.write_cases(task, predicted, pick_cases(per_sample), out)
+    # not scored, since a network may have learned them
+    more, _ = task.outside_the_test(PAPER_FORMULAS).only(model.takes)
+    if len(more.targets):
+        cases = {formula.reduced: place for place, formula in enumerate(more.formulas)}
+        output.write_cases(more, model.predict(more)[0], cases, out)
 
 
 def _finished(finished: Finished, task: Task, *, device: str, trust: list[str]) -> _Model:
@@ -212,6 +218,16 @@ def _baseline(cfg: dict[str, Any], task: Task, *, choice: str) -> _Model:
         return task.predict(baseline, label=f"Predicting {label}")
 
     return _Model(label, predict, {"model": label, "loss": None, "seed": cfg["seed"]})
+
+
+def _symmetry_of(model: _Model) -> Says:
+    if model.symmetry is None:
+        msg = (
+            f"evaluate.symmetry=true needs a candidate model, and {model.label} says nothing of symmetry: leave it "
+            "out, or give weights=shipped or run=FOLDER of a candidate model"
+        )
+        raise ConfigError(msg)
+    return model.symmetry
 
 
 def _refuse_used_folder(out: Path) -> None:

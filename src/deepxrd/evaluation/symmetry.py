@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def in_parts_of(task: Task, says: Callable[[list[int]], Symmetry]) -> Symmetry:
     return Symmetry(**{each.name: found[each.name] for each in fields(Symmetry)})
 
 
-def _structures(crystals: list[Crystal], needed: list[int]) -> Truth:
+def _structures(crystals: Sequence[Crystal], needed: list[int]) -> Truth:
     """Of all crystals, space group and cell of those that are needed alone, since these take 2 ms each."""
     found = Truth(np.zeros(len(crystals), np.int64), np.full((len(crystals), 6), np.nan), np.ones(len(crystals)))
     with progress_bar() as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +79,14 @@ def nearest(rows: Index, train: Truth, otherwise: Symmetry, *, scale: NDArray[np
         np.repeat((train.volume_per_atom[first] * ratio)[:, None], 3, axis=1),
         np.full((len(rows), 3), np.nan),
     )
-    names = ("crystal_systems", "space_groups", "space_group_probability", "cell", "volume_per_atom", "density")
-    return Symmetry(*(_either(found, getattr(each, name), getattr(otherwise, name)) for name in names))
+    return Symmetry(
+        crystal_systems=_either(found, each.crystal_systems, otherwise.crystal_systems),
+        space_groups=_either(found, each.space_groups, otherwise.space_groups),
+        space_group_probability=_either(found, each.space_group_probability, otherwise.space_group_probability),
+        cell=_either(found, each.cell, otherwise.cell),
+        volume_per_atom=_either(found, each.volume_per_atom, otherwise.volume_per_atom),
+        density=_either(found, each.density, otherwise.density),
+    )
 
 
 def volume_ratios(
@@ -99,5 +106,5 @@ def volume_ratios(
     return out
 
 
-def _either(found: NDArray[np.bool_], yes: NDArray[np.generic], no: NDArray[np.generic]) -> NDArray[np.generic]:
+def _either(found: NDArray[np.bool_], yes: NDArray[Any], no: NDArray[Any]) -> NDArray[Any]:
     return np.where(found.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from live_server import LiveServer, live_server
 
 

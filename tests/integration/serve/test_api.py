@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from live_server import LiveServer
 
 from deepxrd.chem import parse_formula
 from deepxrd.library import SHIPPED, Library
@@ -16,6 +15,7 @@ from deepxrd.prediction.known import LABORATORY
 from deepxrd.scans.read import read_scan
 from deepxrd.serve.examples import example, examples
 from deepxrd.xrd import simulate
+from live_server import LiveServer
 
 
 def predict(server: LiveServer, *formulas: str, **settings: object) -> list[dict]:

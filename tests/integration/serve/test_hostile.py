@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+
 from live_server import LiveServer, live_server
 
 HOSTILE = {
@@ -72,8 +74,9 @@ def test_the_scans_that_once_failed_are_read_or_refused(server: LiveServer) -> N
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/matches/../../jobs.sqlite", "/api/matches/%2e%2e%2fserver.lock", "/api/jobs/..%2f..", "/../pyproject.toml",
-        "/vendor/..%2f..%2fapp.py", "/api/jobs/x/files/table.csv", "/%2e%2e/app.py", "/etc/passwd", "//etc/passwd",
+        "/api/matches/../../jobs.sqlite", "/api/matches/%2e%2e%2fserver.lock", "/api/jobs/..%2f..",
+        "/../pyproject.toml", "/vendor/..%2f..%2fapp.py",
+        "/api/jobs/x/files/table.csv", "/%2e%2e/app.py", "/etc/passwd", "//etc/passwd",
     ],
 )  # fmt: skip
 def test_no_name_becomes_a_path(server: LiveServer, path: str) -> None:
@@ -87,7 +90,7 @@ def test_an_example_is_named_and_no_path(server: LiveServer) -> None:
 
 
 def test_too_large_is_refused_before_it_is_read(server: LiveServer) -> None:
-    def endless():
+    def endless() -> Iterator[bytes]:
         for _ in range(64):
             yield b"x" * (1 << 20)
 
@@ -116,7 +119,7 @@ def test_answers_keep_a_browser_from_running_what_a_stranger_wrote(server: LiveS
 
 @pytest.mark.slow
 def test_with_a_token_nobody_comes_in_without_it(tmp_path: Path) -> None:
-    token = "not-to-be-guessed-0123"
+    token = "not-to-be-guessed-0123"  # noqa: S105 - of this test alone
     with live_server(tmp_path, token=token) as running:
         bare = httpx.Client(base_url=running.address)
         assert bare.get("/").status_code == 401

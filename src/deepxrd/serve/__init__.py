@@ -1,1 +1,0 @@
-"""``deepxrd serve``: a page and a REST API for prediction, matching and screening; needs no internet."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from deepxrd.config.allowed import logger_nodes
 from deepxrd.config.instantiate import build, class_of
@@ -77,7 +77,10 @@ def log_test(
 
 
 def close(loggers: Sequence[Logger]) -> None:
-    """End a wandb run, else the next job of a sweep would write into it."""
+    """Write what TensorBoard's threads still hold; end a wandb run, else the next job of a sweep would write into it."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.finalize("success")
     if any(isinstance(logger, WandbLogger) for logger in loggers):
         import wandb
 

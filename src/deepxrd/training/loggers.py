@@ -77,7 +77,7 @@ def log_test(
 
 
 def close(loggers: Sequence[Logger]) -> None:
-    """Write what TensorBoard's threads still hold; end a wandb run, else the next job of a sweep would write into it."""
+    """Write what threads of TensorBoard still hold; end a wandb run, else the next job of a sweep writes into it."""
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.finalize("success")

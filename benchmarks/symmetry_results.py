@@ -78,11 +78,12 @@ def main() -> None:
     answers = {MODEL: Symmetry(**kept), **answers}
     samples = {name: sample_table(said, truth, some) for name, said in answers.items()}
     lost = _lost(samples[MODEL], train, reference, _polymorphs(arguments.weights, some))
+    of_list = "" if len(place) == len(rows["test"]) else ", evenly from the whole list"
     about = (
         f"Written by `benchmarks/symmetry_results.py` on {machine()['processor']}, commit {git_commit()}. Data: "
         f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
         f"{arguments.split}, {len(train):,} compositions to learn from; {len(samples[MODEL]):,} of "
-        f"{len(rows['test']):,} test compositions scored, every n-th of the list. "
+        f"{len(rows['test']):,} test compositions scored{of_list}. "
         f"Weights `{file_hash(arguments.weights / FACTS)}`. The truth is the most stable structure that is known."
     )
     _write(samples, lost, arguments.out, arguments.split, about)

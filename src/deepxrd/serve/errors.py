@@ -5,6 +5,15 @@ from __future__ import annotations
 from deepxrd.errors import DeepXRDError
 
 
+_MOST_CHARACTERS = 600
+
+
+def in_a_sentence(message: str) -> str:
+    """A message as the page shows it: without control characters, and not longer than people read."""
+    plain = "".join(c if c.isprintable() or c == "\n" else "·" for c in message)
+    return plain if len(plain) <= _MOST_CHARACTERS else f"{plain[: _MOST_CHARACTERS - 1]}…"
+
+
 class ServeError(DeepXRDError):
     """A request that is refused."""
 

@@ -7,6 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -97,10 +98,6 @@ class Guard:
         return cookie is not None and _same(cookie.value, self._settings.token)
 
 
-class BodyTooLargeError(Exception):
-    """A body that turned out larger than it may be while it came in."""
-
-
 def too_large(most_bytes: int) -> str:
     """What is said of an upload beyond the limit."""
     return f"the upload is larger than {most_bytes / 2**20:.0f} MB, which is the most that this server takes"
@@ -114,7 +111,7 @@ def _bounded(receive: Receive, most_bytes: int) -> Receive:
         message = await receive()
         n_bytes += len(message.get("body", b""))
         if n_bytes > most_bytes:
-            raise BodyTooLargeError
+            raise HTTPException(413, too_large(most_bytes))  # FastAPI hands on this kind of error alone
         return message
 
     return counted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepxrd.errors import ConfigError, DeepXRDError
 from deepxrd.io.stopping import end_with
+from deepxrd.serve.errors import in_a_sentence
 
 if TYPE_CHECKING:
     from deepxrd.library import Libraries
@@ -94,7 +95,7 @@ def _outcome(known: dict[str, Task], loaded: Loaded, task: str, arguments: tuple
     try:
         return "done", known[task](loaded, *arguments)
     except DeepXRDError as error:
-        return "refused", str(error)
+        return "refused", in_a_sentence(str(error))
     except MemoryError:
         return "refused", "it needs more memory than there is: ask for less at a time"
     except Exception as error:  # noqa: BLE001 - one odd input must not end the worker, and its log tells where

@@ -81,7 +81,8 @@ def test_the_scans_that_once_failed_are_read_or_refused(server: LiveServer) -> N
 )  # fmt: skip
 def test_no_name_becomes_a_path(server: LiveServer, path: str) -> None:
     answer = server.client.get(httpx.URL(server.address).copy_with(raw_path=path.encode()))
-    assert answer.status_code in (404, 405, 422)
+    assert answer.status_code in (307, 404, 405, 422)
+    assert "root:" not in answer.text
 
 
 def test_an_example_is_named_and_no_path(server: LiveServer) -> None:
@@ -91,6 +92,7 @@ def test_an_example_is_named_and_no_path(server: LiveServer) -> None:
 
 def test_too_large_is_refused_before_it_is_read(server: LiveServer) -> None:
     def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.xy"\r\n\r\n'
         for _ in range(64):
             yield b"x" * (1 << 20)
 

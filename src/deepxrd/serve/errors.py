@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from deepxrd.errors import DeepXRDError
 
-
 _MOST_CHARACTERS = 600
 
 

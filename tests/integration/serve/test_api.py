@@ -17,7 +17,6 @@ from deepxrd.serve.examples import example, examples
 from deepxrd.xrd import simulate
 from live_server import LiveServer
 
-
 ROUNDED = 0.0051
 """Of 100: intensities are sent with two decimals."""
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_server import LiveServer
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from deepxrd.serve.examples import example
+from live_server import LiveServer
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SLOW_MS = 60_000

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pool_workers
 import pytest
 
+import pool_workers
 from deepxrd.serve.errors import CrowdedError, RefusedError, ServeError, TooLongError, WorkerLostError
 from deepxrd.serve.pool import Pool
 
@@ -27,7 +27,9 @@ def run(what: Callable[[Pool], Awaitable[Any]], *, n: int = 1, most_waiting: int
 
 def test_tasks_are_answered_by_all_workers() -> None:
     async def ask(pool: Pool) -> list[int]:
-        return await asyncio.gather(*(pool.call("wait", 0.05, limit_s=10) for _ in range(6)), pool.call("x", limit_s=10))
+        return await asyncio.gather(
+            *(pool.call("wait", 0.05, limit_s=10) for _ in range(6)), pool.call("x", limit_s=10)
+        )
 
     *waited, process = run(ask, n=2)
     assert waited == [0.05] * 6
@@ -91,5 +93,5 @@ def test_a_worker_that_cannot_start_is_told(main: Callable[..., None]) -> None:
     async def start() -> None:
         await Pool(1, main, (), most_waiting=1).start()
 
-    with pytest.raises(RefusedError, match="no model|did not start"):
+    with pytest.raises(RefusedError, match=r"no model|did not start"):
         asyncio.run(start())

@@ -44,6 +44,7 @@ def predict(page: Page) -> None:
     page.click("#predict-form button.main")
     expect(page.locator("#viewer canvas")).to_have_count(1)
     page.wait_for_timeout(2000)
+    page.set_viewport_size({"width": 1100, "height": 900})
 
 
 def match(page: Page) -> None:
@@ -54,7 +55,7 @@ def match(page: Page) -> None:
     page.click("#match-form button.main")
     expect(page.locator("#phases")).to_contain_text("SiO2")
     page.wait_for_timeout(1000)
-    page.locator("#elements").evaluate("element => element.scrollIntoView()")
+    page.locator("#match-result").evaluate("element => element.scrollIntoView()")
 
 
 def screen(page: Page) -> None:

@@ -15,6 +15,7 @@ from deepxrd.library import AsymmetricUnit, cif_text
 from deepxrd.models.candidates.answers import Candidate
 from deepxrd.prediction.known import known_phases, view
 from deepxrd.prediction.known_folder import phase_comment
+from deepxrd.serve.cell_view import cell_view
 from deepxrd.serve.lines import lines_of
 from deepxrd.serve.settings import MOST_FORMULAS, SHOWN
 from deepxrd.xrd import XrdSettings, simulate
@@ -152,6 +153,7 @@ def _drawn(unit: AsymmetricUnit, pattern: NDArray[np.float32], xrd: XrdSettings,
         "cell": [round(float(value), 4) for value in cell],
         "intensity": np.round(pattern.astype(np.float64), 2).tolist(),
         "lines": lines_of(unit, xrd),
+        "cell_view": cell_view(unit),
     }
 
 

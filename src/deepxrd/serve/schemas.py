@@ -50,6 +50,7 @@ class Structure(BaseModel):
     cell_deviation: list[float] | None = Field(description="standard deviation of each, of a candidate")
     origin: str
     cif: str
+    cell_view: str = Field(description="CIF of the whole cell without symmetry, to be drawn")
     intensity: list[float] = Field(description="the pattern on the grid, the strongest 100")
     lines: list[list[float | str]] = Field(description="the strongest lines: 2θ in degrees, intensity, d in Å, hkl")
 

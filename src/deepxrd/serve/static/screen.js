@@ -4,6 +4,7 @@ import { ask, askJson, byId, fillTable, make, working } from "./common.js";
 
 const EVERY_MS = 1500;
 const AT_ONCE = 25;
+const MAIN = ["typed", "crystal_system", "space_group_1", "best_probability", "density_g_per_cm3", "expected_f1", "known_phases", "known_id"];
 let open = null; // the job whose rows are shown
 let asked = { sort: "", descending: false, contains: "", least: {}, first: 0, n: AT_ONCE };
 let timer = 0;
@@ -79,10 +80,13 @@ async function load() {
     const { columns, n_rows, rows } = await askJson(`jobs/${open.id}/rows`, asked);
     byId("rows-count").classList.remove("bad");
     byId("rows-count").textContent = n_rows ? `${asked.first + 1} to ${asked.first + rows.length} of ${n_rows} rows` : "no such row";
-    byId("rows-before").disabled = asked.first === 0;
+    byId("all-columns").addEventListener("change", load);
+  byId("rows-before").disabled = asked.first === 0;
     byId("rows-after").disabled = asked.first + rows.length >= n_rows;
-    if (!byId("least-column").length) byId("least-column").append(make("option", { value: "" }, "—"), ...columns.slice(3).map((name) => make("option", { value: name }, name)));
-    fillTable(byId("rows-table"), "", columns.map(heading), rows);
+    if (!byId("least-column").length) byId("least-column").append(make("option", { value: "" }, "—"), ...columns.filter((name) => !["line", "typed", "formula"].includes(name)).map((name) => make("option", { value: name }, name)));
+    const shown = byId("all-columns").checked ? ["typed", ...columns.filter((name) => name !== "typed")] : MAIN.filter((name) => columns.includes(name));
+    const places = shown.map((name) => columns.indexOf(name));
+    fillTable(byId("rows-table"), "", shown.map(heading), rows.map((row) => places.map((place) => row[place])));
   } catch (error) {
     byId("rows-count").classList.add("bad");
     byId("rows-count").textContent = error.message;

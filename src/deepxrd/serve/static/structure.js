@@ -18,7 +18,8 @@ export function showStructure(title, structure, file) {
   try {
     viewer ??= $3Dmol.createViewer(byId("viewer"), { backgroundColor: "white" });
     viewer.clear();
-    const model = viewer.addModel(cif, "cif", { doAssembly: true, duplicateAssemblyAtoms: true, normalizeAssembly: true });
+    const model = viewer.addModel(structure.cell_view, "cif");
+    keepBondsToAnions(model.selectedAtoms({}));
     viewer.setStyle({}, { sphere: { scale: 0.28, colorscheme: "Jmol" }, stick: { radius: 0.09, colorscheme: "Jmol" } });
     viewer.addUnitCell(model);
     viewer.zoomTo();
@@ -29,6 +30,17 @@ export function showStructure(title, structure, file) {
     console.warn(error);
     byId("viewer").replaceChildren(make("p", {}, "This browser cannot draw in three dimensions (WebGL); the CIF below holds the structure."));
     viewer = null;
+  }
+}
+
+/** 3Dmol.js joins all that is near, two metals too; where there are anions, bonds are drawn to them alone. */
+function keepBondsToAnions(atoms) {
+  const anions = new Set(["N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I"]);
+  if (!atoms.some((atom) => anions.has(atom.elem))) return;
+  for (const atom of atoms) {
+    const kept = atom.bonds.map((other) => anions.has(atom.elem) !== anions.has(atoms[other]?.elem));
+    atom.bondOrder = atom.bondOrder.filter((_, i) => kept[i]);
+    atom.bonds = atom.bonds.filter((_, i) => kept[i]);
   }
 }
 

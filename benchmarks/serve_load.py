@@ -109,7 +109,7 @@ async def load(process: subprocess.Popen[str], options: argparse.Namespace) -> T
     return tally
 
 
-async def user(
+async def user(  # noqa: PLR0917 - a script's own
     client: httpx.AsyncClient, draw: random.Random, tally: Tally, fresh: Iterator[str], end: float, options: Any
 ) -> None:
     """One user."""

@@ -1,7 +1,7 @@
 """Pictures of the page for docs/serve.md, taken in headless Chromium of a running ``deepxrd serve``.
 
-    deepxrd serve --no-browser &
-    python benchmarks/serve_pictures.py --out docs/figures
+deepxrd serve --no-browser &
+python benchmarks/serve_pictures.py --out docs/figures
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """Ask a running ``deepxrd serve`` from Python: predict, match, screen. Needs requests alone.
 
-    deepxrd serve &
-    python examples/serve_client.py SrTiO3 BaTiO3
-    python examples/serve_client.py --scan measured.xy --elements Sr,Ti,O
-    python examples/serve_client.py --table formulas.csv --out results.csv
+deepxrd serve &
+python examples/serve_client.py SrTiO3 BaTiO3
+python examples/serve_client.py --scan measured.xy --elements Sr,Ti,O
+python examples/serve_client.py --table formulas.csv --out results.csv
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Client:
     def ask(self, method: str, path: str, **content) -> requests.Response:
         answer = self.session.request(method, f"{self.address}/api/{path}", timeout=300, **content)
         if not answer.ok:
-            raise SystemExit(f"error: {answer.json()['error']}")
+            sys.exit(f"error: {answer.json()['error']}")
         return answer
 
     def predict(self, *formulas: str, **settings) -> list[dict]:
@@ -48,7 +49,7 @@ class Client:
             time.sleep(0.5)
             job = self.ask("GET", f"jobs/{job['id']}").json()
         if job["state"] != "done":
-            raise SystemExit(f"error: {job['message']}")
+            sys.exit(f"error: {job['message']}")
         return self.ask("GET", f"jobs/{job['id']}/files/results.csv").content
 
 

@@ -61,6 +61,8 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> ServeSettings:
+    from joblib import cpu_count
+
     from deepxrd.serve.settings import ServeSettings, default_state, is_loopback
 
     token = os.environ.get(_TOKEN, "")
@@ -71,7 +73,7 @@ def _settings(options: argparse.Namespace) -> ServeSettings:
         host=options.host,
         port=options.port,
         token=token,
-        workers=len(os.sched_getaffinity(0)) if options.workers is None else options.workers,
+        workers=cpu_count() if options.workers is None else options.workers,
         checkpoint=options.checkpoint,
         libraries=tuple(options.library),
     )

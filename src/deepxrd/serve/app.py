@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -95,6 +96,7 @@ def _lifespan(settings: ServeSettings) -> Callable[[FastAPI], Any]:
         settings.state.mkdir(parents=True, exist_ok=True)
         busy = f"another server works in {settings.state}: end it, or choose another --state"
         with locked_or_refused(settings.state / "server.lock", busy):
+            shutil.rmtree(settings.state / "uploads", ignore_errors=True)  # of a server that was killed
             pool = Pool(
                 settings.workers,
                 work,

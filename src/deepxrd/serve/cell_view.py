@@ -20,7 +20,11 @@ def cell_view(unit: AsymmetricUnit) -> str:
     """CIF text of the conventional cell without symmetry; a cell of thousands of atoms is cut short."""
     crystal = unit.to_crystal(primitive=False)
     coords, owner = _with_images(crystal.frac_coords[:_MOST_ATOMS])
-    lines = ["data_cell", *(f"_cell_{name} {value:.6f}" for name, value in zip(_NAMES, unit.cell, strict=True)), "loop_"]
+    lines = [
+        "data_cell",
+        *(f"_cell_{name} {value:.6f}" for name, value in zip(_NAMES, unit.cell, strict=True)),
+        "loop_",
+    ]
     lines += [f"_atom_site_{name}" for name in ("label", "type_symbol", "fract_x", "fract_y", "fract_z")]
     symbols = [SYMBOLS[number - 1] for number in crystal.atomic_numbers.tolist()]
     for place, xyz in zip(owner.tolist(), coords.tolist(), strict=True):

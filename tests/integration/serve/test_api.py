@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from deepxrd.serve.examples import example, examples
 from deepxrd.xrd import simulate
 from live_server import LiveServer
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ROUNDED = 0.0051
 """Of 100: intensities are sent with two decimals."""
 
@@ -188,3 +191,34 @@ def test_the_documentation_of_the_api_is_whole_and_needs_no_internet(server: Liv
     assert "http://" not in page
     assert "https://" not in page
     json.dumps(described)
+
+
+def test_the_client_of_the_examples_asks_for_all(server: LiveServer, tmp_path: Path) -> None:
+    found = importlib.util.spec_from_file_location("serve_client", EXAMPLES / "serve_client.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    client = module.Client(server.address)
+    assert client.predict("MgO", radiation="Mo")[0]["wavelength_angstrom"] == 0.71073
+    assert client.match(example("rock")[0], formulas="SiO2,MgO")["phases"][0]["formula"] == "SiO2"
+    (tmp_path / "t.csv").write_text("formula\nMgO\n")
+    assert client.screen(tmp_path / "t.csv").decode().splitlines()[1].split(",")[1] == "MgO"
+    with pytest.raises(SystemExit, match="Xx"):
+        client.predict("Xx")
+
+
+def test_the_dockerfile_names_what_is_there() -> None:
+    text = (EXAMPLES.parent / "Dockerfile").read_text()
+    left_out = (EXAMPLES.parent / ".dockerignore").read_text().split()
+    copied = [
+        word
+        for line in text.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert {"src", "conf", "pyproject.toml", "constraints.txt"} <= set(copied)
+    assert all((EXAMPLES.parent / name).exists() and name not in left_out for name in copied)
+    assert text.count("\nFROM ") == 2
+    assert "\nUSER deepxrd\n" in text
+    assert "torch==" in (EXAMPLES.parent / "constraints.txt").read_text()

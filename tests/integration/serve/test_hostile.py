@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
 from live_server import LiveServer, live_server
 
@@ -69,6 +70,49 @@ def test_the_scans_that_once_failed_are_read_or_refused(server: LiveServer) -> N
         assert answer.status_code in (200, 422), path.name
         if answer.status_code == 422:
             assert path.name in answer.json()["error"]
+
+
+CORPUS = Path(__file__).resolve().parents[2] / "hostile"
+KINDS = (
+    "JSON Lines that name classes to decode",
+    "JSON Lines that hold no structures",
+    "checkpoints that name a class (predict --checkpoint)",
+    "files that are no checkpoints (predict --checkpoint)",
+)
+"""Of the corpus, those that are regular files of a size that is tried."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_of_the_hostile_corpus_get_a_sentence(
+    server: LiveServer, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(CORPUS))
+    from attempts import load_kinds
+
+    tried = 0
+    sound = tmp_path / "run/checkpoints/best.ckpt"  # what some kinds are made from; its content is no matter here
+    sound.parent.mkdir(parents=True)
+    torch.save({"hyper_parameters": {"net": {}}, "state_dict": {}}, sound)
+    for _ in load_kinds()[kind](tmp_path, tmp_path):
+        pass
+    for file in sorted(tmp_path.rglob("*")):
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > (1 << 20):
+            continue
+        tried += 1
+        for address in ("/api/scan", "/api/jobs"):
+            answer = server.client.post(address, files={"file": (file.name, file.read_bytes())})
+            if address == "/api/jobs":
+                job = server.wait_for_job(answer.json()["id"])
+                server.client.delete(f"/api/jobs/{job['id']}")
+                assert job["state"] == "failed", file.name
+                said = job["message"]
+            else:
+                assert answer.status_code == 422, file.name
+                said = answer.json()["error"]
+            assert 10 < len(said) <= 600
+            assert str(tmp_path) not in said
+    assert tried
+    assert server.client.get("/api/about").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,16 @@ from deepxrd.serve.cell_view import cell_view
 
 @pytest.mark.parametrize(
     ("name", "atoms"),
-    # counted by hand with corners, edges and faces: 8 + 1; 8 + 6 and 12 + 1; 8 within for diamond, whose origin is at a centre
+    # counted by hand with corners, edges and faces: 8 + 1; 8 + 6 and 12 + 1; 8 in diamond with its centre as origin
     [
         ("cscl", [{"Cs": 8, "Cl": 1}, {"Cs": 1, "Cl": 8}]),  # the origin may be at either
         ("nacl", [{"Na": 14, "Cl": 13}, {"Na": 13, "Cl": 14}]),
         ("silicon", [{"Si": 8}]),
     ],
 )
-def test_corners_edges_and_faces_are_filled(name: str, atoms: list[dict[str, int]], request: pytest.FixtureRequest) -> None:
+def test_corners_edges_and_faces_are_filled(
+    name: str, atoms: list[dict[str, int]], request: pytest.FixtureRequest
+) -> None:
     crystal: Crystal = request.getfixturevalue(name)
     unit = find_asymmetric_unit(crystal)
     assert unit is not None

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Formula
+from deepxrd.chem import ATOMIC_NUMBERS, Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
+from deepxrd.chem.element_properties import element_property
 from deepxrd.models.candidates.candidates import CELL, Candidates
 from deepxrd.models.candidates.cells import log_volume
 from deepxrd.models.candidates.templates import Templates
@@ -148,21 +149,13 @@ def _system_of_group() -> Floats:
 
 def _mass_per_atom(formulas: Sequence[Formula]) -> Floats:
     """Mean atomic mass, unified atomic mass units, ``(n,)``."""
-    masses = _masses()
+    masses = element_property("mass_dalton")
     out = np.empty(len(formulas))
     for row, formula in enumerate(formulas):
         counts = np.array([count for _, count in formula.counts], dtype=np.float64)
         numbers = [ATOMIC_NUMBERS[symbol] for symbol, _ in formula.counts]
         out[row] = masses[numbers] @ counts / counts.sum()
     return out
-
-
-@cache
-def _masses() -> Floats:
-    """Atomic masses by atomic number, ``(1 + 118,)``, of pymatgen's table."""
-    from pymatgen.core import Element
-
-    return np.array([0.0, *(float(Element(symbol).atomic_mass) for symbol in SYMBOLS)])
 
 
 def symmetry_columns(said: Symmetry) -> dict[str, NDArray[np.generic]]:

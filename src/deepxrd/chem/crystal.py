@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.chem.formula import Formula, formula_from_atomic_numbers
@@ -138,6 +137,8 @@ def close_pairs(
         delta = frac_coords[:, None] - frac_coords[None]
         distance = np.linalg.norm((delta - np.rint(delta)) @ lattice, axis=-1)
         return np.argwhere(np.triu(distance < distance_angstrom, 1))
+    from scipy.spatial import cKDTree  # a tenth of a second to import, for large cells only
+
     inside = frac_coords - np.floor(frac_coords)
     margin = distance_angstrom * np.linalg.norm(np.linalg.inv(lattice), axis=0)  # 1 / height of the cell, per axis
     site = np.arange(len(inside))

@@ -56,7 +56,7 @@ def _build(options: argparse.Namespace) -> None:
 
     from deepxrd.config.instantiate import build
     from deepxrd.config.stored import compose_source
-    from deepxrd.library import LibraryInput, build_library
+    from deepxrd.library.build import LibraryInput, build_library
     from deepxrd.sources import Source
 
     try:

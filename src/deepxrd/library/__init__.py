@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from deepxrd.library.asymmetric import AsymmetricUnit
-from deepxrd.library.build import LibraryInput, build_library
 from deepxrd.library.cif import cif_text
 from deepxrd.library.library import Library, Phase, SourceFacts
 from deepxrd.library.prototype import Prototype
@@ -19,11 +18,9 @@ __all__ = [
     "Found",
     "Libraries",
     "Library",
-    "LibraryInput",
     "Phase",
     "Prototype",
     "SourceFacts",
-    "build_library",
     "cif_text",
     "find_asymmetric_unit",
 ]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError, DeepXRDError
@@ -72,6 +71,8 @@ def dtw_distance(
     Raises:
         DeepXRDError: dtaidistance or its C library is missing.
     """
+    from joblib import delayed, effective_n_jobs  # to predict needs no processes
+
     settings = settings or DtwSettings()
     _library()  # before any process is started, so that the error is one
     step_deg = (two_theta_deg[-1] - two_theta_deg[0]) / (len(two_theta_deg) - 1)

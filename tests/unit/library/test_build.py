@@ -8,8 +8,9 @@ import pytest
 
 from deepxrd.chem import Crystal
 from deepxrd.errors import LibraryError, SourceError
-from deepxrd.library import Libraries, Library, LibraryInput, build_library
+from deepxrd.library import Libraries, Library
 from deepxrd.library import build as build_module
+from deepxrd.library.build import LibraryInput, build_library
 from deepxrd.library.parts import COMPARED, ROUND_TRIP
 from deepxrd.sources import FilesSource, ReadFailure, StructureRecord
 from deepxrd.xrd import simulate

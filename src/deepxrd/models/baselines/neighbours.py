@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
+from deepxrd.chem.element_distance import element_distances
 from deepxrd.models.baselines.assignment import best_ways, least_costs, sums_at_once
-from deepxrd.models.baselines.element_distance import element_distances
 
 _PAIRS_AT_ONCE = 1_000_000  # 8 MB per matrix of distances
 _NONE = -1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal, Formula
-from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.chem.element_distance import element_distances
 
 
 class AdditiveVolumes:

@@ -9,10 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula
-from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.chem.element_distance import element_distances
 from deepxrd.models.candidates.agreement import own_structures
 from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
@@ -274,6 +273,8 @@ def additive_volumes(templates: Templates) -> NDArray[np.float64]:
     np.add.at(atoms, (np.arange(len(rows))[:, None], templates.elements[rows]), templates.counts[rows])
     atoms /= atoms.sum(axis=1, keepdims=True)
     occurring = np.flatnonzero(atoms.any(axis=0))
+    from scipy.optimize import nnls  # to predict needs none of it
+
     solution, _ = nnls(atoms[:, occurring] / per_atom[rows, None], np.ones(len(rows)))
     return np.asarray(solution[element_distances()[:, occurring].argmin(axis=1)])
 

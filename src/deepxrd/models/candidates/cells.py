@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.chem.element_distance import element_properties
 from deepxrd.library.asymmetric import FREE_CELL_PARAMETERS
 from deepxrd.library.space_groups import space_group
-from deepxrd.models.baselines.element_distance import element_properties
 from deepxrd.models.candidates.features import element_table
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logsumexp, ndtri
 
 Floats = NDArray[np.float64]
@@ -240,6 +239,8 @@ def _spread_factors(off: Floats) -> Floats:
 def _fitted(loss: Callable[[Floats], float], start: Floats) -> Floats:
     def with_ridge(weights: Floats) -> float:
         return float(loss(weights) + _RIDGE * ((weights - start) ** 2).sum())
+
+    from scipy.optimize import minimize  # to predict needs none of it
 
     found = minimize(with_ridge, start, method="L-BFGS-B", bounds=[(-_LARGEST, _LARGEST)] * len(start))
     return np.asarray(found.x)

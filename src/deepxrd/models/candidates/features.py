@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import SYMBOLS
+from deepxrd.chem.element_distance import element_properties
 from deepxrd.chem.element_properties import element_property
-from deepxrd.models.baselines.element_distance import element_properties
 
 
 @cache

@@ -14,8 +14,7 @@ from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
 from deepxrd.io.progress import progress_bar
 from deepxrd.library import Library
-from deepxrd.library.memory import library_of
-from deepxrd.models.baselines import MeanPattern, Reference
+from deepxrd.models.base import Reference
 from deepxrd.models.candidates.calibrate import (
     confidence_from,
     evidence_of,
@@ -68,6 +67,9 @@ class CandidateModel:
         Raises:
             ConfigError: the grid does not suit the networks.
         """
+        from deepxrd.library.memory import library_of  # what follows is for learning only
+        from deepxrd.models.baselines import MeanPattern
+
         check_grid(reference.xrd)
         formulas = list(reference.rows_of)
         structures = library or library_of(reference.crystals)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
-from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.chem.element_distance import element_distances
 from deepxrd.models.candidates.targets import Targets
 from deepxrd.models.candidates.templates import WIDTH, Index, Stoichiometry, Templates, order_key
 
@@ -148,6 +147,8 @@ def _without_doubles(templates: Templates, of: Stoichiometry, new: Index, distan
 
 def _best_way(templates: Templates, targets: Targets, of: Stoichiometry, rows: Index) -> tuple[Floats, Index]:
     """The same for the best way alone, by an assignment solver: ``(1, …)``; and the way of each pair."""
+    from scipy.optimize import linear_sum_assignment  # few formulas need it
+
     table = element_distances() / of.counts.sum()
     new, old = targets.elements[rows], templates.elements[of.rows]
     forbidden = np.where(of.counts[:, None] == of.counts[None], 0.0, 1e6)

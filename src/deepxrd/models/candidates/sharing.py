@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
-from deepxrd.models.baselines.element_distance import element_distances
+from deepxrd.chem.element_distance import element_distances
 from deepxrd.models.candidates.targets import SHARING, Slot, Targets, targets_of
 from deepxrd.models.candidates.templates import WIDTH, Templates
 

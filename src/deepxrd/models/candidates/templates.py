@@ -37,15 +37,18 @@ class Stoichiometry:
 
     Attributes:
         counts: atoms of each slot in the reduced formula, ascending, ``(n_slots,)``.
-        ways: for each template's slot the composition's, ``(n_ways, n_slots)``; empty if there are too many.
         rows: which of the templates.
         structure_types: where each structure type begins among them, ``(n_types,)``.
     """
 
     counts: Index
-    ways: Index
     rows: slice
     structure_types: Index
+
+    @cached_property
+    def ways(self) -> Index:
+        """For each template's slot the composition's, ``(n_ways, n_slots)``; empty if there are too many."""
+        return ways_of(self.counts)
 
 
 class Templates:
@@ -80,43 +83,35 @@ class Templates:
         self.library = library
         self.chosen = np.asarray(chosen, dtype=bool)
         rows = np.flatnonzero(self.chosen & ~library.held_out(np.arange(len(library))) & ~_partly_filled(library))
-        counts_of, atoms_of = prototype_counts(library, np.unique(library.tables.arrays["prototype"][rows]))
         tables = library.tables
         prototype = tables.arrays["prototype"][rows].astype(np.int64)
-        rows = rows[(tables.prototype_slots[prototype] <= WIDTH)]
-        prototype = tables.arrays["prototype"][rows].astype(np.int64)
+        few = tables.prototype_slots[prototype] <= WIDTH
+        rows, prototype = rows[few], prototype[few]
+        counts, atoms = prototype_counts(library)
+        in_order = np.argsort(np.where(counts > 0, counts, np.iinfo(np.int64).max), axis=1, kind="stable")
+        counts = np.take_along_axis(counts, in_order, axis=1)
+        names, stoichiometry = _distinct(counts, prototype)
         cell = cells(tables, rows)
         shape = _shapes(prototype, _shape(cell))
-        names = {p: tuple(sorted(counts_of[p].tolist())) for p in np.unique(prototype).tolist()}
-        number = {name: place for place, name in enumerate(sorted(set(names.values())))}
-        stoichiometry = np.array([number[names[p]] for p in prototype.tolist()], dtype=np.int64)
         order = np.lexsort((rows, shape, prototype, stoichiometry))
         self.row, self.prototype, self.cell = rows[order], prototype[order], cell[order]
         new = (np.diff(self.prototype) != 0) | (np.diff(shape[order]) != 0)
         self.structure_type = np.concatenate([[0], np.cumsum(new)]).astype(np.int64) if len(rows) else rows
         self.composition = tables.composition_of(self.row)
-        self.n_atoms = np.array([atoms_of[p] for p in self.prototype.tolist()], dtype=np.int64)
+        self.n_atoms, self.counts = atoms[self.prototype], counts[self.prototype]
         facts = tables.arrays["facts"][self.row].astype(np.int64)
         self.ground_state = ((facts >> GROUND_STATE_SHIFT & 3) == _YES).astype(np.float32)
         self.hull = np.nan_to_num(library.energies_above_hull(self.row), nan=_UNKNOWN_HULL).astype(np.float32)
         self.space_group = tables.group_of_prototype[self.prototype]
-        self.elements, self.slot, self.counts = self._slots(counts_of)
+        there = self.counts > 0
+        self.slot = np.where(there, in_order[self.prototype], 0)
+        places = tables.slot_start[self.row][:, None] + self.slot
+        self.elements = np.where(there, tables.arrays["slot_number"][places], 0).astype(np.int64)
         self._align()
-        self.of_counts = self._sorted(stoichiometry[order], {place: name for name, place in number.items()})
+        self.of_counts = self._sorted(stoichiometry[order], names)
 
     def __len__(self) -> int:
         return len(self.row)
-
-    def _slots(self, counts_of: dict[int, Index]) -> tuple[Index, Index, Index]:
-        n, tables = len(self.row), self.library.tables
-        elements, slot, counts = (np.zeros((n, WIDTH), dtype=np.int64) for _ in range(3))
-        for p in np.unique(self.prototype).tolist():
-            members, own = self._members[p], counts_of[p]
-            order = np.argsort(own, kind="stable")
-            starts = tables.slot_start[self.row[members]]
-            elements[members, : len(own)] = tables.arrays["slot_number"][starts[:, None] + order]
-            slot[members, : len(own)], counts[members, : len(own)] = order, own[order]
-        return elements, slot, counts
 
     def _align(self) -> None:
         """Where slots can be exchanged, put the same sort of element first in all templates of the structure type."""
@@ -128,23 +123,13 @@ class Templates:
             for table in (self.elements, self.slot):
                 table[members, :n] = np.take_along_axis(table[members, :n], chosen, axis=1)
 
-    @cached_property
-    def _members(self) -> dict[int, Index]:
-        order = np.argsort(self.prototype, kind="stable")
-        distinct, start = np.unique(self.prototype[order], return_index=True)
-        return dict(zip(distinct.tolist(), np.split(order, start[1:]), strict=True))
-
-    def _sorted(self, stoichiometry: Index, names: dict[int, tuple[int, ...]]) -> dict[tuple[int, ...], Stoichiometry]:
+    def _sorted(self, stoichiometry: Index, names: Index) -> dict[tuple[int, ...], Stoichiometry]:
+        ends = np.searchsorted(stoichiometry, np.arange(len(names) + 1))
+        types = np.split(self.type_start[:-1], np.searchsorted(self.type_start[:-1], ends[1:-1]))
         found = {}
-        distinct, start = np.unique(stoichiometry, return_index=True)
-        for place, first, stop in zip(
-            distinct.tolist(), start.tolist(), [*start[1:].tolist(), len(stoichiometry)], strict=True
-        ):
-            structure_types = np.unique(self.structure_type[first:stop], return_index=True)[1]
-            counts = np.array(names[place], dtype=np.int64)
-            found[names[place]] = Stoichiometry(
-                counts, ways_of(counts), slice(first, stop), structure_types.astype(np.int64)
-            )
+        for counts, first, stop, of_these in zip(names, ends[:-1].tolist(), ends[1:].tolist(), types, strict=True):
+            name = counts[counts > 0]
+            found[tuple(name.tolist())] = Stoichiometry(name, slice(first, stop), of_these - first)
         return found
 
     @cached_property
@@ -157,10 +142,9 @@ class Templates:
         """Kinds without free coordinates in which slots can be exchanged: the ways to do so, ``(n, n_slots)``."""
         out, seen = dict[int, Index](), dict[int, Index | None]()
         free = self.library.tables.prototype_free
-        for structure_type, first in enumerate(self.type_start[:-1].tolist()):
+        fixed = np.flatnonzero(free[self.prototype[self.type_start[:-1]]] == 0)
+        for structure_type, first in zip(fixed.tolist(), self.type_start[fixed].tolist(), strict=True):
             p = int(self.prototype[first])
-            if free[p]:
-                continue
             if p not in seen:
                 own = self.library.prototype(int(self.row[first]))
                 ways = Prototype.of(own.space_group, own.texts).assignments
@@ -176,11 +160,16 @@ class Templates:
 
     def compositions_of(self, formulas: Sequence[Formula]) -> Index:
         """Number in the library of each composition, −1 where it is not there, ``(n,)``."""
-        return np.array([self._by_name.get(_name(formula), -1) for formula in formulas], dtype=np.int64)
+        entries = [self.library.find_formula(formula)[:1] for formula in formulas]
+        first = np.array([entry[0] if len(entry) else -1 for entry in entries], dtype=np.int64)
+        return np.where(first >= 0, self.library.tables.composition_of(first), -1)
 
-    @cached_property
-    def _by_name(self) -> dict[bytes, int]:
-        return {name: place for place, name in enumerate(_names(self.library))}
+
+def _distinct(counts: Index, prototype: Index) -> tuple[Index, Index]:
+    """The stoichiometries that occur, in ascending order, ``(n, WIDTH)``; and the place there of each structure's."""
+    used, place = np.unique(prototype, return_inverse=True)
+    names, of_used = np.unique(counts[used], axis=0, return_inverse=True)
+    return names, of_used[place]
 
 
 def _names(library: Library) -> list[bytes]:
@@ -234,19 +223,19 @@ def ways_of(counts: Index) -> Index:
     return np.array(ways, dtype=np.int64)
 
 
-def prototype_counts(library: Library, prototypes: Index) -> tuple[dict[int, Index], dict[int, int]]:
-    """Atoms of each slot in the reduced formula, and of all in the conventional cell, by prototype."""
+def prototype_counts(library: Library) -> tuple[Index, Index]:
+    """Atoms of each slot in the reduced formula, ``(n_prototypes, WIDTH)``, and of all in the conventional cell.
+
+    Slots beyond `WIDTH` are not counted.
+    """
     tables = library.tables
-    a = tables.arrays
-    times = multiplicities()[np.repeat(tables.group_of_prototype, a["prototype_runs"]), a["run_letter"]] * a[
-        "run_count"
-    ].astype(np.int64)
-    counts, atoms = {}, {}
-    for p in prototypes.tolist():
-        part = slice(tables.run_start[p], tables.run_start[p + 1])
-        own = np.bincount(a["run_slot"][part], weights=times[part]).astype(np.int64)
-        counts[p], atoms[p] = own // np.gcd.reduce(own), int(own.sum())
-    return counts, atoms
+    a, n = tables.arrays, len(tables.group_of_prototype)
+    owner = np.repeat(np.arange(n), a["prototype_runs"])
+    times = multiplicities()[tables.group_of_prototype[owner], a["run_letter"]] * a["run_count"].astype(np.int64)
+    inside = a["run_slot"] < WIDTH
+    place = owner[inside] * WIDTH + a["run_slot"][inside]
+    counts = np.bincount(place, weights=times[inside], minlength=n * WIDTH).astype(np.int64).reshape(n, WIDTH)
+    return counts // np.gcd.reduce(counts, axis=1, keepdims=True), counts.sum(axis=1)
 
 
 def _partly_filled(library: Library) -> NDArray[np.bool_]:
@@ -265,11 +254,11 @@ def _shape(cell: Floats) -> Floats:
 def _shapes(prototype: Index, shape: Floats) -> Index:
     """A number for the shape of each cell, counted within its prototype: the first of these that it is like."""
     out = np.zeros(len(prototype), dtype=np.int64)
-    order = np.argsort(prototype, kind="stable")
     near = np.array([_ALIKE_LOG] * 3 + [_ALIKE_RAD] * 3)
-    for members in np.split(order, np.flatnonzero(np.diff(prototype[order])) + 1):
-        left, number = members, 0
-        while len(left):
-            like = (np.abs(shape[left] - shape[left[0]]) <= near).all(axis=1)
-            out[left[like]], left, number = number, left[~like], number + 1
+    left, number = np.argsort(prototype, kind="stable"), 0
+    while len(left):
+        first = np.concatenate([[True], np.diff(prototype[left]) != 0])
+        leader = left[first][np.cumsum(first) - 1]
+        like = (np.abs(shape[left] - shape[leader]) <= near).all(axis=1)
+        out[left[like]], left, number = number, left[~like], number + 1
     return out

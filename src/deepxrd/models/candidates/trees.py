@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 MOST_LEAVES = 64
 _MOST_TREES = 100_000
+_FEW = 256  # rows for which tables of words, 60 MB, are not worth making
 _ROWS_AT_ONCE = 64  # so that the words of all trees stay in a core's cache
 _ZERO = np.float32(1e-35)
 _ALL = np.uint64(2**64 - 1)
@@ -86,18 +87,32 @@ class Trees:
         Args:
             features: ``(n, n_features)``, finite.
         """
-        out = np.empty(len(features))
         features = np.where(np.abs(features) > _ZERO, features, np.float32(0))  # as LightGBM learned them
+        if len(features) <= _FEW and "_tables" not in vars(self):
+            return np.array([self._value(self._walk(row)) for row in features])
+        out = np.empty(len(features))
         places = {f: np.searchsorted(edges, features[:, f].astype(np.float64)) for f, edges, _ in self._tables}
         for start in range(0, len(features), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             reached = np.full((len(features[rows]), len(self.n_leaves)), _ALL)
             for f, _, words in self._tables:
                 reached &= words[places[f][rows]]
-            lowest = reached & (~reached + np.uint64(1))
-            leaf = np.bitwise_count(lowest - np.uint64(1))
-            out[rows] = self.leaf_value[self._starts + leaf].sum(axis=1)
+            out[rows] = self._value(reached)
         return out
+
+    def _value(self, reached: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """The sum over trees of the lowest leaves left in words ``(..., t)``."""
+        lowest = reached & (~reached + np.uint64(1))
+        leaf = np.bitwise_count(lowest - np.uint64(1))
+        value: NDArray[np.float64] = self.leaf_value[self._starts + leaf].sum(axis=-1)
+        return value
+
+    def _walk(self, row: NDArray[np.float32]) -> NDArray[np.uint64]:
+        """What one row ``(n_features,)`` leaves of each tree, ``(t,)``, node by node."""
+        words = np.full(len(self.n_leaves), _ALL)
+        failed = np.flatnonzero(row[self.feature] > self.threshold)
+        np.bitwise_and.at(words, self._tree[failed], self._left[failed])
+        return words
 
     def to_arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         """The arrays by name, as a file keeps them."""
@@ -115,19 +130,27 @@ class Trees:
         return np.cumsum(leaves) - leaves
 
     @cached_property
+    def _tree(self) -> NDArray[np.int64]:
+        """The tree of each node, ``(m,)``."""
+        return np.repeat(np.arange(len(self.n_leaves)), self.n_leaves.astype(np.int64) - 1)
+
+    @cached_property
+    def _left(self) -> NDArray[np.uint64]:
+        """The leaves that a failed test of each node leaves, as bits, ``(m,)``."""
+        one = np.uint64(1)
+        return ~(((one << self.past.astype(np.uint64)) - one) ^ ((one << self.first.astype(np.uint64)) - one))
+
+    @cached_property
     def _tables(self) -> list[tuple[int, NDArray[np.float64], NDArray[np.uint64]]]:
         """For each feature that is tested: its k thresholds, ascending, and words ``(k + 1, t)``.
 
         Row i of the words is what is left of each tree where i of the thresholds lie below the value.
         """
-        tree = np.repeat(np.arange(len(self.n_leaves)), self.n_leaves.astype(np.int64) - 1)
-        one = np.uint64(1)
-        taken = ((one << self.past.astype(np.uint64)) - one) ^ ((one << self.first.astype(np.uint64)) - one)
         tables = []
         for f in np.unique(self.feature).tolist():
             nodes = np.flatnonzero(self.feature == f)
             edges, place = np.unique(self.threshold[nodes], return_inverse=True)
             words = np.full((len(edges) + 1, len(self.n_leaves)), _ALL)
-            np.bitwise_and.at(words, (place + 1, tree[nodes]), ~taken[nodes])
+            np.bitwise_and.at(words, (place + 1, self._tree[nodes]), self._left[nodes])
             tables.append((f, edges, np.bitwise_and.accumulate(words, axis=0)))
         return tables

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, Formula, parse_formula
+from deepxrd.chem.element_distance import element_distances, element_properties
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.metrics import score_patterns
 from deepxrd.models.baselines import (
@@ -25,7 +26,6 @@ from deepxrd.models.baselines import (
     TemplateOracle,
     Truth,
 )
-from deepxrd.models.baselines.element_distance import element_distances, element_properties
 from deepxrd.models.baselines.neighbours import NeighbourSearch
 from deepxrd.models.baselines.volumes import AdditiveVolumes, formula_unit_volume
 from deepxrd.xrd import XrdSettings, find_peaks, simulate

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepxrd.chem import ATOMIC_NUMBERS, SYMBOLS, Crystal, parse_formula
+from deepxrd.chem.element_distance import element_distances
 from deepxrd.library.memory import library_of
 from deepxrd.models.baselines import Reference
-from deepxrd.models.baselines.element_distance import element_distances
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates import search as searching
 from deepxrd.models.candidates.candidates import CandidateMaker

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.element_properties import element_property
+from deepxrd.chem.elements import ELECTRONEGATIVITY, SYMBOLS
 
 PROPERTY_WEIGHTS: dict[str, float] = {
     "mendeleev_number": 1 / 12,

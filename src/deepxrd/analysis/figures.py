@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepxrd.io.files import atomic_path
 from deepxrd.xrd import XrdSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"
 _ROOM_BELOW = -12.0  # of 100, for marks under a pattern

@@ -45,6 +45,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
     )
     predict.add_argument("--unseen", action="store_true", help="leave known structures out: predict only")
+    predict.add_argument(
+        "--quality",
+        choices=["full", "fast"],
+        default="full",
+        help="fast: one network weighs half as many candidates, for screening; scores differ by less than their error",
+    )
     add_library_option(predict)
     add_view_options(predict)
     add_model_options(predict)
@@ -65,7 +71,12 @@ def _predict(options: argparse.Namespace) -> None:
 
     keep_freed_memory()
     load = functools.partial(
-        load_predictor, options.checkpoint, device=options.device, bf16=options.bf16, trust=options.trust
+        load_predictor,
+        options.checkpoint,
+        device=options.device,
+        bf16=options.bf16,
+        trust=options.trust,
+        quality=options.quality,
     )
     out = options.out or Path("patterns")
     if options.file:

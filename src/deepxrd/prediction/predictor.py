@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
     from deepxrd.models.candidates.answers import Candidate
     from deepxrd.models.candidates.symmetry import Symmetry
+
+
+Quality = Literal["full", "fast"]
 
 
 class PatternPredictor(Protocol):
@@ -47,7 +50,12 @@ class PatternPredictor(Protocol):
 
 
 def load_predictor(
-    path: Path | None = None, *, device: str = "cpu", bf16: bool = False, trust: Collection[str] = ()
+    path: Path | None = None,
+    *,
+    device: str = "cpu",
+    bf16: bool = False,
+    trust: Collection[str] = (),
+    quality: Quality = "full",
 ) -> PatternPredictor:
     """Load what predicts.
 
@@ -57,6 +65,7 @@ def load_predictor(
         device: where a network computes; a candidate model does so on the CPU.
         bf16: whether a network computes in bfloat16; a candidate model does so in float32.
         trust: full names of classes of networks that are not ours and that a checkpoint may name.
+        quality: ``fast`` makes a candidate model ask one of its networks about half as many candidates.
 
     Raises:
         CheckpointError: there is nothing at the path that can be loaded.
@@ -69,7 +78,10 @@ def load_predictor(
                 "give the --checkpoint of a network"
             )
             raise ConfigError(msg)
-        return CandidatePredictor.load(path)
+        return CandidatePredictor.load(path, quality=quality)
+    if quality != "full":
+        msg = f"--quality {quality} is for a candidate model; {path} is a single network: leave it out"
+        raise ConfigError(msg)
     return Predictor.load(path, device=device, bf16=bf16, trust=trust)
 
 
@@ -178,8 +190,12 @@ class CandidatePredictor:
         self._model, self.fingerprint = model, fingerprint
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> CandidatePredictor:
+    def load(cls, folder: Path | None = None, *, quality: Quality = "full") -> CandidatePredictor:
         """Load the folder of a candidate model; without one, the weights that come with the package.
+
+        Args:
+            folder: of the model.
+            quality: see :func:`load_predictor`.
 
         Raises:
             CheckpointError: it holds none, or a damaged one.
@@ -190,7 +206,10 @@ class CandidatePredictor:
         if not (folder / FACTS).is_file():
             msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
             raise CheckpointError(msg)
-        return cls(load(folder), fingerprint=file_hash(folder / FACTS))
+        model, fingerprint = load(folder), file_hash(folder / FACTS)
+        if quality == "full":
+            return cls(model, fingerprint=fingerprint)
+        return cls(model.faster(), fingerprint=f"{fingerprint} {quality}")
 
     @property
     def xrd(self) -> XrdSettings:

@@ -56,7 +56,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Candidates of n compositions, the most probable first; k = `N_CANDIDATES`.
+    """Candidates of n compositions, the most probable first; k = `N_CANDIDATES`, or as many as were asked for.
 
     Attributes:
         targets: what was looked up.
@@ -206,8 +206,8 @@ class CandidateMaker:
         known = np.unique(self.templates.composition)
         return np.isin(self.templates.compositions_of(formulas), known)
 
-    def candidates(self, formulas: Sequence[Formula]) -> Candidates:
-        """Candidates of compositions; none of their own structures."""
+    def candidates(self, formulas: Sequence[Formula], *, most: int = N_CANDIDATES) -> Candidates:
+        """Candidates of compositions, so many at most of each; none of their own structures."""
         own, n = self.templates.compositions_of(formulas), len(formulas)
         targets = plain_targets(formulas, own)
         found = search(self.templates, targets)
@@ -223,7 +223,7 @@ class CandidateMaker:
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]
         score = np.where(cost > 0, -_LESS - cost - found.distance[:, 0], odds)
-        kept, rank = _best(owner, score, n)
+        kept, rank = _best(owner, score, n, most)
         found, before, owner = found.take(kept), before[kept], owner[kept]
         cells = predict_cells(self.templates, targets, found, self.additive)
         features = np.concatenate([describe_cells(self.templates, found, cells), odds[kept, None], before], axis=1)
@@ -237,10 +237,10 @@ class CandidateMaker:
             targets,
             found,
             replace(cells, mean=mean),
-            _spread(np.arange(len(found)), owner, rank, n, fill=-1),
-            _spread(odds[kept], owner, rank, n),
-            _spread(features, owner, rank, n),
-            _spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, n),
+            _spread(np.arange(len(found)), owner, rank, (n, most), fill=-1),
+            _spread(odds[kept], owner, rank, (n, most)),
+            _spread(features, owner, rank, (n, most)),
+            _spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, (n, most)),
         )
 
     def structures(self, candidates: Candidates, *, primitive: bool = True) -> list[Crystal]:
@@ -279,18 +279,24 @@ def additive_volumes(templates: Templates) -> NDArray[np.float64]:
     return np.asarray(solution[element_distances()[:, occurring].argmin(axis=1)])
 
 
-def _best(owner: NDArray[np.int64], score: NDArray[np.float64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the best `N_CANDIDATES` of each composition, best first, and their ranks."""
+def _best(
+    owner: NDArray[np.int64], score: NDArray[np.float64], n: int, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the best ``most`` of each composition, best first, and their ranks."""
     order = np.lexsort((np.arange(len(owner)), -score, owner))
     start = np.searchsorted(owner[order], np.arange(n))
     rank = np.arange(len(order)) - start[owner[order]]
-    kept = rank < N_CANDIDATES
+    kept = rank < most
     return order[kept], rank[kept]
 
 
 def _spread(
-    values: NDArray[np.generic], owner: NDArray[np.int64], rank: NDArray[np.int64], n: int, fill: float = 0
+    values: NDArray[np.generic],
+    owner: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    shape: tuple[int, int],
+    fill: float = 0,
 ) -> NDArray:  # type: ignore[type-arg]
-    out = np.full((n, N_CANDIDATES, *values.shape[1:]), fill, dtype=values.dtype)
+    out = np.full((*shape, *values.shape[1:]), fill, dtype=values.dtype)
     out[owner, rank] = values
     return out

@@ -22,7 +22,7 @@ from deepxrd.models.candidates.calibrate import (
     lesson,
     weighed_candidates,
 )
-from deepxrd.models.candidates.candidates import CandidateMaker
+from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.models.candidates.confidence import Confidence
 from deepxrd.models.candidates.network import DIVISOR, CandidateNet
 from deepxrd.models.candidates.outputs import ensemble_outputs, without_answer
@@ -34,6 +34,7 @@ from deepxrd.xrd import XrdSettings
 FORMAT = 3
 """Of the folder that a model is kept in; raised whenever an older one can no longer be read."""
 _AT_ONCE = 256
+_FAST_CANDIDATES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,7 @@ class CandidateModel:
         mean: the mean training pattern, ``(n_points,)``.
         xrd: settings of the patterns.
         confidence: sets probabilities and expected scores right.
+        most: so many candidates of each composition are weighed.
     """
 
     maker: CandidateMaker
@@ -53,6 +55,7 @@ class CandidateModel:
     mean: NDArray[np.float32]
     xrd: XrdSettings
     confidence: Confidence = field(default_factory=Confidence.plain)
+    most: int = N_CANDIDATES
 
     @classmethod
     def prepare(cls, reference: Reference, *, library: Library | None = None, seed: int = 0) -> Self:
@@ -81,6 +84,10 @@ class CandidateModel:
         """The same model with other networks."""
         return replace(self, nets=tuple(net.eval() for net in nets))
 
+    def faster(self) -> Self:
+        """The same with one network, the last, and half as many candidates: results/speed.md has what that costs."""
+        return replace(self, nets=self.nets[-1:], most=min(self.most, _FAST_CANDIDATES))
+
     def predict(self, formulas: Sequence[Formula]) -> Predictions:
         """Candidates, patterns and peaks of compositions; what is known of their own structures is not used.
 
@@ -97,7 +104,7 @@ class CandidateModel:
 
     @torch.no_grad()
     def _ask(self, formulas: Sequence[Formula]) -> Predictions:
-        found = self.maker.candidates(formulas)
+        found = self.maker.candidates(formulas, most=self.most)
         # as rounded in training
         simulated = self.maker.patterns(found, self.xrd).astype(np.float16).astype(np.float32)
         mask = np.asarray(simulated.any(axis=2))

@@ -146,7 +146,8 @@ def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> 
     for arguments, told in (
         (["--checkpoint", "empty"], "no trained model in empty"),
         (["--checkpoint", "absent.ckpt"], "absent.ckpt"),
-        (["--device", "cuda"], "computes on the CPU"),
+        (["--device", "abacus"], "cannot compute on device 'abacus'"),
+        (["--bf16"], "computes in float32"),
         (["--jobs", "2"], "--jobs 2 is for a --file"),
     ):
         done = command("cli", "predict", "SrTiO3", *arguments)

@@ -62,7 +62,7 @@ def load_predictor(
     Args:
         path: a checkpoint of `deepxrd.train`, or the folder of a candidate model; None for the weights that come with
             the package.
-        device: where a network computes; a candidate model does so on the CPU.
+        device: where networks compute and a candidate model simulates.
         bf16: whether a network computes in bfloat16; a candidate model does so in float32.
         trust: full names of classes of networks that are not ours and that a checkpoint may name.
         quality: ``fast`` makes a candidate model ask one of its networks about half as many candidates.
@@ -72,17 +72,26 @@ def load_predictor(
         ConfigError: there is no such device, or it is not for this model.
     """
     if path is None or path.is_dir():
-        if device != "cpu" or bf16:
-            msg = (
-                f"the candidate model computes on the CPU in float32: leave --device ({device}) and --bf16 out, or "
-                "give the --checkpoint of a network"
-            )
+        if bf16:
+            msg = "the candidate model computes in float32: leave --bf16 out, or give the --checkpoint of a network"
             raise ConfigError(msg)
-        return CandidatePredictor.load(path, quality=quality)
+        return CandidatePredictor.load(path, device=device, quality=quality)
     if quality != "full":
         msg = f"--quality {quality} is for a candidate model; {path} is a single network: leave it out"
         raise ConfigError(msg)
     return Predictor.load(path, device=device, bf16=bf16, trust=trust)
+
+
+def _checked(device: str) -> torch.device:
+    """A device that computes; `ConfigError` if there is none of this name."""
+    try:
+        found = torch.device(device)
+        torch.ones(1, device=found).cpu()  # the device meta takes everything and gives nothing back
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        msg = f"cannot compute on device {device!r}: {reason}; cpu always works"
+        raise ConfigError(msg) from error
+    return found
 
 
 class Predictor:
@@ -100,14 +109,8 @@ class Predictor:
 
     def __init__(self, network: SavedNetwork, *, device: str = "cpu", bf16: bool = False) -> None:
         self._network, self._bf16 = network, bf16
-        try:
-            self._device = torch.device(device)
-            torch.ones(1, device=self._device).cpu()  # the device meta takes everything and gives nothing back
-            self._net = network.net.to(self._device)
-        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-            reason = (str(error).splitlines() or [repr(error)])[0]
-            msg = f"cannot compute on device {device!r}: {reason}; cpu always works"
-            raise ConfigError(msg) from error
+        self._device = _checked(device)
+        self._net = network.net.to(self._device)
 
     @classmethod
     def load(
@@ -190,15 +193,17 @@ class CandidatePredictor:
         self._model, self.fingerprint = model, fingerprint
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, quality: Quality = "full") -> CandidatePredictor:
+    def load(cls, folder: Path | None = None, *, device: str = "cpu", quality: Quality = "full") -> CandidatePredictor:
         """Load the folder of a candidate model; without one, the weights that come with the package.
 
         Args:
             folder: of the model.
+            device: see :func:`load_predictor`.
             quality: see :func:`load_predictor`.
 
         Raises:
             CheckpointError: it holds none, or a damaged one.
+            ConfigError: there is no such device.
         """
         from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
 
@@ -206,7 +211,10 @@ class CandidatePredictor:
         if not (folder / FACTS).is_file():
             msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
             raise CheckpointError(msg)
+        where = _checked(device)
         model, fingerprint = load(folder), file_hash(folder / FACTS)
+        if where.type != "cpu":
+            model = model.on(str(where))
         if quality == "full":
             return cls(model, fingerprint=fingerprint)
         return cls(model.faster(), fingerprint=f"{fingerprint} {quality}")

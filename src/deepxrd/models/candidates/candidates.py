@@ -249,12 +249,12 @@ class CandidateMaker:
             self.templates, candidates.targets, candidates.found, candidates.cells.mean, primitive=primitive
         )
 
-    def patterns(self, candidates: Candidates, xrd: XrdSettings) -> Floats:
+    def patterns(self, candidates: Candidates, xrd: XrdSettings, *, device: str = "cpu") -> Floats:
         """Simulated patterns, ``(n, k, n_points)`` in 0 to 1; zero where there is no candidate."""
         out = np.zeros((*candidates.place.shape, xrd.n_points), dtype=np.float32)
         crystals = self.structures(candidates)
         if crystals:  # the engine may leave −1e-4 where there is nothing, of which a square root is not a number
-            made = np.maximum(simulate(crystals, xrd)[0], 0.0) / 100
+            made = np.maximum(simulate(crystals, xrd, device=device)[0], 0.0) / 100
             out[candidates.mask] = made[candidates.place[candidates.mask]]
         return out
 

@@ -85,7 +85,8 @@ class _Left:
     @property
     def useful(self) -> Floats:
         """Mean over the tolerances of the probability of a hit, ``(n, n_points)``; −1 near a chosen peak."""
-        return self._useful[:, self._inside]
+        useful: Floats = self._useful[:, self._inside]
+        return useful
 
     def keep(self, rows: NDArray[np.bool_]) -> Self:
         """Go on with some rows only."""

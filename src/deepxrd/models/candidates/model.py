@@ -48,6 +48,7 @@ class CandidateModel:
         xrd: settings of the patterns.
         confidence: sets probabilities and expected scores right.
         most: so many candidates of each composition are weighed.
+        device: where patterns are simulated and networks computed, as torch names it.
     """
 
     maker: CandidateMaker
@@ -56,6 +57,7 @@ class CandidateModel:
     xrd: XrdSettings
     confidence: Confidence = field(default_factory=Confidence.plain)
     most: int = N_CANDIDATES
+    device: str = "cpu"
 
     @classmethod
     def prepare(cls, reference: Reference, *, library: Library | None = None, seed: int = 0) -> Self:
@@ -88,6 +90,10 @@ class CandidateModel:
         """The same with one network, the last, and half as many candidates: results/speed.md has what that costs."""
         return replace(self, nets=self.nets[-1:], most=min(self.most, _FAST_CANDIDATES))
 
+    def on(self, device: str) -> Self:
+        """The same on another device; the networks themselves are moved, as torch does."""
+        return replace(self, nets=tuple(net.to(device) for net in self.nets), device=device)
+
     def predict(self, formulas: Sequence[Formula]) -> Predictions:
         """Candidates, patterns and peaks of compositions; what is known of their own structures is not used.
 
@@ -106,10 +112,13 @@ class CandidateModel:
     def _ask(self, formulas: Sequence[Formula]) -> Predictions:
         found = self.maker.candidates(formulas, most=self.most)
         # as rounded in training
-        simulated = self.maker.patterns(found, self.xrd).astype(np.float16).astype(np.float32)
+        simulated = self.maker.patterns(found, self.xrd, device=self.device).astype(np.float16).astype(np.float32)
         mask = np.asarray(simulated.any(axis=2))
         answered = np.asarray(mask.any(axis=1))
-        inputs = [torch.from_numpy(each) for each in (found.features, found.elements.astype(np.int64), mask, simulated)]
+        inputs = [
+            torch.from_numpy(each).to(self.device)
+            for each in (found.features, found.elements.astype(np.int64), mask, simulated)
+        ]
         made = ensemble_outputs([net(*inputs) for net in self.nets], self.xrd)
         share = np.where(answered[:, None] & mask, made.share, 0.0)
         evidence = evidence_of(found, mask, share, formulas)

@@ -73,7 +73,7 @@ class _UNet(nn.Module):
         return out
 
 
-def _attention_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
+def attention_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """What is added to each head's scores of attention, ``(batch _HEADS, k, k)``: −∞ where there is no candidate.
 
     The same as ``src_key_padding_mask=~mask``, whose check imports sympy, 0.3 s.
@@ -145,7 +145,7 @@ class CandidateNet(nn.Module):
         known = ((features - self.centre) / self.spread).clamp(-5, 5)
         pairs, composition = self._elements(elements, features)
         h = self.enter(torch.cat([known, pairs], -1))
-        attention = _attention_mask(mask, h.dtype)
+        attention = attention_mask(mask, h.dtype)
         for layer in self.layers:
             h = layer(h, src_mask=attention)
         h = self.norm(h)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deepxrd.models.candidates.decode import decode, draw
 from deepxrd.xrd import Peaks, XrdSettings, find_peaks
@@ -61,3 +62,37 @@ def test_one_peak_of_uncertain_place_is_won_no_more_than_once(width: int) -> Non
     assert probability.sum() <= 1 + 1e-9
     if width == 3:
         assert (n, f1[0]) == (1, pytest.approx(1.0))
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000), total=st.floats(0.5, 60.0))
+def test_the_choice_is_that_of_whole_sums_taken_anew_for_each_peak(seed: int, total: float) -> None:
+    rng = np.random.default_rng(seed)
+    density = rng.random(1024) ** 8
+    density *= total / density.sum()
+    peaks, _, f1 = decode(density[None], np.full((1, 1024), 100.0, dtype=np.float32), XRD)
+    points, promised = _greedy(density)
+    np.testing.assert_array_equal(np.sort(peaks.two_theta_deg[0, : peaks.count[0]]), XRD.two_theta_deg[np.sort(points)])
+    assert f1[0] == pytest.approx(promised, rel=1e-9)
+
+
+def _greedy(density: NDArray[np.float64]) -> tuple[list[int], float]:
+    """The same as `decode` says it, without any short cut: up to 60 peaks, then the best number of them."""
+    reaches = [round(0.8 * tolerance / XRD.step) for tolerance in (2.0, 1.0, 0.5)]
+    left, points, gains = [density.copy() for _ in reaches], list[int](), list[float]()
+    for _ in range(60):
+        hits = [
+            np.array([min(1.0, each[max(0, i - r) : i + r + 1].sum()) for i in range(1024)])
+            for each, r in zip(left, reaches, strict=True)
+        ]
+        use = np.mean(hits, axis=0)
+        use[[i for i in range(1024) if any(abs(i - p) * XRD.step < 2.05 for p in points)]] = -1.0
+        best = int(use.argmax())
+        points.append(best)
+        gains.append(float(use[best]))
+        for each, hit, r in zip(left, hits, reaches, strict=True):
+            around = slice(max(0, best - r), best + r + 1)
+            each[around] *= 1 - min(1.0, hit[best] / (each[around].sum() or 1.0))
+    f1 = 2 * np.cumsum(gains) / (np.arange(1, 61) + density.sum())
+    n = int(f1.argmax()) + 1
+    return points[:n], float(f1[n - 1])

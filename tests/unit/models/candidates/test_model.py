@@ -14,6 +14,7 @@ from deepxrd.models.candidates import CandidateModel, CandidateNet
 from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.candidates import N_FEATURES
 from deepxrd.models.candidates.describe import N_BEFORE
+from deepxrd.models.candidates.network import attention_mask
 from deepxrd.models.candidates.saved import load, save
 from deepxrd.xrd import XrdSettings, find_peaks
 from made_candidates import XRD, crystals, reference_of, untrained
@@ -48,6 +49,27 @@ def test_the_network_minds_neither_the_company_nor_padding_nor_the_order_of_elem
     for one, other in ((changed, together), (turned, before)):
         torch.testing.assert_close(one.pattern, other.pattern, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(one.peaks, other.peaks, rtol=1e-3, atol=1e-4)
+
+
+def test_the_mask_of_attention_is_torchs_mask_of_padding() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(128, 4, 256, 0.1, torch.nn.functional.silu, batch_first=True).eval()
+    h, mask = torch.randn(3, 16, 128), torch.arange(16)[None] < torch.tensor([1, 5, 16])[:, None]
+    with torch.no_grad():
+        ours = layer(h, src_mask=attention_mask(mask, h.dtype))
+        theirs = layer(h, src_key_padding_mask=~mask)
+    torch.testing.assert_close(ours[mask], theirs[mask])
+
+
+def test_the_faster_model_asks_its_last_network_fewer_candidates(reference: Reference) -> None:
+    several = untrained(reference, seeds=(1, 2))
+    said = several.faster().predict(TARGETS)
+    (found,) = said.candidates
+    assert found.place.shape == (len(TARGETS), 8)
+    alone = replace(several, nets=several.nets[-1:], most=8).predict(TARGETS)
+    np.testing.assert_array_equal(said.patterns, alone.patterns)
+    (every,) = several.predict(TARGETS).candidates
+    assert every.place.shape == (len(TARGETS), 16)
 
 
 def test_predictions_are_patterns_with_their_peaks(model: CandidateModel) -> None:

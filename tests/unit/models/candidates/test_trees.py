@@ -104,3 +104,18 @@ def test_a_changed_text_is_refused(before: str, after: str) -> None:
     assert before in text
     with pytest.raises(ValueError, match=r"tree|LightGBM"):
         read_trees(text.replace(before, after, 1))
+
+
+def test_few_rows_get_what_many_get() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(600, 4)).astype(np.float32)
+    learned = lightgbm.train(
+        {"num_leaves": 31, "verbosity": -1, "min_data_in_leaf": 2},
+        lightgbm.Dataset(features, features[:, 0] * features[:, 1]),
+        num_boost_round=20,
+    )
+    trees, fresh = (read_trees(learned.model_to_string()) for _ in range(2))
+    many = trees.predict(features)  # by tables
+    few = fresh.predict(features[:7])  # node by node
+    assert "_tables" not in vars(fresh)
+    np.testing.assert_array_equal(few, many[:7])

@@ -12,7 +12,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-train match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-train bench-serve match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -108,6 +108,9 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	  --store $(or $(STORE),$(error give STORE=FOLDER, a built data set))
 	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
+
+bench-serve: $(VENV)/.installed-dev ## 50 users at once on the page, into results/serve (three minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/serve_load.py --out results/serve
 
 match-study: $(VENV)/.installed-dev ## how often the phases of measured scans are found, into results/match (ten minutes): DATA=FOLDER
 	$(BIN)/python benchmarks/match_measured.py --data $(DATA) --out results/match

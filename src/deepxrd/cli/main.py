@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from deepxrd import __version__
-from deepxrd.cli import dashboard, export, library, match, predict, scan
+from deepxrd.cli import dashboard, export, library, match, predict, scan, serve
 from deepxrd.cli.exit_codes import run
 from deepxrd.cli.options import EPILOG
 from deepxrd.cli.own_packages import look_in_this_folder
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepxrd {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for verb in (predict, match, scan, library, export, dashboard):
+    for verb in (predict, match, scan, serve, library, export, dashboard):
         verb.add_parser(commands)
     commands.add_parser("train", help="train and score a network (python -m deepxrd.train)", add_help=False)
     commands.add_parser(

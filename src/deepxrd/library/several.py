@@ -33,6 +33,11 @@ class Found:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, places: Sequence[int]) -> Found:
+        """Some of the entries, by ascending places."""
+        chosen = np.array(places, dtype=np.int64)
+        return Found(self.libraries, self.part[chosen], self.rows[chosen])
+
     def phases(self) -> list[Phase]:
         """All that is known of the entries."""
         return [phase for library, rows in self._by_library() for phase in library.phases(rows)]

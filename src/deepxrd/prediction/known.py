@@ -73,9 +73,19 @@ def view(
     return replace(base, two_theta_min_deg=first, two_theta_max_deg=last, n_points=n_points, sigma_deg=sigma)
 
 
-def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings) -> KnownPhases:
-    """All phases of a formula in some libraries, the most stable first, with their patterns."""
+def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings, *, most: int | None = None) -> KnownPhases:
+    """Phases of a formula in some libraries, the most stable first, with their patterns.
+
+    Args:
+        libraries: where phases are looked for.
+        formula: of the phases.
+        xrd: settings of the patterns.
+        most: phases; None for all. Silica has hundreds, whose patterns take a second.
+    """
     found = libraries.find_formula(formula)
+    if most is not None and len(found) > most:
+        phases = found.phases()
+        found = found.take(sorted(sorted(range(len(found)), key=lambda i: stability(phases[i]))[:most]))
     phases, units, crystals = found.phases(), found.asymmetric_units(), found.crystals()
     order = sorted(range(len(phases)), key=lambda i: stability(phases[i]))
     patterns, _ = simulate([crystals[i] for i in order], xrd)

@@ -1,0 +1,78 @@
+"""Pictures of the page for docs/serve.md, taken in headless Chromium of a running ``deepxrd serve``.
+
+deepxrd serve --no-browser &
+python benchmarks/serve_pictures.py --out docs/figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+WAIT_MS = 90_000
+
+
+def main() -> None:
+    """Take three pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--address", default="http://127.0.0.1:8000")
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    options = parser.parse_args()
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.goto(options.address)
+        page.wait_for_selector("body[data-ready]")
+        predict(page)
+        page.screenshot(path=options.out / "serve-predict.png")
+        match(page)
+        page.screenshot(path=options.out / "serve-match.png")
+        screen(page)
+        page.screenshot(path=options.out / "serve-screen.png")
+        browser.close()
+
+
+def predict(page: Page) -> None:
+    """Two formulas, and a structure in three dimensions."""
+    page.fill("#formulas", "KNbO3")
+    page.click("#predict-form button.main")
+    expect(page.locator("#viewer canvas")).to_have_count(1)
+    page.wait_for_timeout(2000)
+    page.set_viewport_size({"width": 1100, "height": 900})
+
+
+def match(page: Page) -> None:
+    """The second example; the picture begins at the answer."""
+    page.click("nav a:has-text('Match')")
+    page.click("#scan-examples button >> nth=1")
+    expect(page.locator("#scan-text")).to_contain_text("PANalytical")
+    page.click("#match-form button.main")
+    expect(page.locator("#phases")).to_contain_text("SiO2")
+    page.wait_for_timeout(1000)
+    page.locator("#match-result").evaluate("element => element.scrollIntoView()")
+
+
+def screen(page: Page) -> None:
+    """A small table, sorted."""
+    page.click("nav a:has-text('Screen')")
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "perovskites.csv"
+        table.write_text("formula\n" + "\n".join(f"{a}{b}O3" for a in ("Ca", "Sr", "Ba", "Pb") for b in ("Ti", "Zr")))
+        page.set_input_files("#table-file", table)
+        page.click("#screen-form button.main")
+        row = page.locator("#jobs tr", has_text="perovskites.csv").first
+        expect(row).to_contain_text("done")
+    row.get_by_role("button", name="Show").click()
+    expect(page.locator("#rows-table tbody tr")).to_have_count(8)
+    page.click("[data-sort=density_g_per_cm3]")
+    page.wait_for_timeout(500)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import shutil
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,48 +24,19 @@ from deepxrd.io.files import locked_or_refused
 from deepxrd.library import SHIPPED, Libraries
 from deepxrd.serve.errors import ServeError
 from deepxrd.serve.guard import Guard
+from deepxrd.serve.parts import Parts
 from deepxrd.serve.pool import Pool
 from deepxrd.serve.reports import Reports
+from deepxrd.serve.routes import router
 from deepxrd.serve.runner import Runner
 from deepxrd.serve.settings import ServeSettings
 
 STATIC = Path(__file__).parent / "static"
-_KEPT_ANSWERS = 128
 _LOG = logging.getLogger("deepxrd.serve")
-
-
-@dataclass
-class Parts:
-    """What the addresses of a server work with.
-
-    Attributes:
-        settings: it was started with.
-        pool: worker processes.
-        runner: screenings.
-        reports: of matches.
-        libraries: for what is understood of a formula while it is typed.
-        answers: predictions by formula and settings, as JSON, the latest last.
-    """
-
-    settings: ServeSettings
-    pool: Pool
-    runner: Runner
-    reports: Reports
-    libraries: Libraries
-    answers: OrderedDict[tuple[Any, ...], bytes] = field(default_factory=OrderedDict)
-
-    def remember(self, key: tuple[Any, ...], answer: bytes) -> None:
-        """Keep an answer, and let the oldest go."""
-        self.answers[key] = answer
-        self.answers.move_to_end(key)
-        while len(self.answers) > _KEPT_ANSWERS:
-            self.answers.popitem(last=False)
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
     """The application of a server; its workers start with it, and end with it."""
-    from deepxrd.serve.routes import router
-
     app = FastAPI(
         title="deepxrd",
         version=__version__,

@@ -20,11 +20,11 @@ from deepxrd.chem.typed_formula import hint
 from deepxrd.errors import ConfigError, FormulaError
 from deepxrd.io.files import safe_name
 from deepxrd.serve import schemas
-from deepxrd.serve.app import Parts
 from deepxrd.serve.errors import NotFoundError
 from deepxrd.serve.examples import example, examples
 from deepxrd.serve.jobs import Job
 from deepxrd.serve.matching import MatchQuestion, ScanOptions
+from deepxrd.serve.parts import Parts
 from deepxrd.serve.reports import report_html
 from deepxrd.serve.screening import PARQUET
 from deepxrd.serve.settings import MOST_FORMULAS

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError, DeepXRDError, ScanError
+from deepxrd.library.space_groups import symbol
 from deepxrd.scans import read_scan
 from deepxrd.scans.describe import scan_text, to_dict
 
@@ -148,6 +149,8 @@ def _answer(result: MatchResult) -> dict[str, Any]:
             "label": output.phase_label(each),
             "formula": str(each.fit.phase.formula),
             "material_id": each.fit.phase.material_id,
+            "space_group": each.fit.phase.space_group,
+            "symbol": symbol(each.fit.phase.space_group),
             "probability": round(each.probability, 3),
             "similarity": round(each.fit.similarity, 3),
         }

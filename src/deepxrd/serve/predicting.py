@@ -12,6 +12,7 @@ from deepxrd.chem import Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system
 from deepxrd.errors import ConfigError, FormulaError
 from deepxrd.library import AsymmetricUnit, cif_text
+from deepxrd.library.space_groups import symbol
 from deepxrd.models.candidates.answers import Candidate
 from deepxrd.prediction.known import known_phases, view
 from deepxrd.prediction.known_folder import phase_comment
@@ -144,8 +145,6 @@ def _candidates(mine: list[Candidate], formula: Formula, xrd: XrdSettings) -> di
 
 
 def _drawn(unit: AsymmetricUnit, pattern: NDArray[np.float32], xrd: XrdSettings, cell: list[float]) -> dict[str, Any]:
-    from deepxrd.library.space_groups import symbol
-
     return {
         "space_group": unit.space_group,
         "symbol": symbol(unit.space_group),
@@ -164,6 +163,14 @@ def _of_columns(said: Predictions, row: int) -> dict[str, Any]:
     system = str(columns["crystal_system"][row])
     out["crystal_system"] = system if system in CRYSTAL_SYSTEMS else None
     out["crystal_system_probability"] = _number(columns["crystal_system_probability"][row])
+    groups = [
+        (int(columns[f"space_group_{n}"][row]), columns[f"space_group_{n}_probability"][row]) for n in range(1, 6)
+    ]
+    out["space_groups"] = [
+        {"number": number, "symbol": symbol(number), "probability": _number(chance)}
+        for number, chance in groups
+        if number > 0
+    ]
     for name in ("volume_per_atom_angstrom3", "density_g_per_cm3"):
         out[name] = [_number(columns[f"{name}{end}"][row]) for end in ("_low", "", "_high")]
     return out

@@ -22,6 +22,7 @@ from deepxrd.io.files import safe_name
 from deepxrd.serve import schemas
 from deepxrd.serve.errors import NotFoundError
 from deepxrd.serve.examples import example, examples
+from deepxrd.serve.hints import others_of
 from deepxrd.serve.jobs import Job
 from deepxrd.serve.matching import MatchQuestion, ScanOptions
 from deepxrd.serve.parts import Parts
@@ -46,10 +47,11 @@ _Upload = Annotated[UploadFile | None, File(description="a scan of any format th
 _Example = Annotated[str, Form(max_length=40, description="the name of an example, instead of a file")]
 
 
-@router.get("/about", summary="Version, limits and examples")
+@router.get("/about", tags=["About"], summary="Version, limits and examples")
 async def about(server: Server) -> schemas.About:
     """What a page needs to know at its start."""
     from deepxrd.chem import SYMBOLS
+    from deepxrd.library.space_groups import symbol
 
     limits = server.settings.limits
     return schemas.About(
@@ -58,12 +60,13 @@ async def about(server: Server) -> schemas.About:
         upload_mb=limits.upload_bytes / 2**20,
         radiations=[name for name in WAVELENGTHS_ANGSTROM if name.endswith("Ka")],
         elements=list(SYMBOLS),
+        space_groups=[symbol(number) for number in range(1, 231)],
         examples=examples(),
         keep_days=limits.keep_days,
     )
 
 
-@router.get("/formula", summary="What is understood of a formula")
+@router.get("/formula", tags=["Predict"], summary="What is understood of a formula")
 async def formula(server: Server, text: Annotated[str, Query(max_length=2000)]) -> schemas.Understood:
     """Asked while a formula is typed, so it is never an error."""
     try:
@@ -71,10 +74,16 @@ async def formula(server: Server, text: Annotated[str, Query(max_length=2000)]) 
     except FormulaError as error:
         return schemas.Understood(formula=None, hint=None, known=0, message=str(error))
     known = len(server.libraries.find_formula(parsed))
-    return schemas.Understood(formula=str(parsed), hint=hint(text), known=known, message="")
+    others = others_of(server.libraries, parsed)
+    return schemas.Understood(formula=str(parsed), hint=hint(text), known=known, others=others, message="")
 
 
-@router.post("/predict", summary="Patterns and candidate structures of formulas", response_model=schemas.PredictAnswer)
+@router.post(
+    "/predict",
+    tags=["Predict"],
+    summary="Patterns and candidate structures of formulas",
+    response_model=schemas.PredictAnswer,
+)
 async def predict(server: Server, question: schemas.PredictQuestion) -> Response:
     """Known phases and predicted candidates of each formula, with patterns, lines and CIFs."""
     view = (question.radiation, question.first_deg, question.last_deg, question.width_deg)
@@ -98,7 +107,9 @@ def _with_typed(text: str, answer: bytes) -> bytes:
     return head[:-1] + b"," + answer[1:]
 
 
-@router.post("/scan", summary="What is understood of a measured pattern", response_model=schemas.ScanAnswer)
+@router.post(
+    "/scan", tags=["Match"], summary="What is understood of a measured pattern", response_model=schemas.ScanAnswer
+)
 async def scan(  # noqa: PLR0917 - FastAPI hands all over by name
     server: Server,
     file: _Upload = None,
@@ -115,7 +126,7 @@ async def scan(  # noqa: PLR0917 - FastAPI hands all over by name
     return JSONResponse({"file": name, **answer})
 
 
-@router.post("/match", summary="The phases of a measured pattern", response_model=schemas.MatchAnswer)
+@router.post("/match", tags=["Match"], summary="The phases of a measured pattern", response_model=schemas.MatchAnswer)
 async def match(  # noqa: PLR0917 - as above
     server: Server,
     file: _Upload = None,
@@ -138,52 +149,56 @@ async def match(  # noqa: PLR0917 - as above
     return JSONResponse(kept)
 
 
-@router.get("/matches/{report_id}", summary="A match that was kept, as JSON", response_model=schemas.MatchAnswer)
+@router.get(
+    "/matches/{report_id}", tags=["Match"], summary="A match that was kept, as JSON", response_model=schemas.MatchAnswer
+)
 async def report(server: Server, report_id: str) -> Response:
     """The same answer as of the match."""
     answer = server.reports.get(report_id)
     return JSONResponse(answer, headers=_attachment(f"match-{answer['id'][:8]}.json"))
 
 
-@router.get("/matches/{report_id}/report.html", summary="The same as a page of HTML")
+@router.get("/matches/{report_id}/report.html", tags=["Match"], summary="The same as a page of HTML")
 async def report_page(server: Server, report_id: str) -> HTMLResponse:
     """A page that needs nothing else, to be kept or printed."""
     answer = server.reports.get(report_id)
     return HTMLResponse(report_html(answer), headers=_attachment(f"match-{answer['id'][:8]}.html"))
 
 
-@router.post("/jobs", summary="Screen a table of formulas", status_code=201)
+@router.post("/jobs", tags=["Screen"], summary="Screen a table of formulas", status_code=201)
 async def submit(server: Server, file: Annotated[UploadFile, File()]) -> schemas.JobAnswer:
     """A CSV or Parquet table with a column ``formula``; the screening runs in the background."""
     async with _on_disk(server, file, "") as (path, name):
         return _job(server.runner.submit(path, name))
 
 
-@router.get("/jobs", summary="All screenings, the newest first")
+@router.get("/jobs", tags=["Screen"], summary="All screenings, the newest first")
 async def jobs(server: Server) -> list[schemas.JobAnswer]:
     """Those that wait, run, and have ended."""
     return [_job(each) for each in server.runner.store.all()]
 
 
-@router.get("/jobs/{job_id}", summary="One screening")
+@router.get("/jobs/{job_id}", tags=["Screen"], summary="One screening")
 async def job(server: Server, job_id: str) -> schemas.JobAnswer:
     """How far it is."""
     return _job(server.runner.store.get(job_id))
 
 
-@router.post("/jobs/{job_id}/cancel", summary="End a screening")
+@router.post("/jobs/{job_id}/cancel", tags=["Screen"], summary="End a screening")
 async def cancel(server: Server, job_id: str) -> schemas.JobAnswer:
     """One that has ended already stays as it is."""
     return _job(server.runner.cancel(job_id))
 
 
-@router.delete("/jobs/{job_id}", summary="End a screening and delete all that it left", status_code=204)
+@router.delete(
+    "/jobs/{job_id}", tags=["Screen"], summary="End a screening and delete all that it left", status_code=204
+)
 async def delete(server: Server, job_id: str) -> None:
     """There is no way back."""
     server.runner.delete(job_id)
 
 
-@router.post("/jobs/{job_id}/rows", summary="Some rows of a screening's results")
+@router.post("/jobs/{job_id}/rows", tags=["Screen"], summary="Some rows of a screening's results")
 async def rows(server: Server, job_id: str, question: schemas.RowsQuestion) -> schemas.RowsAnswer:
     """Sorted and filtered, without patterns."""
     table = _result(server, job_id, PARQUET)
@@ -193,7 +208,7 @@ async def rows(server: Server, job_id: str, question: schemas.RowsQuestion) -> s
     return schemas.RowsAnswer(**answer)
 
 
-@router.get("/jobs/{job_id}/files/{name}", summary="A file of a screening's results")
+@router.get("/jobs/{job_id}/files/{name}", tags=["Screen"], summary="A file of a screening's results")
 async def result_file(server: Server, job_id: str, name: schemas.ResultFile) -> FileResponse:
     """The table with patterns (Parquet), without (CSV), or the rows that were skipped."""
     return FileResponse(_result(server, job_id, name), headers=_attachment(f"screening-{job_id[:8]}-{name}"))

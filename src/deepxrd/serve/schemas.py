@@ -68,6 +68,9 @@ class FormulaAnswer(BaseModel):
     known: list[Structure]
     n_candidates: int
     none_of_them: float = Field(description="probability that it is none of the candidates")
+    crystal_system: str | None = Field(description="the likeliest, by all candidates together")
+    crystal_system_probability: float | None
+    space_groups: list[dict[str, Any]] = Field(description="the likeliest, each with number, symbol and probability")
     candidates: list[Structure]
     pattern: Grid
     wavelength_angstrom: float
@@ -85,6 +88,7 @@ class Understood(BaseModel):
     formula: str | None
     hint: str | None
     known: int = Field(description="phases in the library")
+    others: list[str] = Field(default=[], description="other known compounds of the same elements")
     message: str = Field(description="why it cannot be read; empty if it can")
 
 
@@ -158,6 +162,7 @@ class About(BaseModel):
     upload_mb: float
     radiations: list[str]
     elements: list[str]
+    space_groups: list[str] = Field(description="symbols of the 230 space groups, by their numbers")
     examples: list[dict[str, Any]]
     keep_days: float
 

@@ -47,6 +47,10 @@ def test_candidates_have_probabilities_cells_and_cifs(server: LiveServer) -> Non
     assert chances == sorted(chances, reverse=True)
     assert 0 <= sum(chances) + answer["none_of_them"] <= 1.001
     assert all("PREDICTED, not measured" in each["cif"] for each in answer["candidates"])
+    assert (answer["crystal_system"], answer["space_groups"][0]["symbol"]) == ("cubic", "P m -3 m")
+    groups = [each["probability"] for each in answer["space_groups"]]
+    assert groups == sorted(groups, reverse=True)
+    assert sum(groups) <= 1.001
     cubic = next(each for each in answer["known"] if each["space_group"] == 221)
     # a = 3.913 Å in the library: 1 1 0 at d = a/√2, the strongest line of the perovskite
     strongest = max(cubic["lines"], key=lambda line: line[1])
@@ -100,6 +104,8 @@ def test_a_formula_is_understood_while_it_is_typed(server: LiveServer) -> None:
     assert ask("CaSO4·2H2O")["formula"] == "CaH4SO6"
     assert ask("SrTiO3")["known"] >= 1
     assert ask("KNBO3")["hint"] == "KNbO3"
+    assert "Sr2TiO4" in ask("SrTiO3")["others"]
+    assert "SrTiO3" not in ask("SrTiO3")["others"]
     assert ask("Sr(Ti")["formula"] is None
     assert "bracket" in ask("Sr(Ti")["message"]
 

@@ -65,8 +65,10 @@ def assert_readable(page: Page) -> None:
 
 
 def test_predict(page: Page) -> None:
+    expect(page.locator(".answer")).to_contain_text("SrTiO3")  # a first answer, before anything is typed
     page.fill("#formulas", "PbCrO4, KNBO3")
     expect(page.locator("#understood")).to_contain_text("PbCrO4 is read as CrPbO4")
+    expect(page.locator("#understood")).to_contain_text("Of the same elements")
     page.click("#understood button:has-text('KNbO3')")
     expect(page.locator("#formulas")).to_have_value("PbCrO4, KNbO3")
     page.click("#predict-form button.main")
@@ -78,6 +80,8 @@ def test_predict(page: Page) -> None:
     assert page.locator("#structure-lines tbody tr").count() > 3
     before = page.locator("#predict-plot .scatterlayer .trace").count()
     page.click("input[aria-label^='Draw candidate 2 of PbCrO4']")
+    expect(page.locator("#predict-plot .scatterlayer .trace")).to_have_count(before + 2)
+    page.check("#stacked")
     expect(page.locator("#predict-plot .scatterlayer .trace")).to_have_count(before + 2)
     with page.expect_download() as saved:
         page.click("#structure-cif")
@@ -104,13 +108,18 @@ def test_match(page: Page, tmp_path: Path) -> None:
     page.click("nav a:has-text('Match')")
     page.click("#scan-examples button >> nth=1")
     expect(page.locator("#scan-text")).to_contain_text("PANalytical XRDML")
-    expect(page.locator("#elements-chosen")).to_contain_text("Si")
-    for symbol in ("Al", "Na", "K"):
-        page.click(f"#elements button[data-symbol={symbol}]")
-    expect(page.locator("#elements-chosen")).to_have_text("O, Si")
+    expect(page.locator("#element-names")).to_have_value("Si, O, Al, Na, K")
+    page.fill("#element-names", "NaCl, Qq")
+    expect(page.locator("#elements-chosen")).to_have_text("chosen: Na, Cl; Qq: no such element")
+    page.fill("#element-names", "KSiO2")
+    page.click("#elements button[data-symbol=K]")
+    expect(page.locator("#elements-chosen")).to_have_text("chosen: Si, O")
     page.click("#match-form button.main")
-    expect(page.locator("#phases")).to_contain_text("SiO2 P 3_1 2 1")
+    expect(page.locator("#phases")).to_contain_text("SiO2")
+    expect(page.locator("#phases")).to_contain_text("P3121 (152)")
     assert page.locator("#match-plot .scatterlayer .trace").count() >= 5
+    page.check("#match-log")
+    expect(page.locator("#match-plot .scatterlayer .trace").first).to_be_visible()
     assert_readable(page)
     with page.expect_download() as saved:
         page.click("#match-html")
@@ -175,8 +184,9 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     tab_to("#scan-examples button")
     page.keyboard.press("Enter")
     expect(page.locator("#scan-text")).to_contain_text("Rigaku")
-    tab_to("#elements button[data-symbol=Ba]")
-    page.keyboard.press("Space")
+    tab_to("#elements button")
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "Space"):
+        page.keyboard.press(key)  # from H down to Cs, and to the right
     expect(page.locator("#elements-chosen")).to_contain_text("Ba")
     tab_to("#match-form button.main")
     page.keyboard.press("Enter")

@@ -40,6 +40,7 @@ async function start() {
   refreshJobs = startScreen(about);
   window.addEventListener("hashchange", show);
   show();
+  if (!byId("predict").hidden) byId("predict-form").requestSubmit(); // a first answer, to show what there is
   document.body.dataset.ready = "yes";
 }
 

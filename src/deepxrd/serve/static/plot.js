@@ -2,9 +2,9 @@
 
 import { byId, fileName } from "./common.js";
 
-export const COLOURS = ["#0b57d0", "#b3261e", "#00695c", "#6a1b9a", "#8a5a00", "#37474f", "#ad1457", "#2e7d32"];
+export const COLOURS = ["#0b57a4", "#b3261e", "#00695c", "#6a1b9a", "#8a5a00", "#37474f", "#ad1457", "#2e7d32"];
 
-const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"] };
 
 /** Draw traces over 2θ. */
 export function draw(id, traces, { yTitle = "Intensity", layout = {} } = {}) {
@@ -13,14 +13,14 @@ export function draw(id, traces, { yTitle = "Intensity", layout = {} } = {}) {
     byId(id),
     traces,
     {
-      margin: { l: narrow ? 45 : 65, r: 15, t: 10, b: 45 },
-      font: { family: "system-ui, DejaVu Sans, sans-serif", size: 13, color: "#16202a" },
-      xaxis: { title: { text: "2θ (degrees)" }, zeroline: false },
-      yaxis: { title: { text: narrow ? "" : yTitle }, zeroline: false },
+      margin: { l: narrow ? 42 : 65, r: 12, t: 10, b: 45 },
+      font: { family: "system-ui, Segoe UI, DejaVu Sans, sans-serif", size: narrow ? 12 : 13, color: "#17222d" },
       hovermode: "closest",
-      hoverlabel: { bgcolor: "#fff", font: { color: "#16202a" } },
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
+      hoverlabel: { bgcolor: "#fff", bordercolor: "#74808c", font: { color: "#17222d", size: 13 } },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: narrow ? 11 : 13 } },
       ...layout,
+      xaxis: { title: { text: "2θ (degrees)" }, zeroline: false, gridcolor: "#e8ecf0", ...layout.xaxis },
+      yaxis: { zeroline: false, gridcolor: "#e8ecf0", ...layout.yaxis, title: { text: narrow ? "" : yTitle } },
     },
     config,
   );

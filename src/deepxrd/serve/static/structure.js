@@ -1,6 +1,6 @@
 // One structure: its unit cell in three dimensions by 3Dmol.js, its strongest lines, its CIF.
 
-import { byId, fillTable, make, save } from "./common.js";
+import { byId, fillTable, make, number, save } from "./common.js";
 
 let viewer = null;
 let cif = "";
@@ -9,17 +9,18 @@ let name = "structure";
 /** Show a structure; where the browser has no WebGL, say so, and show all the rest. */
 export function showStructure(title, structure, file) {
   byId("structure").hidden = false;
-  byId("structure-title").textContent = title;
+  byId("structure-title").replaceChildren(...title);
   cif = structure.cif;
   name = file;
-  fillTable(byId("structure-lines"), "Strongest lines", ["2θ (°)", "Intensity", "d (Å)", "h k l"],
+  fillTable(byId("structure-lines"), "Strongest lines", [...["2θ (°)", "Intensity", "d (Å)"].map((text) => number(text, "th")), "h k l"],
     [...structure.lines].sort((a, b) => b[1] - a[1]).slice(0, 30).sort((a, b) => a[0] - b[0])
-      .map(([angle, intensity, d, hkl]) => [angle.toFixed(3), intensity.toFixed(1), d.toFixed(4), hkl]));
+      .map(([angle, intensity, d, hkl]) => [number(angle.toFixed(3)), number(intensity.toFixed(1)), number(d.toFixed(4)), hkl]));
   try {
     viewer ??= $3Dmol.createViewer(byId("viewer"), { backgroundColor: "white" });
     viewer.clear();
     const model = viewer.addModel(structure.cell_view, "cif");
     keepBondsToAnions(model.selectedAtoms({}));
+    nameAtoms(model.selectedAtoms({}));
     viewer.setStyle({}, { sphere: { scale: 0.28, colorscheme: "Jmol" }, stick: { radius: 0.09, colorscheme: "Jmol" } });
     viewer.addUnitCell(model);
     viewer.zoomTo();
@@ -31,6 +32,16 @@ export function showStructure(title, structure, file) {
     byId("viewer").replaceChildren(make("p", {}, "This browser cannot draw in three dimensions (WebGL); the CIF below holds the structure."));
     viewer = null;
   }
+}
+
+/** Which colour is which element. */
+function nameAtoms(atoms) {
+  const colours = $3Dmol.elementColors.Jmol;
+  byId("atoms").replaceChildren(...[...new Set(atoms.map(({ elem }) => elem))].map((symbol) => {
+    const mark = make("span", { "aria-hidden": "true" });
+    mark.style.background = `#${(colours[symbol] ?? colours.C).toString(16).padStart(6, "0")}`;
+    return make("span", { class: "atom" }, mark, symbol);
+  }));
 }
 
 /** 3Dmol.js joins all that is near, two metals too; where there are anions, bonds are drawn to them alone. */

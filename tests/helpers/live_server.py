@@ -26,11 +26,11 @@ class LiveServer:
         self.client = httpx.Client(base_url=address, timeout=240, headers=headers)
 
     def wait_for_job(self, job_id: str, *, states: tuple[str, ...] = ("done", "failed", "cancelled")) -> dict:
-        for _ in range(1200):
+        for place in range(1200):
             job = self.client.get(f"/api/jobs/{job_id}").json()
             if job["state"] in states:
                 return job
-            time.sleep(0.1)
+            time.sleep(0.01 if place < 20 else 0.1)
         raise TimeoutError(job)
 
     def kill(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from live_server import live_server
 
-N_ROWS = 96
+N_ROWS = 64
 
 
 def test_a_job_of_a_killed_server_is_resumed(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ export const fixed = (value, digits) => (value === null || value === undefined ?
 
 /** A probability as a number and a bar. */
 export function chance(value) {
-  const bar = make("b");
+  const bar = make("span");
   bar.style.width = `${100 * (value ?? 0)}%`;
   return make("span", { class: "chance" }, make("i", { "aria-hidden": "true" }, bar), percent(value));
 }

@@ -75,7 +75,10 @@ class ServeSettings:
             msg = f"--workers {self.workers}: give a number from 1 to 256, at most one per core"
             raise ConfigError(msg)
         if self.token and (len(self.token) < _LEAST_TOKEN or not self.token.isascii() or not self.token.isprintable()):
-            msg = f"a token needs at least {_LEAST_TOKEN} printable ASCII characters: leave it out to have one made"
+            msg = (
+                f"the token of DEEPXRD_TOKEN has {len(self.token)} characters: give at least {_LEAST_TOKEN} printable "
+                "ASCII characters, or leave it out to have one made"
+            )
             raise ConfigError(msg)
         if not self.token and not is_loopback(self.host):
             msg = f"--host {self.host} can be reached from other machines: a token is needed"

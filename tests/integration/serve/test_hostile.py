@@ -11,7 +11,7 @@ import httpx
 import pytest
 import torch
 
-from live_server import LiveServer, live_server
+from live_server import LiveServer
 
 HOSTILE = {
     "empty": b"",
@@ -161,16 +161,3 @@ def test_answers_keep_a_browser_from_running_what_a_stranger_wrote(server: LiveS
         headers = server.client.get(path).headers
         assert "script-src 'self'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-
-
-@pytest.mark.slow
-def test_with_a_token_nobody_comes_in_without_it(tmp_path: Path) -> None:
-    token = "not-to-be-guessed-0123"  # noqa: S105 - of this test alone
-    with live_server(tmp_path, token=token) as running:
-        bare = httpx.Client(base_url=running.address)
-        assert bare.get("/").status_code == 401
-        assert bare.get("/api/about", headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert running.client.get("/api/about").status_code == 200
-        came = bare.get("/", params={"token": token})
-        assert came.status_code == 303
-        assert bare.get("/api/about").status_code == 200  # by the cookie

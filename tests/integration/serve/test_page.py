@@ -83,6 +83,9 @@ def test_predict(page: Page) -> None:
     expect(page.locator("#predict-plot .scatterlayer .trace")).to_have_count(before + 2)
     page.check("#stacked")
     expect(page.locator("#predict-plot .scatterlayer .trace")).to_have_count(before + 2)
+    page.evaluate("Plotly.Fx.hover('predict-plot', [{curveNumber: 1, pointNumber: 0}])")
+    expect(page.locator("#predict-plot .hoverlayer")).to_contain_text("h k l =")
+    expect(page.locator("#predict-plot .hoverlayer")).to_contain_text("d =")
     with page.expect_download() as saved:
         page.click("#structure-cif")
     assert "_cell_length_a" in Path(saved.value.path()).read_text()
@@ -149,6 +152,8 @@ def test_screen(page: Page, tmp_path: Path) -> None:
     page.click("#rows-form button")
     expect(page.locator("#rows-table tbody tr")).to_have_count(1)
     assert_readable(page)
+    page.check("#all-columns")
+    expect(page.locator("[data-sort=space_group_5]")).to_have_count(1)
     with page.expect_download() as saved:
         page.click("#rows-csv")
     assert "BaZrO3" in Path(saved.value.path()).read_text()

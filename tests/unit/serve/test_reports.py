@@ -26,7 +26,8 @@ def answer(text: str = "quartz") -> dict[str, Any]:
         "ticks": [[29.0, 31.0]],
     }
     return {
-        "name": text, "verdict": text, "confident": True, "similarity": 0.9, "unexplained_share_of_intensity": 0.1, "structures_tried": 3,
+        "name": text, "verdict": text, "confident": True, "similarity": 0.9,
+        "unexplained_share_of_intensity": 0.1, "structures_tried": 3,
         "phases": [phase], "others": [{"label": text, "probability": 0.1, "similarity": 0.5}], "curves": curves,
         "wavelength_angstrom": 1.54, "wavelength_is_assumed": True, "scan": {"text": [text]}, "deepxrd": "1",
         "asked": {"elements": [text], "formulas": [], "unseen": False},

@@ -109,8 +109,8 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
 
-bench-serve: $(VENV)/.installed-dev ## 50 users at once on the page, into results/serve (three minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/serve_load.py --out results/serve
+bench-serve: $(VENV)/.installed-dev ## 50 users at once on the page, and a kill, into results/page.md (three minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/serve_load.py --out results
 
 match-study: $(VENV)/.installed-dev ## how often the phases of measured scans are found, into results/match (ten minutes): DATA=FOLDER
 	$(BIN)/python benchmarks/match_measured.py --data $(DATA) --out results/match

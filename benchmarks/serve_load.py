@@ -1,10 +1,11 @@
-"""Many users at once on ``deepxrd serve``: errors, times and memory, on this machine's loopback alone.
+"""Many users at once on ``deepxrd serve``, and a server that is killed: on this machine's loopback alone.
 
-    python benchmarks/serve_load.py --users 50 --seconds 120 --out results/serve
+    python benchmarks/serve_load.py --users 50 --seconds 120 --out results
 
-Each user predicts a formula, reads, and predicts another; formulas are drawn from a list, so that most were asked for
-before (warm), as those of a course or a group are, while ``--fresh`` lets the given share be compounds that nobody has
-asked for yet. A server of its own is started and ended; the loops are bounded in count and time.
+Each user types a formula, has it understood, predicts it, reads, and goes on with another; formulas are drawn from a
+list, so that most were asked for before, as those of a course or a group are, while ``--fresh`` lets the given share be
+compounds that nobody has asked for yet. Then a screening is begun, the server is killed while it runs, and started
+again. The servers are our own; the loops are bounded in count and time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from typing import Any
 import httpx
 import psutil
 
-from deepxrd.io.files import write_json
+from deepxrd.io.files import write_json, write_text
+from deepxrd.io.provenance import git_commit, machine
 
 PORT = 18_765
 ADDRESS = f"http://127.0.0.1:{PORT}"
@@ -37,6 +39,26 @@ WARM = (
     "GaN", "CaCO3", "Y3Al5O12", "CsPbI3", "LaFeO3", "Cu2O", "MoS2", "Bi2Te3", "MgAl2O4", "CaF2", "BaSO4", "NiO",
 )  # fmt: skip
 MOST_REQUESTS_EACH = 2000
+PAGE = """# How much the page bears
+
+Made by `make bench-serve` (benchmarks/serve_load.py, commit {commit}): nothing here was typed.
+
+{users} users at once for {seconds:.0f} s on {cores} cores, {workers} workers, over loopback. Each types a formula,
+predicts it, reads for {think_s:g} s in the mean, and goes on. Other programs were running: the load average was
+{load_average_before} before and {load_average_after} after.
+
+| request | n | median | 95th percentile | 99th percentile |
+|---|---:|---:|---:|---:|
+{table}
+
+Errors: {errors}. Memory of the server and its workers together: {memory_mb_first_third:,} MB in the first third of the
+time, {memory_mb_last_third:,} MB in the last, {memory_mb_highest:,} MB at most. Answers to 128 formulas are kept.
+
+**Killed while a job runs.** Of a screening of {rows} rows {done_when_killed} were done when the server got SIGKILL.
+Started again on the same folder, it went on by itself: {state_after}, {rows_in_result} rows in the result. The job
+says "{message}".
+"""
+N_SCREENED = 128
 
 
 @dataclass
@@ -44,6 +66,7 @@ class Tally:
     """What all users saw."""
 
     warm_s: list[float] = field(default_factory=list)
+    understood_s: list[float] = field(default_factory=list)
     fresh_s: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     memory_mb: list[tuple[float, float]] = field(default_factory=list)
@@ -59,6 +82,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as state:
         process = start(Path(state), options.workers)
         try:
@@ -66,10 +90,18 @@ def main() -> None:
         finally:
             process.terminate()
             process.wait(30)
-    found = summary(tally, options)
+        found = {
+            **summary(tally, options),
+            "load_average_before": round(before, 1),
+            "load_average_after": round(os.getloadavg()[0], 1),
+            "killed": kill_and_resume(Path(state), options.workers),
+            "commit": git_commit(),
+            "machine": machine(),
+        }
     print(json.dumps(found, indent=2))
     if options.out:
-        write_json(options.out / "load.json", found)
+        write_json(options.out / "page.json", found)
+        write_text(options.out / "page.md", page(found))
 
 
 def start(state: Path, workers: int) -> subprocess.Popen[str]:
@@ -109,6 +141,42 @@ async def load(process: subprocess.Popen[str], options: argparse.Namespace) -> T
     return tally
 
 
+def kill_and_resume(state: Path, workers: int) -> dict[str, Any]:
+    """Begin a screening, kill the server once a part of it is done, start another, and see what becomes of it."""
+    table = "formula\n" + "\n".join(itertools.islice(fresh_formulas(), N_SCREENED)) + "\n"
+
+    def job(job_id: str) -> dict[str, Any]:
+        return httpx.get(f"{ADDRESS}/api/jobs/{job_id}").json()
+
+    process = start(state, workers)
+    job_id = httpx.post(f"{ADDRESS}/api/jobs", files={"file": ("many.csv", table)}).json()["id"]
+    for _ in range(3000):
+        if job(job_id)["n_done"]:
+            break
+        time.sleep(0.05)
+    done_before = job(job_id)["n_done"]
+    process.kill()
+    process.wait(30)
+    process = start(state, workers)
+    try:
+        for _ in range(3000):
+            after = job(job_id)
+            if after["state"] not in ("waiting", "running"):
+                break
+            time.sleep(0.1)
+        rows = httpx.post(f"{ADDRESS}/api/jobs/{job_id}/rows", json={"n": 0}, timeout=60).json()["n_rows"]
+    finally:
+        process.terminate()
+        process.wait(30)
+    return {
+        "rows": N_SCREENED,
+        "done_when_killed": done_before,
+        "state_after": after["state"],
+        "message": after["message"],
+        "rows_in_result": rows,
+    }
+
+
 async def user(  # noqa: PLR0917 - a script's own
     client: httpx.AsyncClient, draw: random.Random, tally: Tally, fresh: Iterator[str], end: float, options: Any
 ) -> None:
@@ -118,15 +186,23 @@ async def user(  # noqa: PLR0917 - a script's own
         if time.monotonic() > end:
             return
         new = next(fresh) if draw.random() < options.fresh else None
-        begun = time.perf_counter()
-        try:
-            answer = await client.post("/api/predict", json={"formulas": [new or draw.choice(WARM)]})
-            if answer.status_code != 200:
-                tally.errors.append(f"{answer.status_code} {answer.text[:200]}")
-        except httpx.HTTPError as error:
-            tally.errors.append(repr(error))
-        (tally.fresh_s if new else tally.warm_s).append(time.perf_counter() - begun)
+        formula = new or draw.choice(WARM)
+        tally.understood_s.append(await timed(client.get("/api/formula", params={"text": formula}), tally))
+        took = await timed(client.post("/api/predict", json={"formulas": [formula]}), tally)
+        (tally.fresh_s if new else tally.warm_s).append(took)
         await asyncio.sleep(draw.expovariate(1 / options.think))
+
+
+async def timed(asked: Awaitable[httpx.Response], tally: Tally) -> float:
+    """Seconds until an answer is there; what is no answer is noted as an error."""
+    begun = time.perf_counter()
+    try:
+        answer = await asked
+        if answer.status_code != 200:
+            tally.errors.append(f"{answer.status_code} {answer.text[:200]}")
+    except httpx.HTTPError as error:
+        tally.errors.append(repr(error))
+    return time.perf_counter() - begun
 
 
 async def watch_memory(process: subprocess.Popen[str], tally: Tally, end: float) -> None:
@@ -157,8 +233,8 @@ def summary(tally: Tally, options: argparse.Namespace) -> dict[str, Any]:
         "seconds": options.seconds,
         "think_s": options.think,
         "workers": options.workers,
-        "load_average": [round(value, 2) for value in os.getloadavg()],
         "warm": times(tally.warm_s),
+        "understood": times(tally.understood_s),
         "fresh": times(tally.fresh_s),
         "errors": len(tally.errors),
         "first_errors": tally.errors[:3],
@@ -166,6 +242,20 @@ def summary(tally: Tally, options: argparse.Namespace) -> dict[str, Any]:
         "memory_mb_last_third": round(statistics.mean(memory[-third:])),
         "memory_mb_highest": round(max(memory)),
     }
+
+
+def page(found: dict[str, Any]) -> str:
+    """The figures as a page."""
+    rows = {
+        "a prediction that was asked for before": found["warm"],
+        "a prediction of a formula that nobody had asked for": found["fresh"],
+        "what is understood of a formula while it is typed": found["understood"],
+    }
+    table = "\n".join(
+        f"| {name} | {of['n']:,} | {of['median_s']:.3f} s | {of['p95_s']:.3f} s | {of['p99_s']:.3f} s |"
+        for name, of in rows.items()
+    )
+    return PAGE.format(table=table, **{**found, **found["machine"], **found["killed"]})
 
 
 if __name__ == "__main__":

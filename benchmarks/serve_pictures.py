@@ -1,4 +1,4 @@
-"""Pictures of the page for docs/serve.md, taken in headless Chromium of a running ``deepxrd serve``.
+"""Pictures of the page for docs/page.md, taken in headless Chromium of a running ``deepxrd serve``.
 
 deepxrd serve --no-browser &
 python benchmarks/serve_pictures.py --out docs/figures

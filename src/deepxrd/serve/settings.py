@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ MOST_FORMULAS = 8
 SHOWN = 6
 """Structures of a formula, known and predicted each, that come with pattern, lines and CIF."""
 _LEAST_TOKEN = 16
+_ALL_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened at
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class ServeSettings:
     @property
     def address(self) -> str:
         """Of the page, for a browser."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = socket.gethostname() if self.host in _ALL_ADDRESSES else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/"
 
 

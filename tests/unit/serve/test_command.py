@@ -11,7 +11,6 @@ import pytest
 
 from deepxrd.cli.main import main
 
-
 Said = Callable[[list[str]], str]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +40,5 @@ def test_what_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
 
 def test_the_address_is_one_that_a_browser_opens() -> None:
     assert ServeSettings(state=Path(), host="::1", port=80).address == "http://[::1]:80/"
+    everywhere = ServeSettings(state=Path(), host="0.0.0.0", token="x" * 16)  # noqa: S104
+    assert everywhere.address == f"http://{socket.gethostname()}:8000/"

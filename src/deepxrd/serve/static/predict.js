@@ -110,6 +110,7 @@ function together(answer) {
   if (answer.space_groups.length) line("Space group", ...answer.space_groups.slice(0, 3).flatMap((each, i) => [i ? "; " : "", group(each.symbol), ` ${percent(each.probability)}`]));
   const [low, , high] = answer.density_g_per_cm3;
   if (low !== null) line("Density, 90 % interval", `${fixed(low, 2)} to ${fixed(high, 2)} g/cm³`);
+  if (answer.expected_f1 !== null) line("Expected F1 of the peaks", fixed(answer.expected_f1, 2));
   if (answer.candidates.length) line("None of the candidates", percent(answer.none_of_them));
   return make("dl", { class: "said" }, ...facts);
 }
@@ -122,7 +123,7 @@ function answerPart(answer) {
   const known = make("table");
   fillTable(known, `Known phases: ${answer.n_known}${answer.n_known > answer.known.length ? `, the ${answer.known.length} most stable of them` : ""}`,
     ["Draw", "In 3-D", "Phase", "Space group", "Cell a b c (Å), α β γ (°)", number("Above hull (eV/atom)", "th")],
-    answer.known.map((each) => [drawn(answer, each, true), button(answer, each), each.name, group(each.symbol, each.space_group), cell(each), number(fixed(each.energy_above_hull_ev_per_atom, 3))]));
+    answer.known.map((each) => [drawn(answer, each, true), button(answer, each), phase(each), group(each.symbol, each.space_group), cell(each), number(fixed(each.energy_above_hull_ev_per_atom, 3))]));
   const made = make("table");
   fillTable(made, `Candidates: ${answer.n_candidates}${answer.n_candidates > answer.candidates.length ? `, the ${answer.candidates.length} likeliest of them` : ""}`,
     ["Draw", "In 3-D", "Probability", "Space group", "Cell a b c (Å), α β γ (°)", "Built like"],
@@ -130,6 +131,11 @@ function answerPart(answer) {
   const parts = [answer.known.length ? known : make("p", {}, "Known phases: none in the library."), ...(answer.candidates.length ? [made] : [])];
   return make("article", { class: "answer card" }, make("h3", {}, ...heading), together(answer), make("p", { class: "hint" }, words.join(" ")),
     ...parts.map((part) => make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Structures of ${answer.typed}` }, part)));
+}
+
+function phase({ name, known_from_experiment: seen }) {
+  const words = { true: "known from experiment", false: "computed only" }[seen];
+  return make("span", {}, name, words ? make("span", { class: "soft" }, words) : null);
 }
 
 function template({ origin }) {

@@ -26,7 +26,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 960})
         page.goto(options.address)
         page.wait_for_selector("body[data-ready]")
         predict(page)
@@ -40,11 +40,15 @@ def main() -> None:
 
 def predict(page: Page) -> None:
     """Two formulas, and a structure in three dimensions."""
-    page.fill("#formulas", "KNbO3")
+    page.fill("#formulas", "BaTiO3, PbTiO3")
+    expect(page.locator("#understood")).to_contain_text("PbTiO3 is read as")
     page.click("#predict-form button.main")
+    expect(page.locator(".answer")).to_have_count(2)
+    page.check("#stacked")
     expect(page.locator("#viewer canvas")).to_have_count(1)
     page.wait_for_timeout(2000)
-    page.set_viewport_size({"width": 1100, "height": 900})
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.wait_for_timeout(500)
 
 
 def match(page: Page) -> None:

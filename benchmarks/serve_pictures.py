@@ -7,10 +7,12 @@ python benchmarks/serve_pictures.py --out docs/figures
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 WAIT_MS = 90_000
@@ -30,12 +32,18 @@ def main() -> None:
         page.goto(options.address)
         page.wait_for_selector("body[data-ready]")
         predict(page)
-        page.screenshot(path=options.out / "serve-predict.png")
+        save(page, options.out / "serve-predict.png")
         match(page)
-        page.screenshot(path=options.out / "serve-match.png")
+        save(page, options.out / "serve-match.png")
         screen(page)
-        page.screenshot(path=options.out / "serve-screen.png")
+        save(page, options.out / "serve-screen.png")
         browser.close()
+
+
+def save(page: Page, path: Path) -> None:
+    """What is seen, with 128 colours, which are enough and make a small file."""
+    seen = Image.open(io.BytesIO(page.screenshot()))
+    seen.convert("RGB").quantize(128).save(path, optimize=True)
 
 
 def predict(page: Page) -> None:
@@ -47,19 +55,22 @@ def predict(page: Page) -> None:
     page.check("#stacked")
     expect(page.locator("#viewer canvas")).to_have_count(1)
     page.wait_for_timeout(2000)
-    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.set_viewport_size({"width": 1280, "height": 1450})
     page.wait_for_timeout(500)
 
 
 def match(page: Page) -> None:
-    """The second example; the picture begins at the answer."""
+    """The second example."""
     page.click("nav a:has-text('Match')")
     page.click("#scan-examples button >> nth=1")
     expect(page.locator("#scan-text")).to_contain_text("PANalytical")
     page.click("#match-form button.main")
     expect(page.locator("#phases")).to_contain_text("SiO2")
+    page.click("#scan-understood summary")
+    page.set_viewport_size({"width": 1280, "height": 1600})
     page.wait_for_timeout(1000)
-    page.locator("#match-result").evaluate("element => element.scrollIntoView()")
+    page.evaluate("window.scrollTo(0, document.querySelector('#match-form').offsetTop - 20)")
+    page.wait_for_timeout(500)
 
 
 def screen(page: Page) -> None:
@@ -74,6 +85,7 @@ def screen(page: Page) -> None:
         expect(row).to_contain_text("done")
     row.get_by_role("button", name="Show").click()
     expect(page.locator("#rows-table tbody tr")).to_have_count(8)
+    page.set_viewport_size({"width": 1280, "height": 1000})
     page.click("[data-sort=density_g_per_cm3]")
     page.wait_for_timeout(500)
 

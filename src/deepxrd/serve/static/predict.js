@@ -134,7 +134,7 @@ function answerPart(answer) {
 }
 
 function phase({ name, known_from_experiment: seen }) {
-  const words = { true: "known from experiment", false: "computed only" }[seen];
+  const words = { true: "experimental", false: "computed only" }[seen];
   return make("span", {}, name, words ? make("span", { class: "soft" }, words) : null);
 }
 

@@ -77,7 +77,7 @@ KINDS = (
     "JSON Lines that name classes to decode",
     "JSON Lines that hold no structures",
     "checkpoints that name a class (predict --checkpoint)",
-    "files that are no checkpoints (predict --checkpoint)",
+    pytest.param("files that are no checkpoints (predict --checkpoint)", marks=pytest.mark.slow),  # large ones are made
 )
 """Of the corpus, those that are regular files of a size that is tried."""
 

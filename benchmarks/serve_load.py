@@ -108,7 +108,10 @@ def start(state: Path, workers: int) -> subprocess.Popen[str]:
     """A server that is ready."""
     command = [sys.executable, "-m", "deepxrd.cli", "serve", "--no-browser", "--port", str(PORT), "--state", str(state)]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "--workers", str(workers)], stdout=subprocess.PIPE, text=True
+        [*command, "--workers", str(workers)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # users compute elsewhere: on Linux a session has a share of the cores of its own
     )
     assert process.stdout is not None  # noqa: S101 - asked for above
     for line in process.stdout:

@@ -16,6 +16,12 @@ from live_server import LiveServer
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SLOW_MS = 60_000
 expect.set_options(timeout=SLOW_MS)
+DROPPED = """() => {
+  const transfer = new DataTransfer();
+  const rows = Array.from({length: 101}, (_, i) => `${20 + i / 10} ${i === 50 ? 900 : 10 + i % 3}`);
+  transfer.items.add(new File([rows.join("\\n")], "dropped.xy"));
+  return transfer;
+}"""
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 
@@ -133,6 +139,11 @@ def test_match(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#scan-file", hostile)
     expect(page.locator("#scan-text")).to_contain_text("<b onmouseover=alert(1)>.xrdml")
     assert page.locator("#match b").count() == 0
+    # a file that is dropped
+    dropped = page.evaluate_handle(DROPPED)
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    expect(page.locator("#scan-text")).to_contain_text("dropped.xy")
+    expect(page.locator("#scan-text")).to_contain_text("101 points")
 
 
 def test_screen(page: Page, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ What is sent to them is pickled, and so is what they answer: a scheduler is trus
 from __future__ import annotations
 
 import hashlib
+import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -106,13 +107,14 @@ def done_by_workers(client: Client, work: Iterable[Work]) -> Iterator[Any]:
         ClusterError: pieces ended their workers; no worker is left; the scheduler is gone; or a worker could not do a
             piece for a reason that the user can mend.
     """
+    from cloudpickle import dumps
     from distributed import KilledWorker
 
     left, asked, killers = iter(work), dict[Any, str](), list[str]()
     while True:
         for function, arguments, named in islice(left, max(0, 2 * _n_threads(client) - len(asked))):
             name = next((each.name for each in arguments if isinstance(each, Path)), function.__name__)
-            asked[client.submit(function, *arguments, **named, pure=False)] = name
+            asked[client.submit(do, dumps((function, arguments, named)), pure=False)] = name
         if not asked:
             break
         for future in _some_done(client, asked):
@@ -134,6 +136,12 @@ def done_by_workers(client: Client, work: Iterable[Work]) -> Iterator[Any]:
             "is done and kept, and the same command tries again"
         )
         raise ClusterError(msg)
+
+
+def do(pickled: bytes) -> Any:
+    """Do one piece of work, which only the worker unpickles: a scheduler would import all that it names."""
+    function, arguments, named = pickle.loads(pickled)  # noqa: S301 - of the scheduler that the user trusts
+    return function(*arguments, **named)
 
 
 def _some_done(client: Client, asked: Iterable[Future]) -> set[Any]:

@@ -6,9 +6,11 @@ What is sent to them is pickled, and so is what they answer: a scheduler is trus
 from __future__ import annotations
 
 import hashlib
+import logging
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -52,7 +54,7 @@ def connected(scheduler: str, *, option: str) -> Iterator[Client]:
     except (OSError, ValueError, TypeError) as error:
         msg = f"no Dask scheduler answers at {option}{scheduler}: {error}"
         raise ConfigError(msg) from error
-    with client:
+    with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=_ANSWERS_S)
         except TimeoutError as error:
@@ -60,6 +62,18 @@ def connected(scheduler: str, *, option: str) -> Iterator[Client]:
             raise ConfigError(msg) from error
         refuse_others(client.run(identity, on_error="return"))
         yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep tracebacks of Dask's client off the screen, of what is said in a sentence here."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def identity() -> dict[str, str]:
@@ -110,26 +124,24 @@ def done_by_workers(client: Client, work: Iterable[Work]) -> Iterator[Any]:
     from cloudpickle import dumps
     from distributed import KilledWorker
 
-    left, asked, killers = iter(work), dict[Any, str](), list[str]()
+    left, asked, killers, seen = iter(work), dict[Any, str](), list[str](), time.monotonic()
     while True:
-        for function, arguments, named in islice(left, max(0, 2 * _n_threads(client) - len(asked))):
+        n_threads = _n_threads(client)
+        seen = _last_seen(n_threads, seen)
+        for function, arguments, named in islice(left, max(0, 2 * n_threads - len(asked))):
             name = next((each.name for each in arguments if isinstance(each, Path)), function.__name__)
             asked[client.submit(do, dumps((function, arguments, named)), pure=False)] = name
-        if not asked:
+        if not asked and n_threads:
             break
         for future in _some_done(client, asked):
-            name = asked.pop(future)
-            if future.status == "finished":
-                yield future.result()
-                continue
-            error = future.exception() if future.status == "error" else None
-            if isinstance(error, KilledWorker):
-                killers.append(name)
-            elif isinstance(error, DeepXRDError):
-                msg = f"a worker could not do {name}: {error}"
-                raise ClusterError(msg) from error
+            try:
+                is_there, result = _result(client, future, asked[future])
+            except KilledWorker:
+                killers.append(asked.pop(future))
             else:
-                raise error or _gone(client)
+                if is_there:
+                    del asked[future]
+                    yield result
     if killers:
         msg = (
             f"{', '.join(sorted(killers))}: every worker that took it was killed, perhaps for want of memory; all else "
@@ -145,28 +157,46 @@ def do(pickled: bytes) -> Any:
 
 
 def _some_done(client: Client, asked: Iterable[Future]) -> set[Any]:
+    """Those that are done, as soon as one is; none if that takes long."""
     from distributed import wait
 
-    seen = time.monotonic()
-    while True:
-        try:
-            return set(wait(list(asked), timeout=_LOOK_AGAIN_S, return_when="FIRST_COMPLETED").done)
-        except TimeoutError:
-            pass
-        except OSError as error:
-            raise _gone(client) from error
-        if _n_threads(client):
-            seen = time.monotonic()
-        elif time.monotonic() - seen > _WITHOUT_WORKERS_S:
-            msg = "no worker is left: what is done is kept; start workers, and the same command resumes"
-            raise ClusterError(msg)
+    try:
+        return set(wait(list(asked), timeout=_LOOK_AGAIN_S, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return set()
+    except (OSError, CancelledError) as error:
+        raise _gone(client) from error
+
+
+def _result(client: Client, future: Future, name: str) -> tuple[bool, Any]:
+    """Whether a result is there, and which: it is not where its worker has gone since, and another does it again."""
+    try:
+        return True, future.result(timeout=_LOOK_AGAIN_S)
+    except DeepXRDError as error:
+        msg = f"a worker could not do {name}: {error}"
+        raise ClusterError(msg) from error
+    except (OSError, CancelledError) as error:
+        if future.status == "error":  # of the work itself, such as a full disk
+            raise
+        if isinstance(error, TimeoutError):
+            return False, None
+        raise _gone(client) from error
+
+
+def _last_seen(n_threads: int, seen: float) -> float:
+    """When workers were seen last, seconds of the monotonic clock."""
+    now = time.monotonic()
+    if n_threads == 0 and now - seen > _WITHOUT_WORKERS_S:
+        msg = "no worker is left: what is done is kept; start workers, and the same command resumes"
+        raise ClusterError(msg)
+    return now if n_threads else seen
 
 
 def _n_threads(client: Client) -> int:
     """Threads of all workers that the scheduler knows of now."""
     try:
         return int(sum(client.nthreads().values()))
-    except (OSError, TimeoutError, AttributeError) as error:
+    except (OSError, TimeoutError, AttributeError, CancelledError) as error:
         raise _gone(client) from error
 
 

@@ -32,7 +32,7 @@ def cluster() -> Iterator[LocalCluster]:
     settings = {"distributed.scheduler.allowed-failures": 1, "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1}
     with (
         dask.config.set(settings),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as running,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as running,
     ):
         yield running
 
@@ -162,7 +162,7 @@ def test_a_scheduler_that_is_none_or_has_no_worker_is_named(
         with pytest.raises(ConfigError, match=f"no Dask scheduler answers at --scheduler {address}"):
             screen(Fake, table, tmp_path / "out", scheduler=address)
     with (
-        LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as empty,
+        LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as empty,
         pytest.raises(ConfigError, match=r"has no worker: dask worker tcp://\S+ --nthreads 1 starts one"),
     ):
         screen(Fake, table, tmp_path / "out", scheduler=empty.scheduler_address)

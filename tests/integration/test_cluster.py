@@ -40,11 +40,8 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, Processes]]:
 
 
 def write_formulas(folder: Path) -> None:
-    triples = itertools.product(
-        ["Mg", "Ca", "Sr", "Ba", "Na", "K", "Rb", "La", "Y", "Ce"],
-        ["Ti", "Zr", "Hf", "V", "Nb", "Mn", "Fe", "Co"],
-        "OSFN",
-    )
+    metals = ["Mg", "Ca", "Sr", "Ba", "Na", "K", "Rb", "La", "Y", "Ce"]
+    triples = itertools.product(metals, ["Ti", "Zr", "Hf", "V", "Nb", "Mn", "Fe", "Co"], "OSFN")
     counts = itertools.product((1, 2, 3), (1, 2, 3), (1, 2, 4, 5))
     texts = (f"{a}{i}{b}{j}{x}{k}" for (a, b, x), (i, j, k) in itertools.product(triples, counts))
     (folder / "f.csv").write_text("formula\n" + "\n".join(itertools.islice(texts, N_FORMULAS)) + "\n")

@@ -12,7 +12,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-train bench-serve match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-serve bench-start bench-train match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,7 +96,13 @@ bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, k
 bench-library: $(VENV)/.installed-dev ## size and times of the library that ships, into results/library
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_library.py --out results/library
 
-bench-train: $(VENV)/.installed-dev ## training, screening and start-up against the plain way, into results/speed.md (two hours): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
+bench-start: $(VENV)/.installed-dev ## cold start and screening of an older checkout and of this one, in turn, into results/speed.md (half an hour): BEFORE=CHECKOUT SNAPSHOT=PATH SCAN=PATH ELEMENTS=Sr,Ti,O
+	$(BIN)/python benchmarks/bench_start.py --before $(BEFORE)/src --after src --scan $(SCAN) --elements $(ELEMENTS)
+	$(BIN)/python benchmarks/bench_screening.py --before $(BEFORE)/src --after src --parquet $(SNAPSHOT) --fast
+	$(BIN)/python benchmarks/bench_cluster.py --parquet $(SNAPSHOT)
+	$(BIN)/python benchmarks/speed_page.py
+
+bench-train: $(VENV)/.installed-dev ## training and screening with a network against the plain way, into results/speed.md (two hours): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT)
 	$(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name train-all-cores
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name parity \
@@ -104,9 +110,10 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_train.py --parquet $(SNAPSHOT) --name finished \
 	  --batch-size 64 --epochs 20 --seeds 1 2 3 --scheduler cosine --ways plain ours ours-32
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_layers.py --compile
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) \
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_screening_network.py --checkpoint $(CHECKPOINT) \
 	  --store $(or $(STORE),$(error give STORE=FOLDER, a built data set))
-	$(BIN)/python benchmarks/bench_screening.py --checkpoint $(CHECKPOINT) --name million --only screened --sizes 1000000 --jobs -1
+	$(BIN)/python benchmarks/bench_screening_network.py --checkpoint $(CHECKPOINT) --name screening-network-million \
+	  --only screened --sizes 1000000 --jobs -1
 	$(BIN)/python benchmarks/speed_page.py
 
 bench-serve: $(VENV)/.installed-dev ## 50 users at once on the page, and a kill, into results/page.md (three minutes)

@@ -38,6 +38,7 @@ from deepxrd.training.quiet import quiet
 from deepxrd.training.stop_on_nan import StopOnNaN
 from floor import GPU, floor, wait
 
+_LOSSES_KEPT = 16  # of the first steps: as many as the comparison of ways step by step has
 WAYS = ("plain", "ours", "ours-32", "ours-compiled")
 
 
@@ -191,9 +192,10 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
         "precision": precision,
         "batch_size": options.batch_size,
         "steps": trainer.global_step,
+        "epochs": options.epochs,
         "samples_per_s": watch.samples / watch.seconds,
         "peak_mb": peak_mb,
-        "train_loss": [round(float(loss), 6) for loss in watch.train_loss],
+        "train_loss": [round(float(loss), 6) for loss in watch.train_loss[:_LOSSES_KEPT]],
         "val_loss": watch.val_loss,
         "at_s": watch.at_s,
         "test": {name.removeprefix("test/"): value for name, value in test.items()},

@@ -2,31 +2,22 @@
 
     python benchmarks/speed_page.py --results results
 
-Reads ``speed/*.json`` and ``speed/notes.md`` and writes ``speed.md`` and ``speed/train.png``.
+Reads ``speed/*.json`` and ``speed/notes.md`` and writes ``speed.md`` and ``speed/train.png``. What was not measured yet
+is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
-
 from deepxrd.io.files import write_text
+from speed_tables import compared_at, is_busy, middle, provenance, table
+from speed_training import chart, compared, finished, layers, parity, training
 
-TOLERANCE = {"ours-32": (1e-4, 1e-2, 5e-3), "ours": (1e-3, 1e-2, 5e-3)}
-"""How far a loss may be from the plain way's: in the first step, in steps 2 to 4, and in the mean of all."""
-
-SCORES = ("peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg", "cosine_distance", "pearson_distance")
-FINISHED = {"ours": "ours, by seed", "ours-32": "ours in float32, by seed"}
-T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-"""Student's t, two-sided 95 %, by the number of seeds."""
+OLDER = "(older)"
 
 
 def main() -> None:
@@ -34,167 +25,131 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"))
     folder = parser.parse_args().results / "speed"
-    names = ("train", "train-all-cores", "parity", "screening", "million", "layers")
-    read = {name: json.loads((folder / f"{name}.json").read_text()) for name in names}
+    read = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    whole = read["finished"] if isinstance(read["finished"], list) else [read["finished"]]
     sections = [
         "# Speed\n\nMade by `benchmarks/speed_page.py` from [speed/](speed): do not edit.",
+        overview(read),
+        start(read["start"]) if "start" in read else "",
+        screening(read["screening"]) if "screening" in read else "",
+        cluster(read["cluster"]) if "cluster" in read else "",
+        network(read["screening-network"], read["screening-network-million"]),
         training([read["train"], read["train-all-cores"]]),
         parity(read["parity"]),
-        finished([json.loads(path.read_text()) for path in sorted(folder.glob("finished*.json"))]),
-        screening(read["screening"], read["million"]),
-        startup(read["screening"]),
+        finished(whole),
         layers(read["layers"]),
         (folder / "notes.md").read_text().strip(),
     ]
-    write_text(folder.parent / "speed.md", "\n\n".join(sections) + "\n")
+    write_text(folder.parent / "speed.md", "\n\n".join(filter(None, sections)) + "\n")
     chart(read["train"]).savefig(folder / "train.png", dpi=150)
     print(f"results: {folder.parent / 'speed.md'}")
 
 
-def training(results: list[dict[str, Any]]) -> str:
-    """Plain against ours, on one core and on all."""
-    header, columns = [""], []
-    for result in results:
+def overview(read: dict[str, Any]) -> str:
+    """What a user does, before and after, with the ratio of one run."""
+    rows: list[tuple[str, ...]] = []
+    if "start" in read:
+        rows += [
+            change(f"`{name}`", runs, "seconds", "s", read["start"]) for name, runs in read["start"]["runs"].items()
+        ]
+    if "screening" in read:
+        for n_jobs, runs in read["screening"]["runs"].items():
+            what = f"`deepxrd predict --file`, formulas per s, {n_jobs} process{'es' * (n_jobs != '1')}"
+            rows.append(change(what, runs, "per_s", "", read["screening"]))
+    for result in (read["train"], read["train-all-cores"]):
+        was, now, ratio = compared(result)["training, samples per s"]
+        memory = compared(result)["peak memory, MB"]
         n = result["machine"]["threads"]
-        header += [f"plain, {n} thread{'s' * (n > 1)}", "ours", ""]
-        columns.append(compared(result))
-    rows = [(name, *(cell for column in columns for cell in column[name])) for name in columns[0]]
-    result = results[0]
-    floor, plain = result["floor"], next(run for run in result["runs"] if run["way"] == "plain")
-    bfloat16, float32, bound = (
-        floor[key] for key in ("peak_bfloat16_gflops", "peak_float32_gflops", "floor_samples_per_s")
-    )
-    ran = "\n".join(f"- {provenance(result)}" for result in results)
-    return f"""## Training
-
-The network of Table 1 on ABC3 (1,801 compositions), batches of {plain["batch_size"]}, {len(plain["val_loss"])} epochs,
-one seed, through Lightning. *Plain*: float32, torch's own layers and layout, batches put together sample by sample by
-two workers. *Ours*: what `deepxrd.train` does by default. In these runs the plain way drew the batches of its first
-epoch in every epoch (mended since, in the sections below); that touches no speed, and its losses a little.
+        what = f"training the network of Table 1, samples per s, {n} thread{'s' * (n > 1)}"
+        where = f"`{result['commit'][:9]}`, older"
+        rows.append((what, was, now, ratio, f"{memory[0]} → {memory[1]}", where))
+    header = ("what a user does", "before", "after", "ratio", "memory, MB", "measured on")
+    return f"""## What a user does
 
 {table(header, rows)}
 
-{ran}
-
-![Validation loss over time, both ways](speed/train.png)
-
-The floor counts {floor["gflop_per_sample"]:.2f} GFLOP per sample forward and backward ({floor["gflop_forward"]:.2f}
-forward) and {floor["mb_per_sample"]:.1f} MB that convolutions and products must read and write. Each takes the longer
-of two times: at the best that a product of matrices or the largest convolution reaches here
-({bfloat16:.0f} GFLOP/s in bfloat16, {float32:.0f} in float32; one thread), and at the best of a copy
-({floor["peak_gb_per_s"]:.0f} GB/s). That makes {bound:.0f} samples per s on one thread,
-{bound / plain["samples_per_s"]:.1f} times the plain way; by arithmetic alone {floor["arithmetic_samples_per_s"]:.0f}.
-Norms, activations and sums are counted as nothing. The aim was 8 times the plain way; where the plain way is already
-this near to the hardware, no arrangement of the same arithmetic reaches it."""
+*Before* and *after* ran in turn in one run, on the same machine; each ratio is of that run. Before: the commit named in
+the section below (of training: a plain float32 loop with torch's own layers). What is marked *older* was measured on
+the commit that stands there, and not again since."""
 
 
-def compared(result: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
-    """Rows of the table of training: the plain way, ours, and by how much ours is better."""
-    plain, ours = (next(run for run in result["runs"] if run["way"] == way) for way in ("plain", "ours"))
-    goal = max(min(plain["val_loss"]), min(ours["val_loss"]))
-    reached = [seconds_to(run, goal) for run in (plain, ours)]
-    bound = result["floor"]["floor_samples_per_s"]
-    return {
-        "precision": (plain["precision"], ours["precision"], ""),
-        "training, samples per s": pair(plain, ours, "samples_per_s"),
-        "forward only, patterns per s (float32)": pair(plain, ours, "forward_per_s"),
-        "s to the same validation loss, validation included": (
-            f"{reached[0]:.0f}", f"{reached[1]:.0f}", f"× {reached[0] / reached[1]:.1f}",
-        ),
-        "peak memory, MB": (f"{plain['peak_mb']:.0f}", f"{ours['peak_mb']:.0f}", ""),
-        "time over the floor": (f"{bound / plain['samples_per_s']:.1f}", f"{bound / ours['samples_per_s']:.1f}", ""),
-    }  # fmt: skip
+def change(what: str, runs: dict[str, Any], key: str, unit: str, result: dict[str, Any]) -> tuple[str, ...]:
+    """One row of the table: medians of both trees."""
+    was, now = (middle(runs[tree], key) for tree in ("before", "after"))
+    memory = " → ".join(f"{middle(runs[tree], 'peak_mb'):.0f}" for tree in ("before", "after"))
+    ratio = was / now if key == "seconds" else now / was
+    shown = [f"{value:.2f} {unit}" if key == "seconds" else f"{value:.0f}" for value in (was, now)]
+    busy = ", busy machine" if is_busy(result) else ""
+    return what, *shown, f"× {ratio:.1f}", memory, f"`{result['commits']['after'][:9]}`{busy}"
 
 
-def pair(plain: dict[str, Any], ours: dict[str, Any], key: str) -> tuple[str, str, str]:
-    """Both values, and by how much ours is larger."""
-    return f"{plain[key]:.1f}", f"{ours[key]:.1f}", f"× {ours[key] / plain[key]:.1f}"
+def start(result: dict[str, Any]) -> str:
+    """Cold start of some commands."""
+    rows = []
+    for name, runs in result["runs"].items():
+        for tree, taken in runs.items():
+            cpu = middle(taken, "cpu_seconds")
+            least, most = (pick(run["seconds"] for run in taken) for pick in (min, max))
+            seconds = f"{middle(taken, 'seconds'):.2f} ({least:.2f} to {most:.2f})"
+            rows.append((f"`{name}`", tree, seconds, f"{cpu:.2f}", f"{middle(taken, 'peak_mb'):.0f}"))
+    for name, taken in result["floor"].items():
+        cpu, seconds = middle(taken, "cpu_seconds"), f"{middle(taken, 'seconds'):.2f}"
+        rows.append(
+            (f"{name}: started, and no more", "floor", seconds, f"{cpu:.2f}", f"{middle(taken, 'peak_mb'):.0f}")
+        )
+    return f"""## Cold start
+
+From the command to its end, each a process of its own with one thread: medians of {result["rounds"]} rounds in which
+the trees took turns, after one that does not count. {compared_at(result)}
+
+{table(("command", "tree", "s (least to most)", "processor, s", "MB"), rows)}
+
+The floor is what no command can be quicker than that needs Python, NumPy or torch. Seconds of the processor depend on
+other work less than those of the clock."""
 
 
-def seconds_to(run: dict[str, Any], loss: float) -> float:
-    """When a run first had a validation loss as low as that."""
-    return float(next(t for value, t in zip(run["val_loss"], run["at_s"], strict=True) if value <= loss + 1e-9))
+def screening(result: dict[str, Any]) -> str:
+    """Screening with the shipped model by two source trees."""
+    rows = []
+    for n_jobs, ways in result["runs"].items():
+        first = middle(ways["before"], "per_s")
+        for way, taken in ways.items():
+            rate, cpu = middle(taken, "per_s"), result["n"] / middle(taken, "cpu_seconds")
+            memory = f"{middle(taken, 'peak_mb'):.0f}"
+            rows.append((n_jobs, way, f"{rate:.0f}", f"× {rate / first:.1f}", f"{cpu:.0f}", memory))
+    header = ("processes", "tree", "formulas per s", "ratio", "formulas per s of processor", "MB, all processes")
+    return f"""## Screening with the model that comes with deepxrd
+
+`deepxrd predict --file` on {result["n"]:,} formulas drawn from the snapshot (seed {result["seed"]}), start included,
+each process with one thread. {compared_at(result)}
+
+{table(header, rows)}"""
 
 
-def parity(result: dict[str, Any]) -> str:
-    """Whether both ways learn the same."""
-    runs = {(run["way"], run["seed"]): run for run in result["runs"]}
-    seeds = sorted({seed for _, seed in runs})
-    rows, off = [], {"ours-32": [], "ours": []}
-    for seed in seeds:
-        plain = np.array(runs["plain", seed]["train_loss"])
-        for way in ("ours-32", "ours"):
-            gap = np.abs(np.array(runs[way, seed]["train_loss"]) - plain)
-            change = runs[way, seed]["val_loss"][-1] - runs["plain", seed]["val_loss"][-1]
-            off[way].append(change)
-            gaps = gap[0], gap[1:4].max(), gap.mean()
-            if any(found > allowed for found, allowed in zip(gaps, TOLERANCE[way], strict=True)):
-                sys.exit(f"{way}, seed {seed}: losses are off by {gaps}, more than {TOLERANCE[way]}")
-            name = {"ours-32": "ours in float32", "ours": "ours (bfloat16)"}[way]
-            losses = f"{runs['plain', seed]['val_loss'][-1]:.4f}", f"{runs[way, seed]['val_loss'][-1]:.4f}"
-            rows.append((seed, name, f"{gap[0]:.1e}", f"{gap[1:4].max():.1e}", f"{gap.mean():.4f}", *losses))
-    spread = np.std([runs["plain", seed]["val_loss"][-1] for seed in seeds], ddof=1)
-    first = runs["plain", seeds[0]]
-    steps, batch, epochs = first["steps"], first["batch_size"], len(first["val_loss"])
-    means = f"{np.mean(off['ours-32']):+.4f} (float32) and {np.mean(off['ours']):+.4f} (bfloat16)"
-    header = ("seed", "way", "first step", "steps 2 to 4, at most", "all steps, mean", "val, plain", "val, ours")
-    return f"""## The same numbers
+def cluster(result: dict[str, Any]) -> str:
+    """Screening by the workers of a Dask cluster, one of them killed."""
+    took = result["on_cluster"]["seconds"]
+    same = ""
+    if "alone" in result:
+        word = "the same bytes as" if result["same_bytes"] else "OTHER BYTES than"
+        same = (
+            f" They ended with {word} one process, which took {result['alone']['seconds']:.0f} s "
+            f"({result['alone']['cpu_seconds']:.0f} of the processor)."
+        )
+    options = f" {result['options']}" if result["options"] else ""
+    return f"""## More than one machine
 
-Same seed, same batches in the same order, {steps} steps of {batch} in {epochs} epochs: how far the loss of a
-training step is from that of the plain way, and the last validation loss. {provenance(result)}
+`deepxrd predict --file … --scheduler tcp://…{options}` on {result["n"]:,} formulas ({result["parts"]} parts) by two
+workers of a Dask cluster, both on this machine. One was killed (SIGKILL, never started again) when
+{result["parts_written_at_the_kill"]} of {result["parts"]} parts were written; the other made the rest, {took:.0f} s in
+all. A worker held {result["worker_mb"]:.0f} MB.{same} {compared_at(result)}
 
-{table(header, rows)}
-
-Tolerances, held by the script that makes this page: 1e-4 in the first step in float32 and 1e-3 in bfloat16, 0.01 in
-steps 2 to 4, 0.005 in the mean. The first step differs by rounding alone; from there on rounding grows as it does
-between any two orders of summing. So few steps say little of a finished training; for that, see below.
-Last validation losses differ from the plain way's by {means} in the mean of
-{len(seeds)} seeds; those of different seeds, all plain, scatter by {spread:.4f} (standard deviation). In float64
-outputs and gradients are equal to 1e-10 layer by layer and to 1e-8 through the whole network
-(`tests/unit/models/paper/test_quick.py`). Two processes (DDP) and one give the same losses and scores
-(`tests/integration/test_ddp.py`)."""
+A million formulas have not been screened in this way, nor have several machines."""
 
 
-def finished(results: list[dict[str, Any]]) -> str:
-    """Whether all ways end with the same scores."""
-    runs = {(run["way"], run["seed"]): run for result in results for run in result["runs"]}
-    seeds = sorted({seed for way, seed in runs if way == "plain"})
-    first, rows = runs["plain", seeds[0]], []
-    for name in SCORES:
-        plain = np.array([runs["plain", seed]["test"][name] for seed in seeds])
-        row = [f"`{name}`", f"{by_seed(plain)} (scatter {plain.std(ddof=1):.4f})"]
-        for way in FINISHED:
-            ours = np.array([runs[way, seed]["test"][name] for seed in seeds])
-            error = T_95[len(seeds)] * (ours - plain).std(ddof=1) / np.sqrt(len(seeds))
-            change = f"{(ours - plain).mean():+.4f} ± {error:.4f}"
-            row += [by_seed(ours), f"**{change}**" if abs((ours - plain).mean()) > error else change]
-        rows.append(row)
-    header = ["test part", "plain, by seed"]
-    for name in FINISHED.values():
-        header += [name, "less plain, 95 %"]
-    n_bold = sum(cell.startswith("**") for row in rows for cell in row)
-    verdict = f"Of {len(SCORES) * len(FINISHED)} differences, {n_bold} do not."
-    ran = "\n".join(f"- {provenance(result)}" for result in results)
-    return f"""## The same scores
-
-Whole trainings: {len(first["val_loss"])} epochs in batches of {first["batch_size"]}, the learning rate falling to zero
-by a cosine, seeds {", ".join(map(str, seeds))}; the last weights on the 502 test compositions.
-
-{table(header, rows)}
-
-{ran}
-
-Intervals are of paired differences over seeds (Student's t); bold ones do not hold zero. {verdict}"""
-
-
-def by_seed(values: NDArray[np.float64]) -> str:
-    """One number after another."""
-    return " / ".join(f"{value:.4f}" for value in values)
-
-
-def screening(result: dict[str, Any], million: dict[str, Any]) -> str:
-    """Screening: rates, memory, a kill, what bfloat16 costs."""
-    killed, shipped = result["killed"], result["shipped"]
+def network(result: dict[str, Any], million: dict[str, Any]) -> str:
+    """Screening with a network of one's own: rates, memory, a kill, what bfloat16 costs."""
+    killed = result["killed"]
     rates = [
         (
             name,
@@ -208,21 +163,19 @@ def screening(result: dict[str, Any], million: dict[str, Any]) -> str:
     same = "the same bytes as" if killed["same_bytes"] else "OTHER BYTES than"
     shown = ("peaks", "peak_f1_2deg", "peak_f1_1deg", "peak_f1_0.5deg", "cosine_distance", "pearson_distance")
     scores = [(way, *(f"{values[name]:.4f}" for name in shown)) for way, values in result["bf16"].items()]
-    alone, together = (run["per_s"] for run in shipped)
-    return f"""## Screening
+    return f"""## Screening with a network of one's own {OLDER}
 
-`deepxrd predict --file`, from Parquet to Parquet: with the network of Table 1 (`--bf16`), with the model that comes
-with deepxrd, and with no model at all. Memory is that of all processes together.
+`deepxrd predict --file`, from Parquet to Parquet: with the network of Table 1 (`--bf16`), and with no model at all,
+which is the floor of all screening. Memory is that of all processes together.
 
 {table(("formulas", "processes", "per s", "s", "MB"), rates)}
 
 - {provenance(result)}
 - A million: {provenance(million)}
 
-{result["screened"][-1]["bytes_per_formula"]:.0f} bytes per formula on disk with the network. Processes share the parts
-of a table (`--jobs`): {shipped[1]["jobs"]} of them are {together / alone:.1f} times as fast as one with the model that
-comes with deepxrd, each loading it anew. A screening of {killed["n"]:,} that was killed (SIGKILL) after two parts and
-started again kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with {same} one that was not killed.
+{result["screened"][-1]["bytes_per_formula"]:.0f} bytes per formula on disk. A screening of {killed["n"]:,} that was
+killed (SIGKILL) after two parts and started again kept {killed["parts_kept"]} of {killed["parts"]} parts and ended with
+{same} one that was not killed.
 
 What bfloat16 costs, on the 7,487 ternary test compositions; `peaks` is how many a pattern has:
 
@@ -235,68 +188,10 @@ of 100, which breaks the ties, undoes it; then bfloat16 is a little worse than f
 float32, as all scores of this repository do."""
 
 
-def startup(result: dict[str, Any]) -> str:
-    """Seconds from a command to its end, and where they go."""
-    starts = [(f"`{name}`", f"{s['cold_s']:.2f}", f"{s['warm_s']:.2f}") for name, s in result["startup"].items()]
-    return f"""## Start-up
-
-{table(("from the command to its end", "cold, s", "warm, s"), starts)}
-
-Cold: the system's file cache emptied before, the slower of two; `predict` with a network (`--checkpoint`). `--help`
-imports none of torch, NumPy or pandas, and `predict` neither pymatgen nor Lightning (tests hold both). What `predict`
-spends on imports, by `python -X importtime -m deepxrd.cli.main predict …`, each with all that it imports:
-
-{table(("package", "ms"), result["imports_ms"].items())}"""
-
-
 def sizes(result: dict[str, Any], million: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """What was screened, by name."""
     network = [(f"{run['n']:,}, network", run) for run in (*result["screened"], *million["screened"])]
-    shipped = [(f"{run['n']:,}, as shipped", run) for run in result["shipped"]]
-    return network + shipped + [(f"{run['n']:,}, no model", run) for run in result["without_network"]]
-
-
-def layers(result: dict[str, Any]) -> str:
-    """What each form gains."""
-    rows = [(n, v["torch"], v["ours"], v.get("folded (not kept)", "")) for n, v in result["layers_ms"].items()]
-    ours = result["step_ms"]["ours"]
-    steps = [(name, ms, f"{ms / ours - 1:+.0%}") for name, ms in result["step_ms"].items()]
-    return f"""## What each part gains
-
-Forward and backward pass of a batch of 128 in bfloat16, channels last, in ms of one processor. {provenance(result)}
-
-{table(("layer", "torch", "ours", "folded (not kept)"), rows)}
-
-A whole training step, each row one change to *ours*:
-
-{table(("step", "ms", ""), steps)}"""
-
-
-def provenance(result: dict[str, Any]) -> str:
-    """Machine, versions, commit and command."""
-    machine, versions = result["machine"], result["versions"]
-    where = ", ".join(machine.get("gpus", [])) or f"{machine['processor']}, {machine['threads']} thread(s)"
-    return f"{where}, torch {versions['torch']}, commit {result['commit'][:9]}, `{result['command']}`."
-
-
-def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table."""
-    lines = [list(map(str, header)), *(list(map(str, row)) for row in rows)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def chart(result: dict[str, Any]) -> Figure:
-    """Validation loss over seconds, both ways."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for run, colour in zip(result["runs"], ("tab:red", "tab:blue"), strict=True):
-        label = f"{run['way']}: {run['samples_per_s']:.0f} samples/s"
-        axes.plot(run["at_s"], run["val_loss"], "o-", color=colour, label=label)
-    axes.set(xlabel="seconds, validation included", ylabel="validation loss (1 − Pearson)", xlim=(0, None))
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    return network + [(f"{run['n']:,}, no model", run) for run in result["without_network"]]
 
 
 if __name__ == "__main__":

@@ -41,6 +41,10 @@ class ScreeningError(DeepXRDError):
     """A screening that lost one of its processes."""
 
 
+class ClusterError(DeepXRDError):
+    """Workers of a cluster that are unlike this process, that were killed, or that are gone."""
+
+
 class ConfigError(DeepXRDError):
     """A configuration that cannot be used."""
 

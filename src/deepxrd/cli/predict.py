@@ -44,6 +44,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="processes that share a --file, each with a gigabyte of memory (default: one per core on a CPU, else 1)",
     )
+    predict.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of Dask, such as tcp://host:8786, whose workers share a --file instead of --jobs; they run what they are "
+        "sent, and must see the same files",
+    )
     predict.add_argument("--unseen", action="store_true", help="leave known structures out: predict only")
     predict.add_argument(
         "--quality",
@@ -64,6 +70,8 @@ def _predict(options: argparse.Namespace) -> None:
     if options.jobs is not None and not options.file:
         msg = f"--jobs {options.jobs} is for a --file of formulas: a few formulas need no more than one process"
         raise DeepXRDError(msg)
+    if options.scheduler is not None:
+        _prepare_for_workers(options)
     if options.file:
         refuse_view_options(options)
     from deepxrd.io.memory import keep_freed_memory
@@ -83,9 +91,22 @@ def _predict(options: argparse.Namespace) -> None:
         if not options.unseen:
             load = functools.partial(_load_with_known, load, tuple(options.library))
         default_jobs = -1 if options.device == "cpu" else 1
-        _screen(load, options.file, out, n_jobs=default_jobs if options.jobs is None else options.jobs)
+        n_jobs = default_jobs if options.jobs is None else options.jobs
+        _screen(load, options.file, out, n_jobs=n_jobs, scheduler=options.scheduler)
         return
     _predict_few(load(), options, out)
+
+
+def _prepare_for_workers(options: argparse.Namespace) -> None:
+    """Refuse what workers of a cluster are not for, and name files as a process in another folder finds them."""
+    if not options.file:
+        msg = f"--scheduler {options.scheduler} is for a --file of formulas: a few formulas need no cluster"
+        raise DeepXRDError(msg)
+    if options.jobs is not None:
+        msg = f"--jobs {options.jobs} is for processes on this machine: leave it out, or --scheduler"
+        raise DeepXRDError(msg)
+    options.checkpoint = options.checkpoint and options.checkpoint.absolute()
+    options.library = [path.absolute() for path in options.library]
 
 
 def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: Path) -> None:
@@ -122,10 +143,10 @@ def _load_with_known(load: Load, libraries: tuple[Path, ...]) -> PatternPredicto
     return WithKnownPhases(load(), open_libraries(libraries))
 
 
-def _screen(load: Load, table: Path, out: Path, *, n_jobs: int) -> None:
+def _screen(load: Load, table: Path, out: Path, *, n_jobs: int, scheduler: str | None) -> None:
     from deepxrd.prediction.screening import PATTERNS, SKIPPED, screen
 
-    screened = screen(load, table, out, n_jobs=n_jobs)
+    screened = screen(load, table, out, n_jobs=n_jobs, scheduler=scheduler)
     print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
     if screened.n_skipped:
         first = [(f"line {line}", reason) for line, reason in screened.first_skipped]

@@ -11,6 +11,7 @@ from joblib import Parallel, cpu_count, parallel_config
 
 from deepxrd.chem import StructureLimits
 from deepxrd.errors import ConfigError
+from deepxrd.io.cluster import connected
 from deepxrd.io.stopping import worker_pool
 
 _WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
@@ -64,7 +65,8 @@ def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
     """What runs the parts of a build, a few parts ahead of those that are done.
 
     Raises:
-        ConfigError: Dask is asked for but is not installed, or its scheduler cannot be reached.
+        ConfigError: Dask is asked for but is not installed, or its scheduler cannot be reached or has no worker.
+        ClusterError: a worker is unlike this process.
     """
     if options.backend == "loky":
         enough = min(cpu_count(), ceil(n_crystals / _WORTH_A_PROCESS))
@@ -73,18 +75,8 @@ def workers(options: BuildOptions, n_crystals: int) -> Iterator[Parallel]:
         n_jobs = enough if options.n_jobs == -1 else options.n_jobs
         yield worker_pool(n_jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs")
         return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        msg = "build.backend=dask needs Dask: pip install 'deepxrd[dask]'"
-        raise ConfigError(msg) from error
     if not options.scheduler:
         msg = "build.backend=dask needs build.scheduler=tcp://HOST:PORT, as `dask scheduler` prints it"
         raise ConfigError(msg)
-    try:
-        client = Client(options.scheduler, timeout=20)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        msg = f"no Dask scheduler answers at build.scheduler={options.scheduler}: {error}"
-        raise ConfigError(msg) from error
-    with client, parallel_config("dask", n_jobs=-1):
+    with connected(options.scheduler, option="build.scheduler="), parallel_config("dask", n_jobs=-1):
         yield Parallel(return_as="generator_unordered", pre_dispatch="4*n_jobs")

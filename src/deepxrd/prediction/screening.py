@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 from joblib import cpu_count, delayed
@@ -16,12 +16,13 @@ from joblib import cpu_count, delayed
 from deepxrd import __version__
 from deepxrd.errors import ConfigError, ScreeningError
 from deepxrd.io.bounded import read_json
+from deepxrd.io.cluster import connected, done_by_workers
 from deepxrd.io.files import atomic_path, file_hash, write_json
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import if_stopped, worker_pool
-from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.prediction.screening_part import (
+    MANIFEST,
     Load,
     Rows,
     is_finished,
@@ -29,11 +30,15 @@ from deepxrd.prediction.screening_part import (
     part_schema,
     skipped_rows,
     write_part,
+    write_part_on_cluster,
 )
+
+if TYPE_CHECKING:
+    from deepxrd.prediction.predictor import PatternPredictor
 
 FORMAT = 3
 """Raised whenever the same inputs would give other files."""
-MANIFEST, PATTERNS, SKIPPED = "manifest.json", "patterns", "skipped.csv"
+PATTERNS, SKIPPED = "patterns", "skipped.csv"
 ROWS_PER_PART = 1024
 """Rows of the input behind each part: what a kill can cost, what is held in memory, and what processes share out."""
 
@@ -53,7 +58,15 @@ class Screened:
     first_skipped: tuple[tuple[int, str], ...]
 
 
-def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_PART, n_jobs: int = 1) -> Screened:
+def screen(
+    load: Load,
+    table: Path,
+    out: Path,
+    *,
+    rows_per_part: int = ROWS_PER_PART,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+) -> Screened:
     """Predict each formula of a CSV or Parquet table into a folder.
 
     The folder then holds ``patterns/part-00000.parquet`` and so on (``line``, ``typed`` as in the table, ``formula`` as
@@ -68,12 +81,15 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
         out: the folder.
         rows_per_part: rows of the table behind each part.
         n_jobs: processes, each with a predictor of its own; -1 for one per core, or as many as there are parts.
+        scheduler: address of a Dask scheduler whose workers write the parts instead; they must see the folder, and
+            what the predictor is loaded from.
 
     Raises:
         SourceError: there is no such table.
         ConfigError: the folder holds another screening, or there is no such number of processes.
         StoreError: a part that was finished before was changed since.
         ScreeningError: a process was killed.
+        ClusterError: workers of the cluster are unlike this process, do not see the folder, or are gone.
     """
     if n_jobs == 0 or n_jobs < -1:
         msg = f"--jobs {n_jobs}: give a number of processes, or -1 for one per core"
@@ -90,7 +106,11 @@ def screen(load: Load, table: Path, out: Path, *, rows_per_part: int = ROWS_PER_
     with progress_bar() as bar, if_stopped(way_on):
         n_done = n_rows - sum(min(rows_per_part, n_rows - i * rows_per_part) for i, do in enumerate(to_do) if do)
         task = bar.add_task("Predicting", total=n_rows, completed=n_done)
-        for n in _written(load, predictor, jobs, n_jobs):
+        if scheduler is None or not any(to_do):
+            written = _written(load, predictor, jobs, n_jobs)
+        else:
+            written = _written_on_cluster(load, predictor, jobs, scheduler, manifest=out / MANIFEST)
+        for n in written:
             bar.advance(task, n)
     screened = _finish(parts, out)
     write_json(out / MANIFEST, {**manifest, "n_predicted": screened.n_predicted, "n_skipped": screened.n_skipped})
@@ -119,6 +139,22 @@ def _written(load: Load, predictor: PatternPredictor, jobs: Iterable[tuple[Rows,
             "with a smaller --jobs resumes"
         )
         raise ScreeningError(msg) from error
+
+
+def _written_on_cluster(
+    load: Load, predictor: PatternPredictor, jobs: Iterable[tuple[Rows, Path]], scheduler: str, *, manifest: Path
+) -> Iterator[int]:
+    """The same by the workers of a cluster, which may be in other folders and need absolute paths."""
+    schema, known_by = part_schema(predictor), file_hash(manifest)
+    work = delayed(write_part_on_cluster)
+    with connected(scheduler, option="--scheduler ") as client:
+        yield from done_by_workers(
+            client,
+            (
+                work(load, predictor.fingerprint, rows, part.absolute(), schema, manifest_sha256=known_by)
+                for rows, part in jobs
+            ),
+        )
 
 
 def _manifest(predictor: PatternPredictor, table: Path, **settings: int) -> dict[str, Any]:

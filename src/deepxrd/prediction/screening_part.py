@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,19 +17,24 @@ from deepxrd.errors import CheckpointError, FormulaError, StoreError
 from deepxrd.io.bounded import check_regular, read_bounded
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.memory import keep_freed_memory
-from deepxrd.prediction.predictor import PatternPredictor
 
-Load = Callable[[], PatternPredictor]
+if TYPE_CHECKING:
+    from deepxrd.prediction.predictor import PatternPredictor
+
+Load: TypeAlias = "Callable[[], PatternPredictor]"
 """Loads a predictor; to be used by several processes it must be picklable, as a ``functools.partial`` is."""
 Rows = Sequence[tuple[int, str]]
 """Rows of a table: line, and formula as it was written."""
 Skipped = tuple[int, str, str, str]
 """A row without a prediction: line, formula as it was written, what was understood of it (or nothing), and why."""
 _LONGEST_SHOWN = 200  # characters of a cell that is no formula
+MANIFEST = "manifest.json"
+"""Beside the folder of the parts: of what table the screening is, by what predictor."""
 HASHES = "hashes"
 """Folder beside that of the parts, with the SHA-256 of each."""
 _SKIPPED_KEY = b"deepxrd_skipped"  # of a part's metadata, so that a part and what it skipped are written as one
 _loaded: dict[str, PatternPredictor] = {}  # by fingerprint: a process loads once, not once a part
+_at_work = threading.Lock()  # a worker of Dask may have several threads, which must not load a predictor each
 
 
 def part_schema(predictor: PatternPredictor) -> pa.Schema:
@@ -114,14 +121,46 @@ def load_and_write_part(load: Load, fingerprint: str, rows: Rows, part: Path, sc
     Raises:
         CheckpointError: what it loads is not what the screening began with.
     """
-    if fingerprint not in _loaded:
-        keep_freed_memory()
-        predictor = load()
-        if predictor.fingerprint != fingerprint:
-            msg = "the weights were changed while they were used: begin again with another --out"
-            raise CheckpointError(msg)
-        _loaded[fingerprint] = predictor
-    return write_part(_loaded[fingerprint], rows, part, schema)
+    with _at_work:
+        if fingerprint not in _loaded:
+            keep_freed_memory()
+            predictor = load()
+            if predictor.fingerprint != fingerprint:
+                msg = (
+                    "the weights or libraries are not those that the screening began with: if they were changed "
+                    "meanwhile, begin again with another --out; if this is a worker of a cluster, give it the same"
+                )
+                raise CheckpointError(msg)
+            _loaded.clear()  # a worker of a cluster lives on: it keeps the predictor of one screening
+            _loaded[fingerprint] = predictor
+        return write_part(_loaded[fingerprint], rows, part, schema)
+
+
+def write_part_on_cluster(
+    load: Load, fingerprint: str, rows: Rows, part: Path, schema: pa.Schema, *, manifest_sha256: str
+) -> int:
+    """The same in a worker of a cluster, if it sees the folder of the screening.
+
+    Args:
+        load: see `load_and_write_part`, as for what follows.
+        fingerprint: of the predictor.
+        rows: to predict.
+        part: absolute path.
+        schema: of the part.
+        manifest_sha256: hash of the screening's manifest, by which its folder is known.
+
+    Raises:
+        StoreError: the worker does not see that folder.
+        CheckpointError: what it loads is not what the screening began with.
+    """
+    manifest = part.parent.parent / MANIFEST
+    if not manifest.is_file() or file_hash(manifest) != manifest_sha256:
+        msg = (
+            f"it does not see {manifest} as the command has written it: choose an --out that all machines share under "
+            "the same path"
+        )
+        raise StoreError(msg)
+    return load_and_write_part(load, fingerprint, rows, part, schema)
 
 
 def skipped_rows(parts: Iterable[Path]) -> Iterator[Skipped]:

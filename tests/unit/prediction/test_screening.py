@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import signal
 import subprocess
@@ -19,49 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import made_predictor
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import CheckpointError, ConfigError, ScreeningError, SourceError
 from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.screening import screen
 from deepxrd.prediction.screening_part import load_and_write_part, part_schema
-from deepxrd.xrd import XrdSettings
-
-
-class Fake:
-    """Patterns drawn from a hash of the formula, and an expected F1 beside them."""
-
-    def __init__(self, fingerprint: str = "a", *, fail_after: int | None = None) -> None:
-        self.fingerprint, self.xrd = fingerprint, XrdSettings(n_points=64)
-        self.asked: list[int] = []
-        self._left = fail_after
-
-    def check(self, formula: str) -> Formula:
-        return parse_formula(formula)
-
-    def predict(self, formulas: Sequence[Formula]) -> Predictions:
-        if formulas and self._left is not None:
-            self._left -= 1
-            if self._left < 0:
-                raise KeyboardInterrupt
-        self.asked.append(len(formulas))
-        patterns = np.stack([self.pattern(f) for f in formulas]) if formulas else np.empty((0, 64), np.float32)
-        return Predictions(patterns, {"expected_f1": np.array([len(f.counts) / 9 for f in formulas], np.float32)})
-
-    def pattern(self, formula: Formula) -> np.ndarray:
-        seed = int(hashlib.sha256(str(formula).encode()).hexdigest()[:8], 16)
-        return np.random.default_rng(seed).uniform(0, 100, 64).astype(np.float32)
-
-
-FORMULAS = [f"Sr{a}Ti{b}O{c}" for a in (1, 2) for b in (1, 3) for c in (1, 2, 3, 5, 7)]
-
-
-def write_csv(path: Path, formulas: list[str]) -> Path:
-    path.write_text("name,formula\n" + "".join(f"n{i},{f}\n" for i, f in enumerate(formulas)), encoding="utf-8")
-    return path
-
-
-def contents(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+from made_predictor import FORMULAS, Fake, contents, write_csv
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -157,10 +120,10 @@ def test_a_process_that_is_killed_leaves_whole_parts_only(tmp_path: Path) -> Non
     screen(Fake, table, tmp_path / "whole", rows_per_part=2)
     code = f"""
         import sys, time
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(Path(made_predictor.__file__).parent)!r})
         from pathlib import Path
         from deepxrd.prediction.screening import screen
-        from {Path(__file__).stem} import Fake
+        from made_predictor import Fake
         class Slow(Fake):
             def predict(self, formulas):
                 time.sleep(0.2 if formulas else 0)
@@ -246,7 +209,7 @@ def test_a_process_that_dies_is_told_of_and_the_rest_goes_on(tmp_path: Path) -> 
 
 
 def test_weights_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="weights were changed"):
+    with pytest.raises(CheckpointError, match="weights or libraries are not those"):
         load_and_write_part(lambda: Fake("b"), "a", [(2, "NaCl")], tmp_path / "part", part_schema(Fake("a")))
 
 

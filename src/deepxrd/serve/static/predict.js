@@ -128,9 +128,9 @@ function answerPart(answer) {
   fillTable(made, `Candidates: ${answer.n_candidates}${answer.n_candidates > answer.candidates.length ? `, the ${answer.candidates.length} likeliest of them` : ""}`,
     ["Draw", "In 3-D", "Probability", "Space group", "Cell a b c (Å), α β γ (°)", "Built like"],
     answer.candidates.map((each) => [drawn(answer, each, false), button(answer, each), chance(each.probability), group(each.symbol, each.space_group), cell(each), template(each)]));
-  const parts = [answer.known.length ? known : make("p", {}, "Known phases: none in the library."), ...(answer.candidates.length ? [made] : [])];
+  const parts = [["Known phases", answer.known.length ? known : make("p", {}, "Known phases: none in the library.")], ...(answer.candidates.length ? [["Candidates", made]] : [])];
   return make("article", { class: "answer card" }, make("h3", {}, ...heading), together(answer), make("p", { class: "hint" }, words.join(" ")),
-    ...parts.map((part) => make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Structures of ${answer.typed}` }, part)));
+    ...parts.map(([name, part]) => make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${name} of ${answer.typed}` }, part)));
 }
 
 function phase({ name, known_from_experiment: seen }) {

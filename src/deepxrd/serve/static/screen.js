@@ -27,7 +27,7 @@ async function refresh() {
     return;
   }
   const focused = document.activeElement?.dataset?.act;
-  fillTable(byId("jobs"), "", ["Table", "Begun", "State", "Rows", ""], jobs.map((job) => [job.name, new Date(1000 * job.created).toLocaleString(), stateOf(job), rowsOf(job), actions(job)]));
+  fillTable(byId("jobs"), "", ["Table", "Begun", "State", "Rows", "Actions"], jobs.map((job) => [job.name, new Date(1000 * job.created).toLocaleString(), stateOf(job), rowsOf(job), actions(job)]));
   if (!jobs.length) byId("jobs").replaceChildren(make("caption", {}, "None yet."));
   if (focused) document.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
   if (jobs.some(({ state }) => state === "waiting" || state === "running")) timer = setTimeout(refresh, EVERY_MS);

@@ -45,8 +45,8 @@ Made by `make bench-serve` (benchmarks/serve_load.py, commit {commit}): nothing 
 
 {users} users at once for {seconds:.0f} s on {cores} cores, {workers} workers, over loopback. Each types a formula,
 predicts it, reads for {think_s:g} s in the mean, and goes on. Other programs ran: the load average was
-{load_average_before} before and {load_average_after} after, and the server with its workers got {cpu_share} cores in the mean.
-Where that is less than it needs (0.15 s of a core for each formula that nobody had asked for), they queue.
+{load_average_before} before and {load_average_after} after. The server with its workers got {cpu_share} cores in the
+mean. A formula that nobody had asked for needs 0.15 s of a core: where they get less than that, requests queue.
 
 | request | n | median | 95th percentile | 99th percentile |
 |---|---:|---:|---:|---:|

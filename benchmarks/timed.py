@@ -5,6 +5,7 @@ Imports little, because the memory of a process that forks counts as its child's
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -103,13 +104,24 @@ def commit(tree: Path) -> str:
 
 
 def sample(parquet: Path, n: int, seed: int, out: Path) -> Path:
-    """A Parquet table of n different formulas of a snapshot, drawn by a seed."""
+    """A Parquet table of n different formulas of a snapshot, drawn by a seed; none that deepxrd asks back about."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from deepxrd.chem import parse_typed_formula
+    from deepxrd.errors import FormulaError
+
+    def is_clear(formula: str) -> bool:
+        try:
+            parse_typed_formula(formula)
+        except FormulaError:
+            return False
+        return True
+
     formulas = sorted(set(pq.read_table(parquet, columns=["formula"])["formula"].to_pylist()))
-    chosen = np.random.default_rng(seed).permutation(len(formulas))[:n]
+    order = np.random.default_rng(seed).permutation(len(formulas))
+    chosen = list(itertools.islice(filter(is_clear, (formulas[i] for i in order)), n))
     out.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"formula": [formulas[i] for i in chosen]}), out)
+    pq.write_table(pa.table({"formula": chosen}), out)
     return out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -37,11 +38,11 @@ def timed(command: list[str], *, tree: Path | None = None, threads: int = 1, fam
         watched = Peak(child.pid) if family else None
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
+        peak_mb = usage.ru_maxrss / 1024 if watched is None else watched.stop_mb()
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             message.seek(0)
             sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{message.read().decode()}")
-    peak_mb = usage.ru_maxrss / 1024 if watched is None else watched.stop_mb()
     return {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
@@ -90,7 +91,7 @@ def facts(trees: Mapping[str, Path], load_before: float) -> dict[str, Any]:
         "commits": {name: commit(tree) for name, tree in trees.items()},
         "machine": machine(),
         "versions": versions(),
-        "command": relative(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), prefixes),
+        "command": relative(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), prefixes),
         "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
     }
 

@@ -90,8 +90,7 @@ def cluster(tree: Path, work: Path) -> Iterator[tuple[str, list[subprocess.Popen
         yield json.loads(file.read_text())["address"], begun[1:]
     finally:
         for process in begun[::-1]:
-            process.terminate()
-        for process in begun:
+            process.kill()  # a worker whose scheduler is gone may take minutes to end by itself
             process.wait()
 
 

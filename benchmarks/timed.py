@@ -5,7 +5,9 @@ Imports little, because the memory of a process that forks counts as its child's
 
 from __future__ import annotations
 
+import itertools
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -36,11 +38,11 @@ def timed(command: list[str], *, tree: Path | None = None, threads: int = 1, fam
         watched = Peak(child.pid) if family else None
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
+        peak_mb = usage.ru_maxrss / 1024 if watched is None else watched.stop_mb()
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             message.seek(0)
             sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{message.read().decode()}")
-    peak_mb = usage.ru_maxrss / 1024 if watched is None else watched.stop_mb()
     return {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
@@ -89,7 +91,7 @@ def facts(trees: Mapping[str, Path], load_before: float) -> dict[str, Any]:
         "commits": {name: commit(tree) for name, tree in trees.items()},
         "machine": machine(),
         "versions": versions(),
-        "command": relative(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), prefixes),
+        "command": relative(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), prefixes),
         "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
     }
 
@@ -103,13 +105,24 @@ def commit(tree: Path) -> str:
 
 
 def sample(parquet: Path, n: int, seed: int, out: Path) -> Path:
-    """A Parquet table of n different formulas of a snapshot, drawn by a seed."""
+    """A Parquet table of n different formulas of a snapshot, drawn by a seed; none that deepxrd asks back about."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from deepxrd.chem import parse_typed_formula
+    from deepxrd.errors import FormulaError
+
+    def is_clear(formula: str) -> bool:
+        try:
+            parse_typed_formula(formula)
+        except FormulaError:
+            return False
+        return True
+
     formulas = sorted(set(pq.read_table(parquet, columns=["formula"])["formula"].to_pylist()))
-    chosen = np.random.default_rng(seed).permutation(len(formulas))[:n]
+    order = np.random.default_rng(seed).permutation(len(formulas))
+    chosen = list(itertools.islice(filter(is_clear, (formulas[i] for i in order)), n))
     out.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"formula": [formulas[i] for i in chosen]}), out)
+    pq.write_table(pa.table({"formula": chosen}), out)
     return out

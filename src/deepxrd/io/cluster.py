@@ -9,7 +9,7 @@ import hashlib
 import logging
 import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from itertools import islice
@@ -156,19 +156,23 @@ def do(pickled: bytes) -> Any:
     return function(*arguments, **named)
 
 
-def _some_done(client: Client, asked: Iterable[Future]) -> set[Any]:
+def _some_done(client: Client, asked: Collection[Future[Any]]) -> set[Any]:
     """Those that are done, as soon as one is; none if that takes long."""
     from distributed import wait
 
+    if not asked:  # there was no worker to ask
+        time.sleep(_LOOK_AGAIN_S)
+        return set()
     try:
-        return set(wait(list(asked), timeout=_LOOK_AGAIN_S, return_when="FIRST_COMPLETED").done)
+        done = wait(list(asked), timeout=_LOOK_AGAIN_S, return_when="FIRST_COMPLETED").done  # type: ignore[no-untyped-call]
+        return set(done)
     except TimeoutError:
         return set()
     except (OSError, CancelledError) as error:
         raise _gone(client) from error
 
 
-def _result(client: Client, future: Future, name: str) -> tuple[bool, Any]:
+def _result(client: Client, future: Future[Any], name: str) -> tuple[bool, Any]:
     """Whether a result is there, and which: it is not where its worker has gone since, and another does it again."""
     try:
         return True, future.result(timeout=_LOOK_AGAIN_S)
@@ -195,7 +199,7 @@ def _last_seen(n_threads: int, seen: float) -> float:
 def _n_threads(client: Client) -> int:
     """Threads of all workers that the scheduler knows of now."""
     try:
-        return int(sum(client.nthreads().values()))
+        return int(sum(client.nthreads().values()))  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, AttributeError, CancelledError) as error:
         raise _gone(client) from error
 

@@ -27,6 +27,7 @@ _SLOTS, _PROPERTIES = 7, 6
 _N_INPUTS = 1 + len(SYMBOLS) + _SLOTS * (_PROPERTIES + 2) + 4 * _PROPERTIES + _STOICHIOMETRIES + 6
 _HIDDEN, _DROPPED = 384, 0.25
 _LAYERS = (0, 3, 6)  # places of what has weights
+_LARGEST = 1e4  # far beyond what is learned, and far from what overflows
 
 
 def net_of(formulas: Sequence[Formula]) -> Index:
@@ -76,7 +77,7 @@ class GroupNet(nn.Module):
         """A network with the arrays of its `state_dict`, which may be a stranger's.
 
         Raises:
-            ValueError: they do not fit, or are not finite.
+            ValueError: they do not fit, or are no numbers that keep the answers finite.
         """
         sizes = {"stoichiometries": (_STOICHIOMETRIES, WIDTH)}
         for place, n_in, n_out in zip(
@@ -86,8 +87,8 @@ class GroupNet(nn.Module):
         found = {}
         for name, shape in sizes.items():
             values = weights[name]
-            if values.dtype.kind != "f" or values.shape != shape or not np.isfinite(values).all():
-                msg = f"{name} of its networks for space groups must be {shape} finite numbers"
+            if values.dtype.kind != "f" or values.shape != shape or not (np.abs(values) <= _LARGEST).all():
+                msg = f"{name} of its networks for space groups must be {shape} finite numbers up to {_LARGEST:g}"
                 raise ValueError(msg)
             found[name] = torch.from_numpy(values.astype(np.float32))
         made = cls(found["stoichiometries"].numpy())

@@ -85,12 +85,8 @@ def symmetry(
     if found.volume_deviation is None or found.probability is None:
         msg = "these candidates have no deviations yet: take those of a model's predictions"
         raise TypeError(msg)
-    if head is None:
-        groups, systems = evidence.summed(evidence.group_part), evidence.systems()
-    else:
-        learned = np.zeros(len(formulas), dtype=bool) if learned is None else learned
-        groups = head.probability(evidence, formulas, learned)
-        systems = groups @ SYSTEM_OF_GROUP
+    groups = group_probabilities(templates, found, formulas, head=head, learned=learned)
+    systems = evidence.systems() if head is None else groups @ SYSTEM_OF_GROUP
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
@@ -107,6 +103,29 @@ def symmetry(
     volumes = np.exp(mixture_quantiles(per_atom, _at(found.volume_deviation, found.place), every))
     density = _mass_per_atom(formulas)[:, None] / volumes[:, ::-1] * _AMU_PER_ANGSTROM3
     return Symmetry(systems, numbers, likely, cell, volumes, density)
+
+
+def group_probabilities(
+    templates: Templates,
+    found: Candidates,
+    formulas: Sequence[Formula],
+    *,
+    head: GroupHead | None = None,
+    learned: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Probabilities of space groups 1 to 230, ``(n, 230)``; what is missing to 1 is not known.
+
+    Args:
+        templates: as in `symmetry`.
+        found: likewise.
+        formulas: likewise.
+        head: likewise.
+        learned: likewise.
+    """
+    evidence = GroupEvidence.of(templates, found)
+    if head is None:
+        return evidence.summed(evidence.group_part)
+    return head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:

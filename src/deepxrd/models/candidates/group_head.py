@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from deepxrd.chem import Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
@@ -144,6 +143,8 @@ class GroupHead:
             true_group: space group of each, 0 where it is not known, ``(n,)``.
             seed: of what is drawn.
         """
+        from scipy.optimize import minimize  # to predict needs none of it
+
         alone = group_shares(nets, formulas, np.zeros(len(formulas), dtype=bool)).astype(np.float64)
         row, column = np.nonzero(_looked_at(evidence, alone))
         features = _features(evidence, alone, row, column, _sizes(formulas))

@@ -13,10 +13,29 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from deepxrd.chem import Formula
+from deepxrd.io.progress import progress_bar
 from deepxrd.models.candidates.group_net import N_NETS, GroupNet, net_of
 from deepxrd.training.quiet import quiet
 
 _EPOCHS, _BATCH, _LARGEST_RATE, _DECAY, _SMOOTHING = 30, 512, 4e-3, 0.02, 0.02
+
+
+class _Bar(pl.Callback):
+    """One progress bar for the epochs of a network."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Show it."""
+        self.bar = progress_bar()
+        self.bar.start()
+        self.task = self.bar.add_task("Learning space groups", total=trainer.max_epochs)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Count one."""
+        self.bar.advance(self.task)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Leave it as it is, also after an error."""
+        self.bar.stop()
 
 
 class GroupModule(pl.LightningModule):
@@ -78,6 +97,7 @@ def _fit(net: GroupNet, samples: TensorDataset, epochs: int) -> None:
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=True,
+        enable_progress_bar=False,
+        callbacks=_Bar(),
     )
     trainer.fit(GroupModule(net, epochs * len(loader)), loader)

@@ -79,7 +79,7 @@ class GroupNet(nn.Module):
         Raises:
             ValueError: they do not fit, or are no numbers that keep the answers finite.
         """
-        sizes = {"stoichiometries": (_STOICHIOMETRIES, WIDTH)}
+        sizes: dict[str, tuple[int, ...]] = {"stoichiometries": (_STOICHIOMETRIES, WIDTH)}
         for place, n_in, n_out in zip(
             _LAYERS, (_N_INPUTS, _HIDDEN, _HIDDEN), (_HIDDEN, _HIDDEN, N_GROUPS), strict=True
         ):

@@ -102,8 +102,8 @@ def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
     }
     save_file(weights, folder / _NETWORKS)
     if model.head is not None:
-        arrays = model.head.to_arrays()
-        kept = {key: _narrowed(each) if each.dtype == np.float32 else each for key, each in arrays.items()}
+        of_head = model.head.to_arrays()
+        kept = {key: _narrowed(each) if each.dtype == np.float32 else each for key, each in of_head.items()}
         save_file({key: np.ascontiguousarray(each) for key, each in kept.items()}, folder / _HEAD)
     if with_library:
         write_container(folder / _LIBRARY, library.header, tables.arrays)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
-from deepxrd.chem.crystal_system import crystal_system_places
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import atomic_path, file_hash
 from deepxrd.io.progress import progress_bar
@@ -140,27 +140,48 @@ def _edges_given(
 ) -> NDArray[np.float64]:
     """a, b and c, Å, if the true crystal system is told; and if also the atoms in the cell are, ``(n, 2, 3)``.
 
-    Of the candidates of that system, and with so many atoms, the likeliest. Where none has so many atoms, one of the
-    system is scaled to their volume; where none is of the system, edges are those of a cube of that volume, or, without
-    the number of atoms, not a number.
+    Means over the candidates of that system, and with so many atoms, weighed by their probabilities. Where none has so
+    many atoms, all of the system are scaled to their volume; where none is of the system, edges are those of a cube of
+    that volume, or, without the number of atoms, not a number.
     """
     templates, first = model.maker.templates, found.found.member[:, 0]
     group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
     n_atoms = np.where(found.mask, np.append(templates.n_atoms[first], 0)[found.place], 0)
-    log_edges = np.concatenate([found.cells.mean[:, :3], np.zeros((1, 3))])[found.place]
+    edges = np.exp(np.concatenate([found.cells.mean[:, :3], np.zeros((1, 3))])[found.place])
     volume = np.exp(np.append(log_volume(found.cells.mean), 0.0)[found.place])
     true = crystal_system_places(np.maximum(known.space_group, 1))
+    free = np.isin(true, [CRYSTAL_SYSTEMS.index(name) for name in ("triclinic", "orthorhombic")])
+    edges = np.where(free[:, None, None], np.sort(edges, axis=2), edges)  # which is called a is a matter of choice
     of_system = (group > 0) & (crystal_system_places(np.maximum(group, 1)) == true[:, None])
     of_cell = of_system & (n_atoms == known.n_atoms[:, None])
-    groups = group_probabilities(templates, found, formulas, head=model.head, learned=model.maker.learned(formulas))
-    own = np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1) + 1e-6 * np.asarray(found.probability)
-    rows, wanted = np.arange(len(group)), known.n_atoms * said.volume_per_atom[:, 1]
-    best, in_cell = (np.where(some, own, -1.0).argmax(axis=1) for some in (of_system, of_cell))
-    told = np.where(of_system.any(axis=1)[:, None], np.exp(log_edges[rows, best]), np.nan)
-    scaled = told * np.cbrt(wanted / volume[rows, best])[:, None]
-    scaled = np.where(np.isfinite(scaled), scaled, np.cbrt(wanted)[:, None])
-    exact = np.where(of_cell.any(axis=1)[:, None], np.exp(log_edges[rows, in_cell]), scaled)
-    return np.stack([told, exact], axis=1)
+    weight = _weights(model, found, group, formulas)
+    cube = np.cbrt(known.n_atoms * said.volume_per_atom[:, 1])[:, None]
+    scaled = edges * (cube / np.cbrt(volume))[..., None]
+    told = _means(edges, weight * of_system, np.full_like(cube, np.nan))
+    return np.stack([told, _means(edges, weight * of_cell, _means(scaled, weight * of_system, cube))], axis=1)
+
+
+def _weights(
+    model: CandidateModel, found: Candidates, group: NDArray[np.int64], formulas: Sequence[Formula]
+) -> NDArray[np.float64]:
+    """Probabilities of candidates if those of space groups are as the model says them, ``(n, k)``."""
+    probability = np.where(found.mask, np.asarray(found.probability) + 1e-6, 0.0)
+    groups = group_probabilities(
+        model.maker.templates, found, formulas, head=model.head, learned=model.maker.learned(formulas)
+    )
+    of_group = np.zeros((len(group), 231))
+    np.add.at(of_group, (np.arange(len(group))[:, None], group), probability)
+    own = np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1)
+    return own * probability / np.maximum(np.take_along_axis(of_group, group, axis=1), 1e-30)
+
+
+def _means(
+    values: NDArray[np.float64], weight: NDArray[np.float64], otherwise: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted means ``(n, 3)`` of values ``(n, k, 3)``; ``otherwise`` where all weights are zero."""
+    total = weight.sum(axis=1)[:, None]
+    mean = (values * weight[..., None]).sum(axis=1) / np.maximum(total, 1e-30)
+    return np.where(total > 0, mean, otherwise)
 
 
 def _save(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -69,9 +69,9 @@ _TOLD_TEXT = (
     "the conventional cell, so that the number of atoms in it is told too; and it was scored on random tenths of the "
     "entries of the Materials Project of 2020, where other structures of a test composition may be learned from. Told "
     "as much, for every composition of the test part (means over the candidates of that system and with so many atoms, "
-    "weighed by probability; without any, those of the system are scaled to the predicted volume of so many atoms, or a "
-    "cube of that volume is taken; where only the system is told and no candidate has it, the mean *a* of the training "
-    "part). Which edge is called *a* in a monoclinic cell follows spglib's setting here and pymatgen's there:"
+    "weighed by probability; without any, those of the system are scaled to the predicted volume of so many atoms, or "
+    "a cube of that volume is taken; where only the system is told and no candidate has it, the mean *a* of the "
+    "training part). Which edge is called *a* in a monoclinic cell follows spglib's setting here, pymatgen's there:"
 )
 
 

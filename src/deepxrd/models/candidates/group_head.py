@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
-from deepxrd.models.candidates.candidates import Candidates
+from deepxrd.models.candidates.candidates import N_CANDIDATES, Candidates
 from deepxrd.models.candidates.folded import FoldedTrees, folds
 from deepxrd.models.candidates.group_net import N_GROUPS, N_NETS, GroupNet, group_shares
 from deepxrd.models.candidates.templates import Templates
@@ -241,7 +241,7 @@ def _features(evidence: GroupEvidence, alone: Floats, row: Index, column: Index,
         np.log(evidence.largest(evidence.probability, 0.0) + _LEAST),
         evidence.summed(np.ones(there.shape)),
         -evidence.largest(-distance, -_FAR),
-        -evidence.largest(-rank.astype(np.float64), -float(there.shape[1])),
+        -evidence.largest(-rank.astype(np.float64), -float(N_CANDIDATES)),
         systems @ SYSTEM_OF_GROUP.T,
         alone @ SYSTEM_OF_GROUP @ SYSTEM_OF_GROUP.T,
         groups @ SYSTEM_OF_GROUP @ SYSTEM_OF_GROUP.T,

@@ -74,7 +74,8 @@ def load(folder: Path) -> CandidateModel:
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
         head = GroupHead.from_arrays(read_tensors(folder / _HEAD)) if _HEAD in own else None
-        return CandidateModel(_maker(library, arrays), nets, arrays["mean"], xrd, Confidence.from_arrays(arrays), head=head)
+        maker, confidence = _maker(library, arrays), Confidence.from_arrays(arrays)
+        return CandidateModel(maker, nets, arrays["mean"], xrd, confidence, head=head)
     except Exception as error:  # foreign values can break what is made of them in any way
         reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
         msg = f"{folder} holds no candidate model that can be used: {reason[:500]}"

@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--n-train", type=int, default=10_000)
+    parser.add_argument("--n-test", type=int, help="so many test compositions, evenly from the whole list")
     arguments = parser.parse_args()
     store = PatternStore.open(arguments.store)
     rows = indices(store, Split(by=arguments.split))
@@ -78,6 +79,9 @@ def main() -> None:
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAST_IN_LEAF, max_features=0.5, random_state=0)
     trees.fit(features, group[chosen])
     kept = read_parts(folder, OUTPUTS)
+    if arguments.n_test and arguments.n_test < len(kept["place"]):
+        some = np.linspace(0, len(kept["place"]) - 1, arguments.n_test).astype(int)
+        kept = {name: values[some] for name, values in kept.items()}
     place = kept["place"]
     true = read_known(folder, "test").space_group[place]
     systems = [store.formulas[row].chemical_system for row in rows["test"][place].tolist()]

@@ -17,19 +17,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from sklearn.ensemble import ExtraTreesClassifier
 
 from deepxrd.analysis.symmetry_tables import share_table
-from deepxrd.chem import parse_formula
+from deepxrd.chem import Formula, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.data import PatternStore, Split, indices
+from deepxrd.errors import DeepXRDError
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.provenance import git_commit, machine
 from deepxrd.matching.observed import observe
 from deepxrd.metrics.bootstrap import mean_interval
 from deepxrd.models.candidates.saved import FACTS
+from deepxrd.prediction.predictor import PatternPredictor, load_predictor
 from deepxrd.scans import read_scan
 from deepxrd.xrd import XrdSettings, find_peaks
 from line_features import Lines, line_features
@@ -65,6 +68,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
+    parser.add_argument("--network", type=Path, help="checkpoint of the paper's network for ABC3, random split")
     parser.add_argument("--n-train", type=int, default=10_000)
     parser.add_argument("--n-test", type=int, help="so many test compositions, evenly from the whole list")
     arguments = parser.parse_args()
@@ -78,6 +82,9 @@ def main() -> None:
     features = peak_features(np.array(store.patterns[rows["train"][chosen]]), store.xrd)
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAST_IN_LEAF, max_features=0.5, random_state=0)
     trees.fit(features, group[chosen])
+    if arguments.network:
+        _network(arguments, trees, store, rows["test"], folder)
+        return
     kept = read_parts(folder, OUTPUTS)
     if arguments.n_test and arguments.n_test < len(kept["place"]):
         some = np.linspace(0, len(kept["place"]) - 1, arguments.n_test).astype(int)
@@ -115,6 +122,50 @@ def main() -> None:
     ]
     write_text(arguments.out / f"patterns-{arguments.split}.md", "\n\n".join(text) + "\n")
     print(share_table([*table, *sharp]))
+
+
+def _network(
+    arguments: argparse.Namespace,
+    trees: ExtraTreesClassifier,
+    store: PatternStore,
+    test: NDArray[np.int64],
+    folder: Path,
+) -> None:
+    """Score patterns of the paper's network beside others on the ABC3 compositions that nothing was learned from.
+
+    Parts of the random split depend on the composition alone, so the test part of the network is of this test part.
+    """
+    kept = read_parts(folder, OUTPUTS)
+    formulas = [store.formulas[row] for row in test[kept["place"]].tolist()]
+    predictor = load_predictor(arguments.network)
+    chosen = [p for p, each in enumerate(formulas) if each.anonymous == "ABC3" and _answered(predictor, each)]
+    some, place = [formulas[p] for p in chosen], kept["place"][chosen]
+    patterns = {"true pattern": np.array(store.patterns[test[place]])}
+    patterns |= {_WORDS[name]: kept[name][chosen].astype(np.float32) for name in OUTPUTS}
+    patterns["the paper's network"] = predictor.predict(some).patterns
+    true = read_known(folder, "test").space_group[place]
+    table = _of_patterns(patterns, trees, store.xrd, true, [each.chemical_system for each in some])
+    with atomic_path(arguments.out / "patterns-network.csv") as temporary:
+        pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5f")
+    config = yaml.safe_load((arguments.network.parents[1] / "config.yaml").read_text(encoding="utf-8"))
+    about = (
+        f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. Compositions "
+        f"ABC3 of the test part, peaks of patterns with σ = {store.xrd.sigma_deg}°, and trees of all stoichiometries, "
+        f"as in patterns-composition.md. The network learned for {config['trainer']['max_epochs']} epochs at most "
+        "(Pearson loss, ABC3, random split); in brackets half the width of the 95 % interval (bootstrap by chemical "
+        "system)."
+    )
+    text = ["# What of symmetry survives in the patterns of the paper's network", about, share_table(table)]
+    write_text(arguments.out / "patterns-network.md", "\n\n".join(text) + "\n")
+    print(share_table(table))
+
+
+def _answered(predictor: PatternPredictor, formula: Formula) -> bool:
+    try:
+        predictor.check(formula.reduced)
+    except DeepXRDError:
+        return False
+    return True
 
 
 def _of_lines(folder: Path, systems: list[str]) -> tuple[list[dict[str, float | str]], int]:

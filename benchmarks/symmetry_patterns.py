@@ -151,7 +151,8 @@ def _network(
     about = (
         f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. "
         f"Compositions ABC3 of the test part, peaks of patterns with σ = {store.xrd.sigma_deg}°, and trees of all "
-        f"stoichiometries, as in patterns-composition.md. The network learned for {config['trainer']['max_epochs']} epochs at most "
+        f"stoichiometries, as in patterns-composition.md. The "
+        f"network learned for {config['trainer']['max_epochs']} epochs at most "
         "(Pearson loss, ABC3, random split); in brackets half the width of the 95 % interval (bootstrap by chemical "
         "system)."
     )

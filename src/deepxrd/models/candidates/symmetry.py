@@ -125,7 +125,9 @@ def group_probabilities(
     evidence = GroupEvidence.of(templates, found)
     if head is None:
         return evidence.summed(evidence.group_part)
-    return head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
+    said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
+    # where there is no candidate, nothing like the composition was learned from
+    return np.where(found.mask.any(axis=1)[:, None], said, 0.0)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:

@@ -146,6 +146,9 @@ def test_a_models_space_groups_are_those_of_its_head_and_its_cells_those_of_cand
     assert dict(zip([each.reduced for each in known], groups.tolist(), strict=True))["CsCl"] == 221
     nets = learn_groups(known, groups, seed=0, epochs=2)
     said = model.predict(formulas)
+    place = said.candidates[0].place.copy()
+    place[3] = -1  # as where nothing is found
+    said = replace(said, candidates=(replace(said.candidates[0], place=place),))
     head = GroupHead.fit(
         nets,
         GroupEvidence.of(model.maker.templates, said.candidates[0]),
@@ -157,10 +160,12 @@ def test_a_models_space_groups_are_those_of_its_head_and_its_cells_those_of_cand
     learned = model.maker.learned(formulas)
     assert learned.tolist() == [True, True, True, False]
     evidence = GroupEvidence.of(model.maker.templates, said.candidates[0])
-    every = head.probability(evidence, formulas, learned)
+    with_candidates = said.candidates[0].mask.any(axis=1)
+    assert with_candidates.tolist() == [True, True, True, False]
+    every = head.probability(evidence, formulas, learned) * with_candidates[:, None]
     np.testing.assert_allclose(found.crystal_systems, every @ SYSTEM_OF_GROUP)
     np.testing.assert_allclose(found.space_group_probability, -np.sort(-every, axis=1)[:, :5])
-    with_candidates = said.candidates[0].mask.any(axis=1)
+    assert found.crystal_system(3) == ""
     np.testing.assert_array_equal(np.isfinite(found.cell).all(axis=(1, 2)), with_candidates)
     # what is not of symmetry stays as it was
     np.testing.assert_array_equal(found.volume_per_atom, model.symmetry(said, formulas).volume_per_atom)

@@ -127,7 +127,7 @@ def group_probabilities(
         return evidence.summed(evidence.group_part)
     said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
     # where there is no candidate, nothing like the composition was learned from
-    return np.where(found.mask.any(axis=1)[:, None], said, 0.0)
+    return np.where(found.mask.any(axis=1, keepdims=True), said, 0.0)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:

@@ -3,8 +3,10 @@ r"""What of a crystal's symmetry survives in a pattern: true, predicted and meas
     python benchmarks/symmetry_patterns.py --store STORE --weights RUN/model --work FOLDER --data ../shared/data \
         --out results/symmetry [--split composition]
 
-After ``symmetry_predictions.py``. Trees (extremely randomised, as Suzuki et al. 2020 use) learn from true simulated
-patterns of the training part, and see a pattern only. Writes ``patterns-SPLIT.md`` and ``patterns-SPLIT.csv``.
+After ``symmetry_predictions.py`` and ``symmetry_lines.py``. Trees (extremely randomised, as Suzuki et al. 2020 use)
+learn from true simulated patterns of the training part, and see a pattern only: some the peaks of patterns with
+σ = 0.5°, as they are predicted, others sharp lines and how well lattices explain them. Writes ``patterns-SPLIT.md``
+and ``patterns-SPLIT.csv``.
 """
 
 from __future__ import annotations
@@ -15,21 +17,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from sklearn.ensemble import ExtraTreesClassifier
 
 from deepxrd.analysis.symmetry_tables import share_table
-from deepxrd.chem import parse_formula
+from deepxrd.chem import Formula, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.data import PatternStore, Split, indices
+from deepxrd.errors import DeepXRDError
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.provenance import git_commit, machine
 from deepxrd.matching.observed import observe
 from deepxrd.metrics.bootstrap import mean_interval
 from deepxrd.models.candidates.saved import FACTS
+from deepxrd.prediction.predictor import PatternPredictor, load_predictor
 from deepxrd.scans import read_scan
 from deepxrd.xrd import XrdSettings, find_peaks
+from line_features import Lines, line_features
+from symmetry_lines import SHARP, read_lines
 from symmetry_predictions import OUTPUTS, part_folder, read_known, read_parts
 
 N_PEAKS = 12
@@ -37,9 +44,15 @@ RANGE_DEG = (5.0, 90.0)
 """2θ of the measured scans; what is outside is not looked at, in simulated patterns neither."""
 _THRESHOLD, _MERGE_DEG = 2.0, 0.0  # of 100; weak peaks tell of symmetry too
 _LAST_TRICLINIC = 2
-_TREES, _LEAST_IN_LEAF = 150, 2
+_TREES, _SHARP_TREES, _LEAST_IN_LEAF = 150, 100, 2
+_LEAST_LINE = 2.5  # of 100
+_SHARP_WORDS = {"test": "true", "best": "best candidate", "scans": "measured scans"}
 _WORDS = {"best": "best candidate", "decoded": "decoded peaks", "expected": "expected pattern"}
 
+_SHARP_TEXT = (
+    "1/d² of the first 14 lines of at least 2.5 % of the strongest, their ratios and intensities, and how well the "
+    "best cubic, tetragonal, hexagonal and orthorhombic lattice explains the first ten (`benchmarks/line_features.py`)."
+)
 _REST = (
     "measured scans of RRUFF (Lafuente et al. 2015), with the refined space group. In brackets half the width of the "
     "95 % interval (bootstrap by chemical system)."
@@ -55,7 +68,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
+    parser.add_argument("--network", type=Path, help="checkpoint of the paper's network for ABC3, random split")
     parser.add_argument("--n-train", type=int, default=10_000)
+    parser.add_argument("--n-test", type=int, help="so many test compositions, evenly from the whole list")
     arguments = parser.parse_args()
     store = PatternStore.open(arguments.store)
     rows = indices(store, Split(by=arguments.split))
@@ -67,7 +82,13 @@ def main() -> None:
     features = peak_features(np.array(store.patterns[rows["train"][chosen]]), store.xrd)
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAST_IN_LEAF, max_features=0.5, random_state=0)
     trees.fit(features, group[chosen])
+    if arguments.network:
+        _network(arguments, trees, store, rows["test"], folder)
+        return
     kept = read_parts(folder, OUTPUTS)
+    if arguments.n_test and arguments.n_test < len(kept["place"]):
+        some = np.linspace(0, len(kept["place"]) - 1, arguments.n_test).astype(int)
+        kept = {name: values[some] for name, values in kept.items()}
     place = kept["place"]
     true = read_known(folder, "test").space_group[place]
     systems = [store.formulas[row].chemical_system for row in rows["test"][place].tolist()]
@@ -78,18 +99,102 @@ def main() -> None:
     scans, of_scans, formulas = measured_patterns(arguments.data / "measured", store.xrd)
     own = [parse_formula(text).chemical_system for text in formulas]
     table.append(_scored("measured scan", trees, peak_features(scans, store.xrd), of_scans, own))
-    frame = pd.DataFrame(table)
+    names = [store.formulas[row].chemical_system for row in rows["test"].tolist()]
+    sharp, n_sharp = _of_lines(folder, names)
     with atomic_path(arguments.out / f"patterns-{arguments.split}.csv") as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.5f")
+        pd.concat([pd.DataFrame(table).assign(lines="0.5°"), pd.DataFrame(sharp).assign(lines="sharp")]).to_csv(
+            temporary, index=False, float_format="%.5f"
+        )
     about = (
-        f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. Trees "
-        f"learned from {len(chosen):,} true simulated patterns (σ {store.xrd.sigma_deg}°, peaks from {RANGE_DEG[0]:g}° "
-        f"to {RANGE_DEG[1]:g}°) of the training part, data hash {store.content_hash}, split by {arguments.split}; "
-        f"predictions of weights `{file_hash(arguments.weights / FACTS)}`; {_REST}"
+        f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. Data hash "
+        f"{store.content_hash}, split by {arguments.split}; predictions of weights "
+        f"`{file_hash(arguments.weights / FACTS)}`; {_REST}"
     )
-    text = ["# What of symmetry survives in a pattern", about, share_table(table)]
+    text = [
+        "# What of symmetry survives in a pattern",
+        about,
+        f"## Peaks of patterns with σ = {store.xrd.sigma_deg}°",
+        f"{RANGE_DEG[0]:g}° to {RANGE_DEG[1]:g}°; trees learned from {len(chosen):,} true simulated patterns.",
+        share_table(table),
+        f"## Sharp lines, σ = {SHARP.sigma_deg}°",
+        f"{_SHARP_TEXT} Trees learned from {n_sharp:,} true simulated patterns.",
+        share_table(sharp),
+    ]
     write_text(arguments.out / f"patterns-{arguments.split}.md", "\n\n".join(text) + "\n")
+    print(share_table([*table, *sharp]))
+
+
+def _network(
+    arguments: argparse.Namespace,
+    trees: ExtraTreesClassifier,
+    store: PatternStore,
+    test: NDArray[np.int64],
+    folder: Path,
+) -> None:
+    """Score patterns of the paper's network beside others on the ABC3 compositions that nothing was learned from.
+
+    Parts of the random split depend on the composition alone, so the test part of the network is of this test part.
+    """
+    kept = read_parts(folder, OUTPUTS)
+    formulas = [store.formulas[row] for row in test[kept["place"]].tolist()]
+    predictor = load_predictor(arguments.network)
+    chosen = [p for p, each in enumerate(formulas) if each.anonymous == "ABC3" and _answered(predictor, each)]
+    some, place = [formulas[p] for p in chosen], kept["place"][chosen]
+    patterns = {"true pattern": np.array(store.patterns[test[place]])}
+    patterns |= {_WORDS[name]: kept[name][chosen].astype(np.float32) for name in OUTPUTS}
+    patterns["the paper's network"] = predictor.predict(some).patterns
+    true = read_known(folder, "test").space_group[place]
+    table = _of_patterns(patterns, trees, store.xrd, true, [each.chemical_system for each in some])
+    with atomic_path(arguments.out / "patterns-network.csv") as temporary:
+        pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5f")
+    epochs = torch.load(arguments.network, map_location="cpu", weights_only=True)["epoch"] + 1
+    about = (
+        f"Written by `benchmarks/symmetry_patterns.py` on {machine()['processor']}, commit {git_commit()}. "
+        f"Compositions ABC3 of the test part, peaks of patterns with σ = {store.xrd.sigma_deg}°, and trees of all "
+        f"stoichiometries, as in patterns-composition.md. The network learned for {epochs} epochs (Pearson loss, ABC3, "
+        "random split); in brackets half the width of the 95 % interval (bootstrap by chemical "
+        "system)."
+    )
+    text = ["# What of symmetry survives in the patterns of the paper's network", about, share_table(table)]
+    write_text(arguments.out / "patterns-network.md", "\n\n".join(text) + "\n")
     print(share_table(table))
+
+
+def _answered(predictor: PatternPredictor, formula: Formula) -> bool:
+    try:
+        predictor.check(formula.reduced)
+    except DeepXRDError:
+        return False
+    return True
+
+
+def _of_lines(folder: Path, systems: list[str]) -> tuple[list[dict[str, float | str]], int]:
+    """Scores by sharp lines, and from how many patterns these trees learned.
+
+    Args:
+        folder: of kept lines.
+        systems: chemical system of each composition of the test part.
+    """
+    lines, group, _ = read_lines(folder, "train")
+    known = group > 0
+    trees = ExtraTreesClassifier(_SHARP_TREES, min_samples_leaf=_LEAST_IN_LEAF, max_features=0.4, random_state=0)
+    trees.fit(_seen(lines)[known], group[known])
+    table = []
+    for name, words in _SHARP_WORDS.items():
+        lines, group, place = read_lines(folder, name)
+        features = _seen(lines)
+        own = (
+            [parse_formula(text).chemical_system for text in place] if name == "scans" else [systems[p] for p in place]
+        )
+        table.append(_scored(words, trees, features, group, own))
+        higher = group > _LAST_TRICLINIC
+        kept = [system for system, ok in zip(own, higher.tolist(), strict=True) if ok]
+        table.append(_scored(f"{words}, no triclinic", trees, features[higher], group[higher], kept))
+    return table, int(known.sum())
+
+
+def _seen(lines: Lines) -> NDArray[np.float32]:
+    return line_features(lines.above(_LEAST_LINE), SHARP.wavelength_angstrom)
 
 
 def peak_features(patterns: NDArray[np.float32], xrd: XrdSettings) -> NDArray[np.float32]:

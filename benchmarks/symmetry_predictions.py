@@ -17,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import atomic_path, file_hash
 from deepxrd.io.progress import progress_bar
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.calibrate import known_structures
+from deepxrd.models.candidates.candidates import Candidates
+from deepxrd.models.candidates.cells import log_volume
 from deepxrd.models.candidates.saved import FACTS, load
+from deepxrd.models.candidates.symmetry import Symmetry, group_probabilities, symmetry
 
 OUTPUTS = ("best", "decoded", "expected")
 _AT_ONCE = 256
@@ -35,10 +39,12 @@ class Known:
     Attributes:
         space_group: ``(n,)``; 0 where none is known.
         cell: conventional a, b, c in Å and angles in degrees, ``(n, 6)``; not a number where none is known.
+        n_atoms: in that cell, ``(n,)``; 0 where none is known.
     """
 
     space_group: NDArray[np.int64]
     cell: NDArray[np.float64]
+    n_atoms: NDArray[np.int64]
 
     @classmethod
     def of(cls, model: CandidateModel, formulas: Sequence[Formula]) -> Known:
@@ -48,8 +54,13 @@ class Known:
         names = [formula.reduced for formula in known.library.formulas(known.row[stable])]
         place = {name: row for row, name in zip(stable[::-1].tolist(), names[::-1], strict=True)}
         at = np.array([place.get(formula.reduced, -1) for formula in formulas], dtype=np.int64)
-        there = (at >= 0)[:, None]
-        return cls(np.where(there[:, 0], known.space_group[at], 0), np.where(there, known.cell[at], np.nan))
+        there = at >= 0
+        cell = np.where(there[:, None], known.cell[at], np.nan)
+        return cls(np.where(there, known.space_group[at], 0), cell, np.where(there, known.n_atoms[at], 0))
+
+    def take(self, place: NDArray[np.int64]) -> Known:
+        """Of some of the compositions."""
+        return Known(self.space_group[place], self.cell[place], self.n_atoms[place])
 
 
 def main() -> None:
@@ -72,6 +83,7 @@ def main() -> None:
         file = folder / f"known-{name}.npz"
         if not file.is_file():
             _save(file, vars(Known.of(model, [store.formulas[row] for row in rows[name].tolist()])))
+    known = read_known(folder, "test")
     with progress_bar() as bar:
         n, n_parts = len(rows["test"]), -(-len(rows["test"]) // _AT_ONCE)
         for number in bar.track(range(min(n_parts, arguments.parts or n_parts)), description="Predicting symmetry"):
@@ -79,7 +91,9 @@ def main() -> None:
             if not file.is_file():  # every n-th composition, so that the first parts are a fair sample of all
                 place = np.arange(number, n, n_parts)
                 some = [store.formulas[row] for row in rows["test"][place].tolist()]
-                _save(file, {"place": place, **_part(model, some)})
+                said = model.predict(some)
+                patterns = {"decoded": said.patterns, **said.further}
+                _save(file, {"place": place, **part_of(model, said.candidates[0], patterns, some, known.take(place))})
     print(f"kept: {folder}")
 
 
@@ -91,7 +105,7 @@ def part_folder(work: Path, split: str, weights: Path) -> Path:
 def read_known(folder: Path, name: str) -> Known:
     """What is known of the ``train`` or the ``test`` part."""
     with np.load(folder / f"known-{name}.npz") as file:
-        return Known(file["space_group"], file["cell"])
+        return Known(file["space_group"], file["cell"], file["n_atoms"])
 
 
 def read_parts(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -104,14 +118,70 @@ def read_parts(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     return {name: np.concatenate([part[name] for part in parts])[order] for name in ("place", *names)}
 
 
-def _part(model: CandidateModel, formulas: Sequence[Formula]) -> dict[str, NDArray[Any]]:
-    said = model.predict(formulas)
-    found = model.symmetry(said, formulas)
-    patterns = {"decoded": said.patterns, **said.further}
+def part_of(
+    model: CandidateModel,
+    found: Candidates,
+    patterns: Mapping[str, NDArray[np.float32]],
+    formulas: Sequence[Formula],
+    known: Known,
+) -> dict[str, NDArray[Any]]:
+    """What is kept of some compositions, from their candidates as the model weighed them."""
+    learned = model.maker.learned(formulas)
+    said = symmetry(model.maker.templates, found, formulas, head=model.head, learned=learned)
     return {
-        **{each.name: getattr(found, each.name) for each in fields(found)},
+        **{each.name: getattr(said, each.name) for each in fields(said)},
+        "edges_given": _edges_given(model, found, said, formulas, known),
         **{name: patterns[name].astype(np.float16) for name in OUTPUTS},
     }
+
+
+def _edges_given(
+    model: CandidateModel, found: Candidates, said: Symmetry, formulas: Sequence[Formula], known: Known
+) -> NDArray[np.float64]:
+    """a, b and c, Å, if the true crystal system is told; and if also the atoms in the cell are, ``(n, 2, 3)``.
+
+    Means over the candidates of that system, and with so many atoms, weighed by their probabilities. Where none has so
+    many atoms, all of the system are scaled to their volume; where none is of the system, edges are those of a cube of
+    that volume, or, without the number of atoms, not a number.
+    """
+    templates, first = model.maker.templates, found.found.member[:, 0]
+    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
+    n_atoms = np.where(found.mask, np.append(templates.n_atoms[first], 0)[found.place], 0)
+    edges = np.exp(np.concatenate([found.cells.mean[:, :3], np.zeros((1, 3))])[found.place])
+    volume = np.exp(np.append(log_volume(found.cells.mean), 0.0)[found.place])
+    true = crystal_system_places(np.maximum(known.space_group, 1))
+    free = np.isin(true, [CRYSTAL_SYSTEMS.index(name) for name in ("triclinic", "orthorhombic")])
+    edges = np.where(free[:, None, None], np.sort(edges, axis=2), edges)  # which is called a is a matter of choice
+    of_system = (group > 0) & (crystal_system_places(np.maximum(group, 1)) == true[:, None])
+    of_cell = of_system & (n_atoms == known.n_atoms[:, None])
+    weight = _weights(model, found, group, formulas)
+    cube = np.cbrt(known.n_atoms * said.volume_per_atom[:, 1])[:, None]
+    scaled = edges * (cube / np.cbrt(volume))[..., None]
+    told = _means(edges, weight * of_system, np.full_like(cube, np.nan))
+    return np.stack([told, _means(edges, weight * of_cell, _means(scaled, weight * of_system, cube))], axis=1)
+
+
+def _weights(
+    model: CandidateModel, found: Candidates, group: NDArray[np.int64], formulas: Sequence[Formula]
+) -> NDArray[np.float64]:
+    """Probabilities of candidates if those of space groups are as the model says them, ``(n, k)``."""
+    probability = np.where(found.mask, np.asarray(found.probability) + 1e-6, 0.0)
+    groups = group_probabilities(
+        model.maker.templates, found, formulas, head=model.head, learned=model.maker.learned(formulas)
+    )
+    of_group = np.zeros((len(group), 231))
+    np.add.at(of_group, (np.arange(len(group))[:, None], group), probability)
+    own = np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1)
+    return own * probability / np.maximum(np.take_along_axis(of_group, group, axis=1), 1e-30)
+
+
+def _means(
+    values: NDArray[np.float64], weight: NDArray[np.float64], otherwise: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted means ``(n, 3)`` of values ``(n, k, 3)``; ``otherwise`` where all weights are zero."""
+    total = weight.sum(axis=1)[:, None]
+    mean = (values * weight[..., None]).sum(axis=1) / np.maximum(total, 1e-30)
+    return np.where(total > 0, mean, otherwise)
 
 
 def _save(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

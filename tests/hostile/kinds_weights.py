@@ -177,6 +177,17 @@ def arrays(folder: Path, shared: Path) -> Iterator[Attempt]:
         "weights-nan": _arrays(networks, **{"0.weight.weight": lambda x: x * np.float16(np.nan)}),
         "weights-bytes": _arrays(networks, **{"0.weight.weight": lambda x: x.astype(np.uint8)}),
     }
+    groups = "space_groups.safetensors"
+    changes |= {
+        "groups-nan": _arrays(groups, **{"net.0.layers.0.weight": lambda x: x * np.float32(np.nan)}),
+        "groups-huge": _arrays(groups, **{"net.1.layers.3.weight": lambda x: x + np.float32(1e30)}),
+        "groups-short": _arrays(groups, **{"net.2.layers.6.bias": lambda x: x[:5]}),
+        "groups-bytes": _arrays(groups, **{"net.0.stoichiometries": lambda x: x.astype(np.uint8)}),
+        "groups-no-weights": _arrays(groups, weights=lambda _: None),
+        "groups-weights-huge": _arrays(groups, weights=lambda x: x * 1e9),
+        "groups-features": _arrays(groups, **{"trees.0.feature": lambda x: x + 9999}),
+        "groups-not-listed": lambda _, facts: facts["files"].pop(groups),
+    }
     for name, change in changes.items():
         yield stranger(folder, shared, name, change)
     header = json.dumps({"x": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}}).encode()

@@ -59,12 +59,15 @@ def make_shared(shared: Path, running: Server) -> Path:
 
 
 def _make_weights(shared: Path) -> None:
+    import numpy as np
     import torch
 
     from deepxrd.models.base import Reference
     from deepxrd.models.candidates import CandidateModel, CandidateNet
     from deepxrd.models.candidates.candidates import MOST_CHANGE, N_FEATURES
     from deepxrd.models.candidates.folded import N_FOLDS, FoldedTrees
+    from deepxrd.models.candidates.group_head import GroupHead
+    from deepxrd.models.candidates.group_net import N_NETS, GroupNet
     from deepxrd.models.candidates.lightgbm_text import read_trees
     from deepxrd.models.candidates.saved import save
     from deepxrd.sources import FilesSource, StructureRecord
@@ -79,7 +82,9 @@ def _make_weights(shared: Path) -> None:
     # too few structures to learn a tree from, so that each fold gets one that was learned elsewhere
     volumes = FoldedTrees((read_trees(LIGHTGBM),) * N_FOLDS, MOST_CHANGE)
     model = replace(model, maker=replace(model.maker, volumes=volumes))
-    save(model.with_networks(nets), shared / WEIGHTS)
+    group_nets = tuple(GroupNet.for_compositions(list(reference.rows_of)) for _ in range(N_NETS))
+    head = GroupHead(group_nets, FoldedTrees((read_trees(LIGHTGBM),) * N_FOLDS, 30.0), np.ones(4))
+    save(replace(model, head=head).with_networks(nets), shared / WEIGHTS)
 
 
 def _do(running: Server, folder: Path, arguments: list[str]) -> None:
@@ -98,7 +103,7 @@ objective=regression_l1
 Tree=0
 num_leaves=3
 num_cat=0
-split_feature=50 1
+split_feature=20 1
 split_gain=1 1
 threshold=0.001 0.5
 decision_type=2 2

@@ -70,7 +70,7 @@ def _symmetry_text(columns: dict[str, NDArray[np.generic]], row: int) -> list[st
     system = f"{columns['crystal_system'][row]} {of('crystal_system_probability'):.0%}"
     return [
         f"  crystal system: {system}; space group: {', '.join(groups)}",
-        f"  its cell, Å, with 90 % intervals: {cell}; {density}",
+        f"  cell, Å, with 90 % intervals: {cell}; {density}",
     ]
 
 

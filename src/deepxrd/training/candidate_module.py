@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from deepxrd.config.instantiate import build
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.models.candidates import CandidateLoss, CandidateNet
+from deepxrd.models.candidates.calibrate import ground_states
 from deepxrd.models.candidates.outputs import ensemble_outputs
 from deepxrd.models.candidates.saved import save
 from deepxrd.training.candidate_data import CandidateBatch, CandidateDataModule
+from deepxrd.training.group_net import learn_groups
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.xrd import XrdSettings
 
@@ -96,7 +98,8 @@ class CandidateModule(PatternModule):
             msg = f"a candidate model is written with its own data, not with {type(datamodule).__name__}"
             raise TypeError(msg)
         model = datamodule.templates.with_networks(self.networks)
-        save(model.calibrated(*datamodule.validation(_CALIBRATED_ON)), folder)
+        nets = learn_groups(*ground_states(model.maker.templates), seed=datamodule.seed)
+        save(model.calibrated(*datamodule.validation(_CALIBRATED_ON), group_nets=nets), folder)
 
     def _ask(self, net: CandidateNet, batch: CandidateBatch) -> Any:
         return net(batch.features, batch.elements, batch.mask, batch.simulated)

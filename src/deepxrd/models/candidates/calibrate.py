@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from deepxrd.metrics.peaks import mean_f1
 from deepxrd.models.candidates.agreement import agreement
 from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
 from deepxrd.models.candidates.confidence import AGREES_F1, Confidence, Evidence, Outcome
+from deepxrd.models.candidates.group_head import GroupEvidence, GroupHead
+from deepxrd.models.candidates.group_net import GroupNet
 from deepxrd.models.candidates.templates import Templates, entries_of
 from deepxrd.xrd import Peaks, find_peaks
 
@@ -21,6 +23,25 @@ if TYPE_CHECKING:
     from deepxrd.models.candidates.model import CandidateModel
 
 _NEAR_DEG = 1.0  # of a peak's probability
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Some compositions predicted, and compared with the truth.
+
+    Attributes:
+        formulas: n compositions.
+        found: their candidates, not weighed yet.
+        evidence: what their probabilities are formed from.
+        outcome: what came true.
+        true_group: space groups, 0 where none is known, ``(n,)``.
+    """
+
+    formulas: Sequence[Formula]
+    found: Candidates
+    evidence: Evidence
+    outcome: Outcome
+    true_group: NDArray[np.int64]
 
 
 def evidence_of(
@@ -67,7 +88,7 @@ def known_structures(maker: CandidateMaker, formulas: Sequence[Formula]) -> Temp
 
 def lesson(
     model: CandidateModel, formulas: Sequence[Formula], patterns: NDArray[np.float32], known: Templates
-) -> tuple[Evidence, Outcome]:
+) -> Lesson:
     """Predict some compositions and compare.
 
     Args:
@@ -100,17 +121,42 @@ def lesson(
         there=_near(said.peaks, true)[valid],
         cell_off=agrees.cell_off,
     )
-    return evidence, outcome
+    return Lesson(formulas, found, evidence, outcome, agrees.true_space_group)
 
 
-def confidence_from(lessons: Sequence[tuple[Evidence, Outcome]]) -> Confidence:
+def ground_states(templates: Templates) -> tuple[list[Formula], NDArray[np.int64]]:
+    """Compositions of templates, and the space group of the most stable known structure of each, ``(n,)``."""
+    stable = np.flatnonzero(templates.ground_state > 0)
+    _, first = np.unique(templates.composition[stable], return_index=True)
+    rows = stable[first]
+    return templates.library.formulas(templates.row[rows]), templates.space_group[rows]
+
+
+def head_from(
+    nets: Sequence[GroupNet], templates: Templates, confidence: Confidence, lessons: Sequence[Lesson]
+) -> GroupHead:
+    """Learn how to weigh candidates against compositions for space groups, from lessons of several parts.
+
+    Args:
+        nets: have learned from the compositions of the templates.
+        templates: that candidates were made from.
+        confidence: of the same lessons.
+        lessons: of several parts.
+    """
+    weighed = [weighed_candidates(confidence, each.evidence, each.found) for each in lessons]
+    evidence = GroupEvidence.join([GroupEvidence.of(templates, each) for each in weighed])
+    true = np.concatenate([each.true_group for each in lessons])
+    return GroupHead.fit(nets, evidence, [formula for each in lessons for formula in each.formulas], true, seed=0)
+
+
+def confidence_from(lessons: Sequence[Lesson]) -> Confidence:
     """Learn how to set probabilities right from lessons of several parts."""
 
     def joined(parts: Sequence[Any]) -> dict[str, NDArray[Any]]:
         return {name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
 
-    evidences, outcomes = zip(*lessons, strict=True)
-    return Confidence.fit(Evidence(**joined(evidences)), Outcome(**joined(outcomes)))
+    evidence, outcome = joined([each.evidence for each in lessons]), joined([each.outcome for each in lessons])
+    return Confidence.fit(Evidence(**evidence), Outcome(**outcome))
 
 
 def _near(peaks: Peaks, true: Peaks) -> NDArray[np.bool_]:

@@ -18,12 +18,15 @@ from deepxrd.models.base import Reference
 from deepxrd.models.candidates.calibrate import (
     confidence_from,
     evidence_of,
+    head_from,
     known_structures,
     lesson,
     weighed_candidates,
 )
 from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.models.candidates.confidence import Confidence
+from deepxrd.models.candidates.group_head import GroupHead
+from deepxrd.models.candidates.group_net import GroupNet
 from deepxrd.models.candidates.network import DIVISOR, CandidateNet
 from deepxrd.models.candidates.outputs import ensemble_outputs, without_answer
 from deepxrd.models.candidates.symmetry import Symmetry, symmetry
@@ -49,6 +52,7 @@ class CandidateModel:
         confidence: sets probabilities and expected scores right.
         most: so many candidates of each composition are weighed.
         device: where patterns are simulated and networks computed, as torch names it.
+        head: weighs candidates against the composition alone for space groups; without it candidates alone count.
     """
 
     maker: CandidateMaker
@@ -58,6 +62,7 @@ class CandidateModel:
     confidence: Confidence = field(default_factory=Confidence.plain)
     most: int = N_CANDIDATES
     device: str = "cpu"
+    head: GroupHead | None = None
 
     @classmethod
     def prepare(cls, reference: Reference, *, library: Library | None = None, seed: int = 0) -> Self:
@@ -149,17 +154,23 @@ class CandidateModel:
         parts, start = [], 0
         for found in said.candidates:
             stop = start + len(found.place)
-            parts.append(symmetry(self.maker.templates, found, formulas[start:stop]))
+            some = formulas[start:stop]
+            learned = self.maker.learned(some)
+            parts.append(symmetry(self.maker.templates, found, some, head=self.head, learned=learned))
             start = stop
         return Symmetry.join(parts)
 
-    def calibrated(self, formulas: Sequence[Formula], patterns: NDArray[np.float32]) -> Self:
+    def calibrated(
+        self, formulas: Sequence[Formula], patterns: NDArray[np.float32], *, group_nets: Sequence[GroupNet] = ()
+    ) -> Self:
         """The same with probabilities and expected scores set right.
 
         Args:
             formulas: n compositions that nothing was learned from, such as the validation part; their structures are
                 looked for in the library of the templates.
             patterns: the true patterns, ``(n, n_points)`` in 0 to 100.
+            group_nets: have learned space groups from the compositions of the templates; without any, space groups are
+                as the candidates have them.
         """
         if not len(formulas):
             return self
@@ -170,7 +181,9 @@ class CandidateModel:
             for start in bar.track(starts, description="Setting probabilities right"):
                 part = slice(start, start + _AT_ONCE)
                 parts.append(lesson(plain, formulas[part], np.asarray(patterns[part]), known))
-        return replace(self, confidence=confidence_from(parts))
+        confidence = confidence_from(parts)
+        head = head_from(group_nets, self.maker.templates, confidence, parts) if group_nets else None
+        return replace(self, confidence=confidence, head=head)
 
     def rounded(self) -> Self:
         """The same with weights in half precision, as they are kept in files."""

@@ -23,6 +23,7 @@ from deepxrd.models.candidates.checked import check_arrays, check_facts, check_l
 from deepxrd.models.candidates.confidence import Confidence
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL
 from deepxrd.models.candidates.folded import FoldedTrees
+from deepxrd.models.candidates.group_head import GroupHead
 from deepxrd.models.candidates.model import FORMAT, CandidateModel, check_grid
 from deepxrd.models.candidates.network import CandidateNet
 from deepxrd.models.candidates.templates import Templates
@@ -33,6 +34,7 @@ FACTS = "model.json"
 SHIPPED = Path(__file__).parents[2] / "weights" / "candidates"
 """The weights that come with the package; see the model card there."""
 _ARRAYS, _NETWORKS, _LIBRARY = "learned.safetensors", "networks.safetensors", "structures.dxl"
+_HEAD = "space_groups.safetensors"  # older folders have none
 
 
 def save(model: CandidateModel, folder: Path, *, with_library: bool = True) -> None:
@@ -60,18 +62,20 @@ def load(folder: Path) -> CandidateModel:
         CheckpointError: it is no such folder, or one of its files was changed.
     """
     try:
-        own = (_LIBRARY,) if (folder / _LIBRARY).exists() else ()
+        own = tuple(name for name in (_LIBRARY, _HEAD) if (folder / name).exists())
         facts = read_facts(folder / FACTS, (_ARRAYS, _NETWORKS, *own))
         check_facts(facts, needed_format=FORMAT)
         arrays, xrd = read_tensors(folder / _ARRAYS), XrdSettings(**facts["xrd"])
         check_grid(xrd)
-        library = Library.open(folder / _LIBRARY if own else SHIPPED_LIBRARY)
+        library = Library.open(folder / _LIBRARY if _LIBRARY in own else SHIPPED_LIBRARY)
         check_arrays(arrays, n_points=xrd.n_points, n_compositions=len(library.tables.composition_start) - 1)
         check_library(facts, _identity(library))
         nets = _networks(read_tensors(folder / _NETWORKS), facts, xrd)
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
-        return CandidateModel(_maker(library, arrays), nets, arrays["mean"], xrd, Confidence.from_arrays(arrays))
+        head = GroupHead.from_arrays(read_tensors(folder / _HEAD)) if _HEAD in own else None
+        maker, confidence = _maker(library, arrays), Confidence.from_arrays(arrays)
+        return CandidateModel(maker, nets, arrays["mean"], xrd, confidence, head=head)
     except Exception as error:  # foreign values can break what is made of them in any way
         reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
         msg = f"{folder} holds no candidate model that can be used: {reason[:500]}"
@@ -98,6 +102,10 @@ def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
         for key, each in net.state_dict().items()
     }
     save_file(weights, folder / _NETWORKS)
+    if model.head is not None:
+        of_head = model.head.to_arrays()
+        kept = {key: _narrowed(each) if each.dtype == np.float32 else each for key, each in of_head.items()}
+        save_file({key: np.ascontiguousarray(each) for key, each in kept.items()}, folder / _HEAD)
     if with_library:
         write_container(folder / _LIBRARY, library.header, tables.arrays)
     for file in folder.iterdir():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
-from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
+from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS
 from deepxrd.chem.element_properties import element_property
 from deepxrd.models.candidates.candidates import CELL, Candidates
 from deepxrd.models.candidates.cells import log_volume
+from deepxrd.models.candidates.group_head import SYSTEM_OF_GROUP, GroupEvidence, GroupHead
 from deepxrd.models.candidates.templates import Templates
 
 Floats = NDArray[np.float64]
@@ -36,8 +36,9 @@ class Symmetry:
         crystal_systems: probability of each of `CRYSTAL_SYSTEMS`, ``(n, 7)``; what is missing to 1 is not known.
         space_groups: the likeliest, 1 to 230, ``(n, 5)``; 0 where there are fewer.
         space_group_probability: of each, ``(n, 5)``.
-        cell: of the likeliest space group's conventional cell a, b, c in Å and alpha, beta, gamma in degrees: the lower
-            end of an interval that holds the true value in 90 %, the median, and the upper end, ``(n, 6, 3)``.
+        cell: of the conventional cell a, b, c in Å and alpha, beta, gamma in degrees, in the likeliest space group that
+            a candidate has: the lower end of an interval that holds the true value in 90 %, the median, and the upper
+            end, ``(n, 6, 3)``.
         volume_per_atom: Å^3, likewise, ``(n, 3)``.
         density: g/cm^3, likewise, ``(n, 3)``.
     """
@@ -60,31 +61,38 @@ class Symmetry:
         return CRYSTAL_SYSTEMS[best] if self.crystal_systems[row, best] > 0 else ""
 
 
-def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula]) -> Symmetry:
+def symmetry(
+    templates: Templates,
+    found: Candidates,
+    formulas: Sequence[Formula],
+    *,
+    head: GroupHead | None = None,
+    learned: NDArray[np.bool_] | None = None,
+) -> Symmetry:
     """Put candidates together.
 
     Args:
         templates: that they were made from.
         found: candidates of n compositions, as a model predicts them.
         formulas: the compositions.
+        head: weighs what the candidates say against what the compositions do; without it the candidates are summed up.
+        learned: whether structures of each composition were learned from, ``(n,)``; None for no.
 
     Raises:
         TypeError: no network was asked about them.
     """
-    parts = found.space_group_part, found.crystal_system_part
-    if parts[0] is None or parts[1] is None or found.volume_deviation is None or found.probability is None:
-        msg = "these candidates have no probabilities yet: take those of a model's predictions"
+    evidence, first = GroupEvidence.of(templates, found), found.found.member[:, 0]
+    if found.volume_deviation is None or found.probability is None:
+        msg = "these candidates have no deviations yet: take those of a model's predictions"
         raise TypeError(msg)
-    first = found.found.member[:, 0]
-    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
-    groups = _summed(group - 1, parts[0], 230)
-    systems = _summed(np.where(group > 0, crystal_system_places(np.maximum(group, 1)), -1), parts[1], 7)
-    # where it is none of these space groups, the system is what the candidates say of systems alone
-    systems = groups @ _system_of_group() + (1 - groups.sum(axis=1, keepdims=True)) * systems
+    groups = group_probabilities(templates, found, formulas, head=head, learned=learned)
+    systems = evidence.systems() if head is None else groups @ SYSTEM_OF_GROUP
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
-    of_best = np.where((group == numbers[:, :1]) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    own = np.where(evidence.group > 0, np.take_along_axis(groups, np.maximum(evidence.group - 1, 0), axis=1), -1.0)
+    chosen = np.take_along_axis(evidence.group, own.argmax(axis=1)[:, None], axis=1)
+    of_best = np.where((evidence.group == chosen) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
     mean, spread = _at(found.cells.mean, found.place), _at(found.cells.deviation, found.place)
     cell = np.stack([mixture_quantiles(mean[..., i], spread[..., i], of_best) for i in range(6)], axis=1)
     cell = np.concatenate([np.exp(cell[:, :3]), np.degrees(cell[:, 3:])], axis=1)
@@ -95,6 +103,31 @@ def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula
     volumes = np.exp(mixture_quantiles(per_atom, _at(found.volume_deviation, found.place), every))
     density = _mass_per_atom(formulas)[:, None] / volumes[:, ::-1] * _AMU_PER_ANGSTROM3
     return Symmetry(systems, numbers, likely, cell, volumes, density)
+
+
+def group_probabilities(
+    templates: Templates,
+    found: Candidates,
+    formulas: Sequence[Formula],
+    *,
+    head: GroupHead | None = None,
+    learned: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Probabilities of space groups 1 to 230, ``(n, 230)``; what is missing to 1 is not known.
+
+    Args:
+        templates: as in `symmetry`.
+        found: likewise.
+        formulas: likewise.
+        head: likewise.
+        learned: likewise.
+    """
+    evidence = GroupEvidence.of(templates, found)
+    if head is None:
+        return evidence.summed(evidence.group_part)
+    said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
+    # where there is no candidate, nothing like the composition was learned from
+    return np.where(found.mask.any(axis=1, keepdims=True), said, 0.0)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:
@@ -122,13 +155,6 @@ def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats
     return np.where(total > 0, np.stack(out, axis=1), np.nan)
 
 
-def _summed(place: NDArray[np.int64], part: Floats, n: int) -> Floats:
-    """Sums of the parts that have the same place, ``(len(place), n)``; those of place −1 are left out."""
-    rows = len(place)
-    flat = (np.arange(rows)[:, None] * n + place)[place >= 0]
-    return np.asarray(np.bincount(flat, part[place >= 0], minlength=rows * n), dtype=np.float64).reshape(rows, n)
-
-
 def _at(values: NDArray[np.floating], place: NDArray[np.int64]) -> Floats:
     padded = np.concatenate([values, np.ones((1, *values.shape[1:]))])  # what stands for padding is never used
     return np.asarray(padded[place], dtype=np.float64)
@@ -139,12 +165,6 @@ def _atoms_per_site(found: Candidates) -> Floats:
     targets = found.targets
     filled = (targets.filled.sum(axis=2) * targets.counts).sum(axis=1) / np.maximum(targets.counts.sum(axis=1), 1)
     return np.asarray(np.maximum(filled[found.found.target], _LEAST))
-
-
-@cache
-def _system_of_group() -> Floats:
-    """1 where a space group is of a crystal system, ``(230, 7)``."""
-    return np.eye(len(CRYSTAL_SYSTEMS))[crystal_system_places(np.arange(1, 231))]
 
 
 def _mass_per_atom(formulas: Sequence[Formula]) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,12 +29,13 @@ _FINE = 1e-4  # 1/Å
 _REACH = 1.06
 
 
-def simulated_scan(phase: PhaseToTry, rng: np.random.Generator) -> Scan:
+def simulated_scan(phase: PhaseToTry, rng: np.random.Generator, *, grains: float = 0.0) -> Scan:
     """A scan with Cu Kα of one phase: its cell is off as computed ones are, it is displaced, textured and noisy.
 
     Args:
         phase: what is measured.
         rng: of all that is drawn.
+        grains: standard deviation of the logarithm of each reflection's intensity, as few large grains scatter it.
     """
     waves = tube("CuKa")
     length, second = waves.kalpha1_angstrom, waves.kalpha2_angstrom
@@ -40,6 +43,8 @@ def simulated_scan(phase: PhaseToTry, rng: np.random.Generator) -> Scan:
     x = np.arange(first, last, _FINE)
     grid = Grid(float(x[0]), _FINE, len(x), ((1.0, 2 / 3), (float(second or length) / length, 1 / 3)), length)
     found = reflections(phase.crystal, phase.setting, d_inverse_max=_REACH * last, wavelength_angstrom=length)
+    if grains:
+        found = replace(found, intensity=found.intensity * np.exp(rng.normal(0, grains, len(found.q))))
     axes = texture_axes(phase.setting)
     axis = axes[int(rng.integers(len(axes)))]
     stack = Stack.of([found], [texture_cosines(phase.crystal, phase.setting, found.hkl, axis)])

@@ -24,6 +24,7 @@ _SCAN = re.compile(r"#S\s+\d+")
 _LABELS = re.compile(r"#L\s+(.*)")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
+_MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
 Row = tuple[int, str]
 """Line number and text."""
@@ -114,6 +115,9 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
     """A scan of its header and rows."""
     facts = [Fact("text", dialect.in_words(), "")]
     width = _width(rows, dialect)
+    if len(rows) * _MOST_ACROSS < width:
+        msg = f"it has {len(rows)} lines of {width} numbers: give angles and intensities as columns, a point a line"
+        raise ScanError(msg)
     if len(dialect.split(rows[0][1])) != width:  # start, step and stop above angles and counts
         facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
         rows = rows[1:]

@@ -23,6 +23,8 @@ _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
 _LABELS = re.compile(r"#L\s+(.*)")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
+_ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
+_FACTOR = re.compile(r"factor", re.IGNORECASE)
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
 _MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
@@ -149,6 +151,7 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
         sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
         unit=columns.unit,
         seconds_per_step=_seconds(table, names, columns),
+        attenuation=_attenuation(table, names, facts),
         wavelengths=wave,
         wavelengths_source=where if wave else "",
         lines=np.array([place for place, _ in rows]),
@@ -228,6 +231,18 @@ def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | N
             and np.ptp(table[:, column]) == 0
         ):
             return float(table[0, column]) or None
+    return None
+
+
+def _attenuation(table: np.ndarray, names: list[str], facts: list[Fact]) -> np.ndarray | None:
+    """Factors from a column of attenuation factors, ``(n,)``; a column that only tells the attenuator gets a fact."""
+    for column, name in enumerate(names):
+        values = table[:, column]
+        if not _ATTENUATOR.search(name) or np.ptp(values) == 0:
+            continue
+        if _FACTOR.search(name) and (values >= 1).all():
+            return np.asarray(values)
+        facts.append(Fact("attenuation", f"column {column + 1}, {name!r}, is not used", "no factors of 1 or more"))
     return None
 
 

@@ -187,6 +187,17 @@ def test_an_axis_in_q_without_a_wavelength_says_what_its_angles_are_for(read: Re
     assert far.two_theta_deg[-1] < 180
 
 
+def test_attenuation_factors_are_undone_and_a_mere_number_of_an_attenuator_is_told(read: Read) -> None:
+    factors = np.where(np.array(COUNTS) > 5000, 10.0, 1.0)
+    seen = numbers(np.array(COUNTS) / factors, "{:.4f}")
+    text = rows("{x},{s},{f}", s=seen, f=numbers(factors, "{:g}"))
+    scan = read("2theta,intensity,attenuation factor\n" + text)
+    np.testing.assert_allclose(scan.counts, COUNTS, rtol=1e-4)
+    told = read("2theta,intensity,attenuator\n" + text)
+    np.testing.assert_allclose(told.counts, np.array(seen, float))
+    assert any(fact.what == "attenuation" and "'attenuator', is not used" in fact.value for fact in told.facts)
+
+
 def test_lists_of_peaks_are_marked(read: Read) -> None:
     rng = np.random.default_rng(0)
     places = np.sort(rng.uniform(10, 90, 40))

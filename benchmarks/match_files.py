@@ -30,9 +30,9 @@ _PAGE = """# Files of instruments and cases, one command each
 Made by `benchmarks/match_files.py`: do not edit.
 
 `scan` is `deepxrd scan FILE`; `match` is `deepxrd match FILE --elements …`, with all known phases of these elements.
-*Right* compares with what the file is known to hold: the same scan of PbSO4 in many writings (4,401 points, 15,702 counts
-at 29.65°), SrTiO3 with humps of glass, and what their makers say of the others. A refusal ends with exit code 2 and a
-sentence. What is no powder of what was asked for is right if there is {none}.
+*Right* compares with what the file is known to hold: the same scan of PbSO4 in many writings (4,401 points, 15,702
+counts at 29.65°), SrTiO3 with humps of glass, and what their makers say of the others. A refusal ends with exit code 2
+and a sentence. What is no powder of what was asked for is right if there is {none}.
 
 | file | scan | right | match with | answer | right |
 |---|---|---|---|---|---|
@@ -168,7 +168,7 @@ def run(verb: str, words: Sequence[str]) -> tuple[int, str]:
 
 def _of_scan(summary: dict[str, Any], case: Case, code: int, said: str) -> tuple[str, bool]:
     if "error" in summary:
-        return f"refused: {_sentence(said)}", case.points == 0 and code == 2  # noqa: PLR2004 - as the contract has it
+        return f"refused: {_sentence(said)}", case.points == 0 and code == 2
     first = summary["scans"][0]
     wave = first["wavelengths"]
     parts = [f"{len(summary['scans'])} scans" if len(summary["scans"]) > 1 else "", first["format"]]
@@ -180,7 +180,7 @@ def _of_scan(summary: dict[str, Any], case: Case, code: int, said: str) -> tuple
     right = (
         code == 0
         and first["n_points"] == case.points
-        and (case.top_deg < 0 or abs(first["highest"][0] - case.top_deg) < 0.02)  # noqa: PLR2004 - degrees
+        and (case.top_deg < 0 or abs(first["highest"][0] - case.top_deg) < 0.02)
         and len(first["ranges"]) == case.ranges
         and len(summary["scans"]) == case.scans
     )
@@ -190,7 +190,7 @@ def _of_scan(summary: dict[str, Any], case: Case, code: int, said: str) -> tuple
 def _of_match(phases: dict[str, Any], case: Case, code: int, said: str) -> tuple[str, bool]:
     if code:
         sentence = _sentence(said)
-        return f"refused: {sentence}", code == 2 and case.answer in sentence  # noqa: PLR2004
+        return f"refused: {sentence}", code == 2 and case.answer in sentence
     found = phases["phases"]
     several = len(found) > 1
     text = " + ".join(

@@ -46,7 +46,8 @@ class MatchResult:
         observed: the scan, made ready.
         mixture: phases that explain most of it; None where nothing could be tried.
         phases: the same with probabilities, in the same order.
-        ranking: all that was refined, the most probable first.
+        ranking: all that was refined: the found phases, the one that alone explains most first; then the most
+            probable.
         n_tried: structures that were looked at.
         similarity: correlation of the softened patterns, all phases together, over what noise lets it be.
     """
@@ -108,7 +109,10 @@ def _score(scored: Scored, wanted: Fit) -> float:
 
 
 def _ranking(found: Sequence[Ranked], places: Sequence[Scored], judged: Sequence[Probabilities]) -> tuple[Ranked, ...]:
-    """The found phases, then all else that was refined, each structure once with its best chance."""
+    """The found phases, then all else that was refined, each structure once with its best chance.
+
+    Found phases stay in the order in which they explain the scan: by weight, a light one of a few lines would be first.
+    """
     chance: dict[Formula, float] = {}
     for each in judged:
         for formula, value in zip(each.formulas, each.values, strict=True):
@@ -120,5 +124,4 @@ def _ranking(found: Sequence[Ranked], places: Sequence[Scored], judged: Sequence
             key = id(fit.candidate)
             if key not in taken and (key not in rest or score > rest[key].score):
                 rest[key] = Ranked(fit, score, chance.get(fit.phase.formula, 0.0))
-    first = sorted(found, key=lambda each: -(each.weight_fraction or 0.0))
-    return (*first, *sorted(rest.values(), key=lambda each: (-each.probability, -each.score)))
+    return (*found, *sorted(rest.values(), key=lambda each: (-each.probability, -each.score)))

@@ -150,6 +150,8 @@ def _old_similarity(observed: Observed, candidates: Sequence[Candidate]) -> NDAr
 def _plain(found: MatchResult) -> dict[str, Any]:
     return {
         "similarity": round(found.similarity, 4),
+        "line_misfit": round(found.agreement.line_misfit, 4),
+        "n_lines": found.agreement.n_lines,
         "phases": [
             {
                 "formula": str(each.fit.phase.formula),
@@ -159,6 +161,7 @@ def _plain(found: MatchResult) -> dict[str, Any]:
                 "score": round(each.score, 4),
                 "hull": round(each.fit.phase.hull, 4),
                 "margin": round(each.margin, 4),
+                "strain": round(each.fit.strain_deviation, 3),
             }
             for each in found.phases
         ],

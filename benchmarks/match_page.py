@@ -15,7 +15,7 @@ import numpy as np
 
 from deepxrd.io.files import write_text
 from deepxrd.io.provenance import git_commit, machine
-from deepxrd.matching.confidence import CONFIDENT, first_is_right
+from deepxrd.matching.confidence import CONFIDENT, Agreement, first_is_right
 
 Rows = Sequence[dict[str, Any]]
 
@@ -192,7 +192,8 @@ def _main(found: dict[str, Any]) -> dict[str, Any]:
 
 def _chance(found: dict[str, Any]) -> float:
     main = _main(found)
-    return first_is_right(found["similarity"], max(main["margin"], 0.0), main["hull"])
+    agreement = Agreement(found["similarity"], found["line_misfit"], found["n_lines"])
+    return first_is_right(agreement, max(main["margin"], 0.0), main["hull"], main["strain"])
 
 
 def _shares(shares: dict[str, float]) -> str:

@@ -9,7 +9,8 @@ structures of the scan's own composition are left out of what any of the 20 is m
 speaks of it as of a composition that it has not seen. Only the networks may have learned from it: so each row says
 whether they did, and a second model, split by chemical system (README of results/match), has scans whose elements it
 never saw together. ``--simulated N`` matches N scans that are made from known structures of chemical systems of the
-validation part, to choose settings by. Held-out compositions take no part. What is found is kept scan by scan, so that
+validation part, to choose settings by. ``--any-elements`` takes the scans of any number of elements whose chemical
+system was not learned. Held-out compositions take no part. What is found is kept scan by scan, so that
 a run that was stopped goes on; `match_page.py` writes the table.
 """
 
@@ -76,17 +77,21 @@ def main() -> None:
     parser.add_argument("--name", default="shipped")
     parser.add_argument("--checkpoint", type=Path, default=SHIPPED)
     parser.add_argument("--simulated", type=int, default=0)
+    parser.add_argument("--any-elements", action="store_true", help="also scans of other than three elements")
     options = parser.parse_args()
     libraries, model = open_libraries(), load(options.checkpoint)
     kept = options.out / "unseen.json"
     done = dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else {}
-    alike, systems = of_each_stoichiometry(libraries), learned_systems(model)
+    alike, systems = of_each_stoichiometry(libraries, any_elements=options.any_elements), learned_systems(model)
+    name = f"{options.name}, any elements" if options.any_elements else options.name
     for key, found in measured(options.data / "measured", libraries, alike):
-        rows = done.setdefault(options.name, {})
+        rows = done.setdefault(name, {})
+        if options.any_elements and frozenset(found["formula"].elements) in systems:
+            continue  # where there are more scans, only those that say something of what was not learned
         if key not in rows:
             rows[key] = matched(model, systems, found, alike)
             write_json(kept, done)
-            print(options.name, key, rows[key]["formula"], rows[key]["place"], flush=True)
+            print(name, key, rows[key]["formula"], rows[key]["place"], flush=True)
     for number, found in enumerate(simulated(libraries, alike, options.simulated)):
         rows = done.setdefault(f"{options.name}, simulated", {})
         if str(found["formula"]) not in rows:
@@ -179,13 +184,13 @@ def learned_systems(model: CandidateModel) -> frozenset[frozenset[str]]:
     return frozenset(frozenset(each.elements) for each in templates.library.formulas(np.flatnonzero(templates.chosen)))
 
 
-def of_each_stoichiometry(libraries: Libraries) -> dict[str, list[Formula]]:
+def of_each_stoichiometry(libraries: Libraries, *, any_elements: bool = False) -> dict[str, list[Formula]]:
     """Formulas of three elements by their stoichiometry, sorted, where there are enough; no held-out ones."""
     held_out = libraries.held_out_formulas()
     found: dict[str, dict[str, Formula]] = defaultdict(dict)
     for library in libraries.libraries:
         for formula in library.formulas(np.arange(len(library))):
-            if len(formula.elements) == N_ELEMENTS and formula.reduced not in held_out:
+            if (any_elements or len(formula.elements) == N_ELEMENTS) and formula.reduced not in held_out:
                 found[formula.anonymous][formula.reduced] = formula
     enough = {each: some for each, some in found.items() if len(some) >= N_FORMULAS}
     return defaultdict(list, {each: [some[name] for name in sorted(some)] for each, some in enough.items()})

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from deepxrd.chem import Formula
-from deepxrd.matching.confidence import CONFIDENT, Probabilities, probabilities
+from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
+from deepxrd.matching.lines import line_misfit, number_of_lines
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
@@ -49,7 +50,7 @@ class MatchResult:
         ranking: all that was refined: the found phases, the one that alone explains most first; then the most
             probable.
         n_tried: structures that were looked at.
-        similarity: correlation of the softened patterns, all phases together, over what noise lets it be.
+        agreement: of all phases together with the scan.
     """
 
     observed: Observed
@@ -57,7 +58,12 @@ class MatchResult:
     phases: tuple[Ranked, ...]
     ranking: tuple[Ranked, ...]
     n_tried: int
-    similarity: float = 0.0
+    agreement: Agreement = NO_AGREEMENT
+
+    @property
+    def similarity(self) -> float:
+        """Correlation of the softened patterns, all phases together, over what noise lets it be."""
+        return self.agreement.similarity
 
     @property
     def is_confident(self) -> bool:
@@ -93,15 +99,16 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
     if len(mixture.fits) > 1:
         mixture, places = settled(observed, mixture, candidates)
     similarity = min(mixture.similarity / attainable(observed), 1.0)
-    judged = [probabilities(scored, similarity) for scored in places]
     mixture = polished(observed, mixture)
+    agreement = Agreement(similarity, line_misfit(observed, mixture), number_of_lines(observed))
+    judged = [probabilities(scored, agreement) for scored in places]
     found = tuple(
         Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share, chances.margin_of(fit.phase.formula))
         for fit, scored, chances, share in zip(
             mixture.fits, places, judged, mixture.weight_fractions.tolist(), strict=True
         )
     )
-    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), similarity)
+    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), agreement)
 
 
 def _score(scored: Scored, wanted: Fit) -> float:

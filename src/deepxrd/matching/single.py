@@ -30,6 +30,9 @@ PRIOR_WEIGHT = 0.005
 """Taken off per unit of minus the logarithm of a predicted structure's probability."""
 FINE_SIGMA = 0.001
 """1/Å: 0.1° for Cu Kα."""
+N_AXES = 3
+"""Strains along axes, which come first of those that are free."""
+_MOST_DEVIATIONS = 4.0
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
 _PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
@@ -84,6 +87,17 @@ class Fit:
         unlikely = -float(np.log(max(self.phase.probability, _LEAST_PROBABILITY)))
         texture = abs(float(self.parameters[TEXTURE]))
         return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * texture + PRIOR_WEIGHT * unlikely
+
+    @property
+    def strain_deviation(self) -> float:
+        """How far the refined cell is from what is expected of it, in standard deviations: root mean square, 4 at most.
+
+        Over the strains that symmetry leaves free; those that change angles are expected to be zero.
+        """
+        n_free, phase = len(self.candidate.reflections.slopes), self.phase
+        expected = np.where(np.arange(n_free) < N_AXES, phase.strain, 0.0)
+        off = (self.parameters[STRAIN : STRAIN + n_free] - expected) / phase.doubt
+        return min(float(np.sqrt((off**2).mean())), _MOST_DEVIATIONS)
 
     @property
     def score(self) -> float:
@@ -162,7 +176,7 @@ def prior_for(candidates: Sequence[Candidate]) -> Prior:
 def start_at(prior: Prior, candidates: Sequence[Candidate], strain: Floats) -> Floats:
     """Parameters to begin with: what is expected, at one strain of all lengths of each."""
     start = prior.mean.copy()
-    n_axes = np.array([min(len(each.reflections.slopes), 3) for each in candidates])
+    n_axes = np.array([min(len(each.reflections.slopes), N_AXES) for each in candidates])
     start[:, STRAIN:] = np.where(np.arange(N_STRAIN) < n_axes[:, None], strain[:, None], 0.0)
     return start
 

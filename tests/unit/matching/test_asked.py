@@ -114,6 +114,7 @@ def test_a_monochromator_polarises() -> None:
     with pytest.raises(ConfigError, match="--monochromator 200"):
         _ = MatchOptions(monochromator_deg=200).polarisation
 
+
 def test_an_unknown_energy_is_the_least_of_the_same_formula_and_space_group() -> None:
     one, other = parse_formula("TaSbO4"), parse_formula("TaSb3O8")
     formulas, nan = [one, one, one, one, other], float("nan")

@@ -39,14 +39,14 @@ _AFTER = """
 other columns set them aside.
 
 What a predicted structure loses for its probability, {prior:g} per unit of its negative logarithm, was looked for on
-{n_simulated} simulated scans of stable ternaries from chemical systems of the validation part and on the chosen-on half
-of the real ones: {first} first and {three} among three on the former with it, {first_none} and {three_none} without; from
-0.005 to 0.02 no more than one scan changes. To refine more structures (32 in place of 20, 14 in place of 8 with texture)
-gave nothing.
+{n_simulated} simulated scans of stable ternaries from chemical systems of the validation part, and on the chosen-on
+half of the real ones: {first} first and {three} among three on the former with it, {first_none} and {three_none}
+without; from 0.005 to 0.02 no more than one scan changes. To refine more structures (32 in place of 20, 14 in place of
+8 with texture) gave nothing.
 
 What bounds it is which structure types are known: for {n_no_template} of the {n_missed} simulated scans that are missed
-the true formula is not among what was refined to the end, and others lose to a compound of the same structure and nearly
-the same cell, mostly of a neighbour in the periodic table.
+the true formula is not among what was refined to the end, and others lose to a compound of the same structure and
+nearly the same cell, mostly of a neighbour in the periodic table.
 """
 
 

@@ -111,6 +111,7 @@ bench-train: $(VENV)/.installed-dev ## training, screening and start-up against 
 
 match-study: $(VENV)/.installed-dev ## how often the phases of measured scans are found, into results/match (ten minutes): DATA=FOLDER
 	$(BIN)/python benchmarks/match_measured.py --data $(DATA) --out results/match
+	$(BIN)/python benchmarks/match_unseen.py --data $(DATA) --out results/match
 	$(BIN)/python benchmarks/match_page.py --out results/match
 
 weights: $(VENV)/.installed ## fit the model that comes with deepxrd anew (two hours on two cores): SNAPSHOT=PATH LIBRARY=PATH

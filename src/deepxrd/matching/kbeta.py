@@ -42,7 +42,8 @@ def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], wavel
         wavelengths: of the tube; what is no tube's doublet has no Kβ.
     """
     ratio = kbeta_ratio(wavelengths)
-    if ratio is None:
+    doublet = wavelengths.ratio
+    if ratio is None or doublet is None:
         return 0.0
     step = float(x[1] - x[0])
     whole = gaussian_filter1d(intensity, _SIGMA / step, mode="constant")
@@ -58,9 +59,9 @@ def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], wavel
     shares = np.interp(ratio * place[used], x, whole) / height[used]
     least = float(shares.min())
     alike = shares[shares <= _ALIKE * least]
-    if least < LEAST_SHARE * (1 + wavelengths.ratio) or 2 * len(alike) < len(shares) or len(alike) < _FEWEST:
+    if least < LEAST_SHARE * (1 + doublet) or 2 * len(alike) < len(shares) or len(alike) < _FEWEST:
         return 0.0
-    return float(np.median(alike)) / (1 + wavelengths.ratio)
+    return float(np.median(alike)) / (1 + doublet)
 
 
 def _of_kalpha1(x: Floats, intensity: Floats, wavelengths: Wavelengths) -> Floats:
@@ -69,7 +70,7 @@ def _of_kalpha1(x: Floats, intensity: Floats, wavelengths: Wavelengths) -> Float
     Kα2 parts from Kα1 towards large angles, so heights alone would make Kβ stronger there.
     """
     second = wavelengths.kalpha2_angstrom
-    if second is None:
+    if second is None or wavelengths.ratio is None:
         return intensity
     out, spread = intensity.copy(), second / wavelengths.kalpha1_angstrom
     for power in range(1, _RACHINGER_TERMS + 1):

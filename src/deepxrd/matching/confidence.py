@@ -77,7 +77,7 @@ def probabilities(scored: Sequence[tuple[Fit, float]], agreement: Agreement) -> 
     """
     best: dict[Formula, float] = {}
     for fit, score in scored:
-        best.setdefault(fit.phase.formula, score)
+        best[fit.phase.formula] = max(score, best.get(fit.phase.formula, score))
     formulas, scores = tuple(best), np.array(list(best.values()))
     margin = min(float(scores[0] - scores[1]), _MOST_MARGIN) if len(scores) > 1 else _MOST_MARGIN
     plain = tuple(scores.tolist())

@@ -33,6 +33,7 @@ FINE_SIGMA = 0.001
 N_AXES = 3
 """Strains along axes, which come first of those that are free."""
 _MOST_DEVIATIONS = 4.0
+_ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
 _PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
@@ -131,7 +132,24 @@ def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit
     fits = judged(observed, some, stack, parameters)
     best = distinct(some, np.array([fit.score for fit in fits]), N_TEXTURED)
     found = textured(observed, [some[i] for i in best], prior.take(np.array(best)), parameters[best])
-    return sorted(found, key=lambda fit: -fit.score)
+    return simplest_first(sorted(found, key=lambda fit: -fit.score))
+
+
+def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
+    """The same fits, where of each formula the simplest of those that fit alike stands in the place of its best.
+
+    A distorted structure of lower symmetry has more to refine, and so fits noise a little better than the simple one.
+
+    Args:
+        fits: the best first.
+    """
+    out = list(fits)
+    for formula in dict.fromkeys(fit.phase.formula for fit in fits):
+        places = [place for place, fit in enumerate(out) if fit.phase.formula == formula]
+        alike = [place for place in places if out[place].score >= out[places[0]].score - _ALIKE]
+        simplest = min(alike, key=lambda place: len(out[place].candidate.reflections.slopes))
+        out[places[0]], out[simplest] = out[simplest], out[places[0]]
+    return out
 
 
 def looked_at(

@@ -224,3 +224,15 @@ def test_a_refined_cell_is_that_of_the_strained_lattice(material_id: str) -> Non
     grown = refined_cell(phase, parameters)[:3] / refined_cell(phase, np.zeros(N_PARAMETERS))[:3]
     np.testing.assert_allclose(grown, 1 / np.sqrt(1 - 0.02), rtol=1e-6)
     assert refined_crystal(phase, parameters).volume > crystal.volume
+
+
+def test_of_structures_of_one_formula_that_fit_alike_the_simplest_is_told() -> None:
+    """SrTiO3 without a distortion, beside itself in a cell that may distort: the latter can only fit better."""
+    cubic, free = PHASES[0], replace(PHASES[0], setting=47, space_group=47)  # P m m m, whose operations it has too
+    other = PHASES[1]
+    for phases in ([cubic, free, other], [free, other, cubic]):
+        found = match_scan(observe(made_scan(simulated([perovskite(3.905)]), [1.0], seed=5)), phases)
+        assert found.phases[0].fit.phase is cubic
+        scores = {id(each.fit.phase): each.score for each in found.ranking}
+        assert scores[id(cubic)] >= scores[id(free)] - 0.005
+        assert scores[id(cubic)] > scores[id(other)]

@@ -49,10 +49,10 @@ _FAILS = {
     "R050157-1.xy": "the label lacks its hydrogen (Ca(BO4)3): no structure fits well, and none is confident",
     "R050668-1.xy": "prosopite, CaAl2(F,OH)8: label and entry lack its hydrogen; CaAl2F8 has the same structure",
     "R040014-1.xy": "bustamite: the library has CaMnSi2O6 as a pyroxene only, and CaSiO3 in bustamite's structure",
-    "R050208-1.xy": "chalcopyrite: sulfides of Fe and Cu differ in their order, which this radiation hardly tells; its computed "
-    "energy is 0.12 eV/atom above the hull",
-    "R070506-1.xy": "hauerite: the computed cell of MnS2, 5.52 Å for 6.10 Å, is a tenth too small, beyond all bounds",
-    "R061034-1.xy": "weak, with a feldspar in it (27.9°, 22.1°, 24.3°) whose aluminium was not asked for; not confident",
+    "R050208-1.xy": "chalcopyrite: sulfides of Fe and Cu differ in their order, which this radiation hardly tells; its "
+    "computed energy is 0.12 eV/atom above the hull",
+    "R070506-1.xy": "hauerite: the computed cell of MnS2, 5.52 Å for 6.10 Å, is a tenth too small",
+    "R061034-1.xy": "weak, with a feldspar in it (27.9°, 22.1°, 24.3°) whose aluminium was not asked for",
     "R050232-1.xy": "TaSb3O8 is a superstructure of the same lattice of cations",
     "R050529-1.xy": "fluorapatite and oxyapatite differ in one atom of 42",
     "R060150-1.xy": "one large cell against another; the scores are within 0.01",

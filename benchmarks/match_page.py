@@ -44,7 +44,7 @@ _MIXTURES = (
     "Ten weighed mixtures (PANalytical Aeris; data of the Dara project, MIT licence), candidates being all known\n"
     "phases of their elements. Shares are by weight.\n"
 )
-_FILES = "## Files\n\nEvery file of instruments and every case that failed once, by one command each: [files.md](files.md).\n"
+_FILES = "## Files\n\nEvery file of instruments, and every case that failed once: [files.md](files.md).\n"
 _FAILS = {
     "R050157-1.xy": "the label lacks its hydrogen (Ca(BO4)3): no structure fits well, and none is confident",
     "R050668-1.xy": "prosopite, CaAl2(F,OH)8: label and entry lack its hydrogen; CaAl2F8 has the same structure",

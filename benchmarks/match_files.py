@@ -68,20 +68,18 @@ _SRTIO3 = Case(4000, 32.42, elements="Sr,Ti,O", answer="SrTiO3")
 _PEAKS = "list of"
 CASES = {
     "BT86_.UXD": Case(
-        2374, 9.065, elements="Al,Si,O", answer=NONE, note="a clay; its potassium and hydrogen not asked"
+        2374, 9.065, elements="Al,Si,O", answer=NONE, note="lines of a large cell, of a compound not known to us"
     ),
-    "bruker_raw1.raw": Case(
-        876, 9.14, elements="Ca,C,O", answer=NONE, note="'vinaigre': its compound is not known to us"
-    ),
+    "bruker_raw1.raw": Case(876, 9.14, elements="Ca,C,O", answer=NONE, note="'vinaigre', a compound not known to us"),
     "bruker_raw2.raw": Case(7251, 36.26, elements="Zn,O", answer="ZnO", note="zincite"),
-    "format1.raw": Case(178, 41.7, ranges=3, elements="Si,O", answer=NONE, note="an empty test of three ranges"),
+    "format1.raw": Case(178, 41.7, ranges=3, elements="Si,O", answer=NONE, note="a test of three ranges with one line"),
     "rigaku_two_ranges.ras": Case(
         4002,
         61.124,
         ranges=2,
         elements="In,As",
         answer=NONE,
-        note="two reflections of one crystal, InAs by their place",
+        note="two lines of one crystal, InAs by their place",
     ),
     "PbSO4_dif.txt": Case(102, 29.71, answer=_PEAKS),
     "PbSO4_sticks.txt": Case(77, 29.71, answer=_PEAKS),

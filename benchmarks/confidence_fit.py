@@ -3,7 +3,8 @@
     python benchmarks/confidence_fit.py --out results/match
 
 Reads what benchmarks/match_measured.py has kept, and prints coefficients, and how sure answers would be if each scan in
-turn were left out of the fit. The confirming scans take no part.
+turn were left out of the fit. The confirming scans take no part. The coefficients in the package were fitted once in
+this way, and not anew when a later change (which energy an entry without one gets) moved the kept values a little.
 """
 
 from __future__ import annotations

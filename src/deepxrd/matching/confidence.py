@@ -15,8 +15,8 @@ CONFIDENT = 0.85
 _AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL, _BY_STRAIN, _BY_LINES = -3.07, 5.14, 13.27, -7.81, -0.37, -3.91
 """Logistic regression on half of the scans of results/match and, with a quarter of their weight, on 48 simulated ones
 (benchmarks/confidence_fit.py, which says when), each once with and once without its own structures in the list: whether
-the first is right, by similarity, by its lead over the next formula, by its energy above the hull, by how unusual a cell
-it needs, and by how much heights of lines differ."""
+the first is right, by similarity, by its lead over the next formula, by its energy above the hull, by how unusual a
+cell it needs, and by how much heights of lines differ."""
 FEWEST_LINES, _OF_FEW_LINES = 3, 0.5
 """With fewer lines than these no answer is more probable than this: many structures have two spacings."""
 _MOST_MARGIN = 0.15

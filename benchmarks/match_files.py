@@ -138,14 +138,14 @@ def told(path: Path, case: Case, folder: Path) -> tuple[str, bool]:
     """The line of a file, and whether all of it is right."""
     code, said = run("scan", [str(path), "--out", str(folder / "scan")])
     summary = json.loads((folder / "scan" / "scans.json").read_text(encoding="utf-8"))[str(path)]
-    scan_text, scan_right = _of_scan(summary, case, code, said)
+    scan_text, scan_right = _of_scan(summary, case, code, said.replace(str(path), path.name))
     asked = f"`{' '.join(['--elements', case.elements, *case.options])}`" if case.elements else "—"
     answer, match_right = "—", True
     if case.elements:
         target = folder / "match"
         code, said = run("match", [str(path), "--elements", case.elements, *case.options, "--out", str(target)])
         phases = json.loads((target / "phases.json").read_text(encoding="utf-8")) if code == 0 else {}
-        answer, match_right = _of_match(phases, case, code, said)
+        answer, match_right = _of_match(phases, case, code, said.replace(str(path), path.name))
     if case.note:
         answer += f" ({case.note})"
     row = [f"`{path.name}`", scan_text, _yes(right=scan_right), asked, answer, _yes(right=match_right)]
@@ -205,7 +205,7 @@ def _of_match(phases: dict[str, Any], case: Case, code: int, said: str) -> tuple
 def _sentence(said: str) -> str:
     """The last line of what was printed, without the path."""
     line = [each for each in said.splitlines() if each.strip()][-1].strip()
-    return line.split("): ", 1)[-1][:220]
+    return line.removeprefix("error: ").split("): ", 1)[-1][:220]
 
 
 def _yes(*, right: bool) -> str:

@@ -26,16 +26,20 @@ from deepxrd.io.files import write_json
 from deepxrd.library import Libraries
 from deepxrd.matching.match import MatchResult, match_scan
 from deepxrd.matching.observed import Observed, observe
-from deepxrd.matching.phases import PhaseToTry, known_phases_of_elements
+from deepxrd.matching.phases import PhaseToTry, known_phases_of_elements, known_phases_of_formulas
 from deepxrd.matching.profile import Stack
 from deepxrd.matching.screen import COARSE_SIGMA, coarse_grid, coarse_view, correlation
 from deepxrd.matching.single import Candidate, candidates_for
 from deepxrd.prediction.known import open_libraries
 from deepxrd.scans import read_scan
+from simulated_scans import simulated_scan
 
 CHOSEN_ON = 50
 """Scans, the first by the hash of their names, that settings and probabilities were chosen on; those of held-out
 compositions are never among them."""
+_FEW, _MANY, _STABLE, _MOST_ATOMS = 2, 5, 0.02, 80
+"""Elements, eV per atom above the hull, and atoms of phases whose scans are simulated."""
+_MOST_GRAINS = 0.35
 _OLD_STRAINS = np.linspace(-0.03, 0.03, 13)
 _AT_ONCE = 64
 
@@ -45,8 +49,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("results/match"))
+    parser.add_argument("--simulated", type=int, default=48, help="scans to fit probabilities on, beside real ones")
     options = parser.parse_args()
     libraries = open_libraries()
+    kept = options.out / "simulated.json"
+    done = _read(kept)
+    for seed, phase in enumerate(stable_phases(libraries, options.simulated)):
+        name = f"simulated {phase.formula}"
+        if name not in done:
+            done[name] = simulated(phase, libraries, seed)
+            write_json(kept, done)
+            print(name, done[name]["place"], flush=True)
     mixtures = sorted((options.data / "instruments/mixtures").glob("*.xrdml"))
     kept = options.out / "mixtures.json"
     done = _read(kept)
@@ -117,6 +130,41 @@ def measured(row: dict[str, str], folder: Path, libraries: Libraries, *, chosen_
     }
 
 
+def stable_phases(libraries: Libraries, n: int) -> list[PhaseToTry]:
+    """Phases of two to five elements drawn from the library, the most stable of each formula; no held-out ones."""
+    held_out, library = libraries.held_out_formulas(), libraries.libraries[0]
+    rng, seen, out = np.random.default_rng(11), set(), []
+    for row in rng.permutation(len(library)).tolist():
+        if len(out) == n:
+            break
+        formula = library.formulas(np.array([row]))[0]
+        if formula.reduced in held_out or formula.reduced in seen or not _FEW <= len(formula.elements) <= _MANY:
+            continue
+        seen.add(formula.reduced)
+        known = known_phases_of_formulas(libraries, [("", formula)])
+        stable = [each for each in known if each.energy_above_hull is not None and each.hull < _STABLE]
+        if stable and not stable[0].is_gas:
+            best = min(stable, key=lambda each: each.hull)
+            out += [best] if len(best.crystal.atomic_numbers) <= _MOST_ATOMS else []
+    return out
+
+
+def simulated(phase: PhaseToTry, libraries: Libraries, seed: int) -> dict[str, Any]:
+    """What is found in a simulated scan of a phase, with and without its own structures in the list."""
+    rng = np.random.default_rng(seed)
+    observed = observe(simulated_scan(phase, rng, grains=float(rng.uniform(0, _MOST_GRAINS))))
+    phases = known_phases_of_elements(libraries, phase.formula.elements)
+    found = match_scan(observed, phases)
+    others = [each for each in phases if each.formula != phase.formula]
+    return {
+        "formula": str(phase.formula),
+        "space_group": phase.space_group,
+        "place": place(found, phase.formula),
+        "with": _plain(found),
+        "without": _plain(match_scan(observed, others)) if others else None,
+    }
+
+
 def place(found: MatchResult, formula: Formula) -> int | None:
     """Place of a formula in the ranking, 0 for the first; None if it is not there."""
     formulas = list(dict.fromkeys(each.fit.phase.formula for each in found.ranking))
@@ -150,6 +198,8 @@ def _old_similarity(observed: Observed, candidates: Sequence[Candidate]) -> NDAr
 def _plain(found: MatchResult) -> dict[str, Any]:
     return {
         "similarity": round(found.similarity, 4),
+        "line_misfit": round(found.agreement.line_misfit, 4),
+        "n_lines": found.agreement.n_lines,
         "phases": [
             {
                 "formula": str(each.fit.phase.formula),
@@ -159,6 +209,7 @@ def _plain(found: MatchResult) -> dict[str, Any]:
                 "score": round(each.score, 4),
                 "hull": round(each.fit.phase.hull, 4),
                 "margin": round(each.margin, 4),
+                "strain": round(each.fit.strain_deviation, 3),
             }
             for each in found.phases
         ],

@@ -1,11 +1,17 @@
 """How often is a compound that nobody has seen found by predicted structures, among 20 of its stoichiometry?
 
     python benchmarks/match_unseen.py --data ../shared/data --out results/match
+    python benchmarks/match_unseen.py … --name chemical_system --checkpoint FOLDER --simulated 60
 
 Each scan of a ternary in ``measured`` is matched with the predicted structures of its own formula and of 19 others of
-the same stoichiometry, drawn from the library by the hash of the scan's name; no known structure is tried, and no
-formula's own structures are among what its candidates are made from. Held-out compositions take no part. What is found
-is kept scan by scan, so that a run that was stopped goes on; `match_page.py` writes the table.
+the same stoichiometry, drawn from the library by the hash of the scan's name. No known structure is tried; the
+structures of the scan's own composition are left out of what any of the 20 is made from; what was learned in folds
+speaks of it as of a composition that it has not seen. Only the networks may have learned from it: so each row says
+whether they did, and a second model, split by chemical system (README of results/match), has scans whose elements it
+never saw together. ``--simulated N`` matches N scans that are made from known structures of chemical systems of the
+validation part, to choose settings by. ``--any-elements`` takes the scans of any number of elements whose chemical
+system was not learned. Held-out compositions take no part. What is found is kept scan by scan, so that
+a run that was stopped goes on; `match_page.py` writes the table.
 """
 
 from __future__ import annotations
@@ -16,24 +22,51 @@ import hashlib
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_formula
+from deepxrd.data import Split
 from deepxrd.io.files import write_json
 from deepxrd.library import Libraries
+from deepxrd.matching.model import TEXTURE
 from deepxrd.matching.observed import Observed, observe
-from deepxrd.matching.phases import PhaseToTry
+from deepxrd.matching.phases import PhaseToTry, known_phases_of_formulas
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.single import best_single, candidates_for
+from deepxrd.models.candidates import CandidateModel
+from deepxrd.models.candidates.candidates import CandidateMaker
+from deepxrd.models.candidates.saved import SHIPPED, load
+from deepxrd.models.candidates.templates import Templates
 from deepxrd.prediction.known import open_libraries
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans import read_scan
 from match_measured import first_half
+from simulated_scans import simulated_scan
 
 N_ELEMENTS, N_FORMULAS = 3, 20
+_STABLE = 0.03  # eV per atom above the hull: what is measured is stable or nearly so
+_KEPT = 6  # fits of a scan
+
+
+@dataclass(frozen=True, eq=False)
+class LeavingOut(CandidateMaker):
+    """A maker without some of its templates, whose trees speak as before.
+
+    Attributes:
+        whole: with all of them.
+    """
+
+    whole: CandidateMaker | None = None
+
+    def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
+        """Whether the trees learned from each composition, ``(n,)``: so that those of the other fold are asked."""
+        return (self.whole or super()).learned(formulas)
 
 
 def main() -> None:
@@ -41,49 +74,126 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("results/match"))
+    parser.add_argument("--name", default="shipped")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED)
+    parser.add_argument("--simulated", type=int, default=0)
+    parser.add_argument("--any-elements", action="store_true", help="also scans of other than three elements")
     options = parser.parse_args()
-    libraries, predictor = open_libraries(), CandidatePredictor.load()
+    libraries, model = open_libraries(), load(options.checkpoint)
     kept = options.out / "unseen.json"
     done = dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else {}
-    with (options.data / "measured/measured.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    chosen_on = first_half([row["file"] for row in rows], [row["formula"] for row in rows], libraries)
-    alike = of_each_stoichiometry(libraries)
-    for row in rows:
-        name, formula = row["file"], parse_formula(row["formula"])
-        if name in done or formula.reduced not in {each.reduced for each in alike[formula.anonymous]}:
-            continue
-        if len(formula.elements) != N_ELEMENTS:
-            continue
-        began = time.process_time()
-        asked = drawn(name, formula, alike[formula.anonymous])
-        predicted = predicted_phases(predictor, asked)
-        seconds = time.process_time() - began
-        observed = observe(read_scan(options.data / "measured" / name, radiation="Cu"))
-        done[name] = {
-            "formula": str(formula),
-            "chosen_on": name in chosen_on,
-            "n_formulas": len(asked),
-            "n_structures": len(predicted),
-            "has_candidates": any(each.formula == formula for each in predicted),
-            "predicting_cpu_s": round(seconds, 2),
-            "fits": fits(observed, predicted),
-            "cpu_s": round(time.process_time() - began, 2),
-        }
-        write_json(kept, done)
-        print(name, formula, [each[0] for each in done[name]["fits"]], flush=True)
+    alike, systems = of_each_stoichiometry(libraries, any_elements=options.any_elements), learned_systems(model)
+    name = f"{options.name}, any elements" if options.any_elements else options.name
+    for key, found in measured(options.data / "measured", libraries, alike):
+        rows = done.setdefault(name, {})
+        if options.any_elements and frozenset(found["formula"].elements) in systems:
+            continue  # where there are more scans, only those that say something of what was not learned
+        if key not in rows:
+            rows[key] = matched(model, systems, found, alike)
+            write_json(kept, done)
+            print(name, key, rows[key]["formula"], rows[key]["place"], flush=True)
+    for number, found in enumerate(simulated(libraries, alike, options.simulated)):
+        rows = done.setdefault(f"{options.name}, simulated", {})
+        if str(found["formula"]) not in rows:
+            rows[str(found["formula"])] = matched(model, systems, found, alike)
+            write_json(kept, done)
+            print(options.name, number, found["formula"], rows[str(found["formula"])]["place"], flush=True)
     print(f"results: {kept}")
 
 
-def of_each_stoichiometry(libraries: Libraries) -> dict[str, list[Formula]]:
-    """Formulas of three elements by their stoichiometry, sorted; no held-out ones."""
+def measured(folder: Path, libraries: Libraries, alike: dict[str, list[Formula]]) -> list[tuple[str, dict[str, Any]]]:
+    """Scans of ternaries whose stoichiometry has enough formulas; not read yet."""
+    with (folder / "measured.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    chosen_on = first_half([row["file"] for row in rows], [row["formula"] for row in rows], libraries)
+    out = []
+    for row in rows:
+        formula, name = parse_formula(row["formula"]), row["file"]
+        if formula.reduced in {each.reduced for each in alike[formula.anonymous]}:
+            scan = {"name": name, "formula": formula, "chosen_on": name in chosen_on, "path": folder / name}
+            out.append((name, {**scan, "space_group": int(row["space_group"])}))
+    return out
+
+
+def simulated(libraries: Libraries, alike: dict[str, list[Formula]], n: int) -> list[dict[str, Any]]:
+    """Stable compounds of chemical systems in the validation part of the split, each with what is to be measured."""
+    every = [each for some in alike.values() for each in some]
+    part = Split(by="chemical_system").assign([each.reduced for each in every])
+    some = [each for each, of in zip(every, part.tolist(), strict=True) if of == "val"]
+    rng, out = np.random.default_rng(0), []
+    for place in rng.permutation(len(some)).tolist():
+        if len(out) == n:
+            break
+        known = known_phases_of_formulas(libraries, [("", some[place])])
+        best = min(known, key=lambda each: each.hull)
+        if best.energy_above_hull is not None and best.hull < _STABLE:
+            name = f"simulated {some[place].reduced}"
+            found = {"name": name, "formula": some[place], "chosen_on": True, "space_group": best.space_group}
+            out.append({**found, "phase": best, "seed": place})
+    return out
+
+
+def matched(
+    model: CandidateModel,
+    systems: frozenset[frozenset[str]],
+    found: dict[str, Any],
+    alike: dict[str, list[Formula]],
+) -> dict[str, Any]:
+    """What the predicted structures of 20 formulas make of a scan."""
+    formula: Formula = found["formula"]
+    began = time.process_time()
+    asked = drawn(found["name"], formula, alike[formula.anonymous])
+    predicted = predicted_phases(without(model, formula), asked)
+    seconds = time.process_time() - began
+    if "path" in found:
+        observed = observe(read_scan(found["path"], radiation="Cu"))
+    else:
+        observed = observe(simulated_scan(found["phase"], np.random.default_rng(found["seed"])))
+    began = time.process_time()
+    ranked = fits(observed, predicted)
+    formulas = list(dict.fromkeys(each[0] for each in ranked))
+    return {
+        "formula": str(formula),
+        "space_group": found["space_group"],
+        "chosen_on": found["chosen_on"],
+        "learned": bool(model.maker.learned([formula])[0]),
+        "system_learned": frozenset(formula.elements) in systems,
+        "n_structures": len(predicted),
+        "place": formulas.index(str(formula)) if str(formula) in formulas else None,
+        "fits": ranked[:_KEPT],
+        "predicting_cpu_s": round(seconds, 2),
+        "matching_cpu_s": round(time.process_time() - began, 2),
+    }
+
+
+def without(model: CandidateModel, formula: Formula) -> CandidatePredictor:
+    """A model that has no structure of a composition to make others from."""
+    maker, templates = model.maker, model.maker.templates
+    own = templates.row[templates.composition == templates.compositions_of([formula])[0]]
+    if len(own):
+        chosen = templates.chosen.copy()
+        chosen[own] = False
+        rest = Templates(templates.library, chosen)
+        maker = LeavingOut(rest, maker.additive, maker.volumes, maker.ranking, whole=maker)
+    return CandidatePredictor(replace(model, maker=maker), fingerprint="")
+
+
+def learned_systems(model: CandidateModel) -> frozenset[frozenset[str]]:
+    """Sets of elements that the model learned from."""
+    templates = model.maker.templates
+    return frozenset(frozenset(each.elements) for each in templates.library.formulas(np.flatnonzero(templates.chosen)))
+
+
+def of_each_stoichiometry(libraries: Libraries, *, any_elements: bool = False) -> dict[str, list[Formula]]:
+    """Formulas of three elements by their stoichiometry, sorted, where there are enough; no held-out ones."""
     held_out = libraries.held_out_formulas()
-    out: dict[str, dict[str, Formula]] = defaultdict(dict)
+    found: dict[str, dict[str, Formula]] = defaultdict(dict)
     for library in libraries.libraries:
         for formula in library.formulas(np.arange(len(library))):
-            if len(formula.elements) == N_ELEMENTS and formula.reduced not in held_out:
-                out[formula.anonymous][formula.reduced] = formula
-    return defaultdict(list, {each: [found[name] for name in sorted(found)] for each, found in out.items()})
+            if (any_elements or len(formula.elements) == N_ELEMENTS) and formula.reduced not in held_out:
+                found[formula.anonymous][formula.reduced] = formula
+    enough = {each: some for each, some in found.items() if len(some) >= N_FORMULAS}
+    return defaultdict(list, {each: [some[name] for name in sorted(some)] for each, some in enough.items()})
 
 
 def drawn(name: str, formula: Formula, alike: list[Formula]) -> list[Formula]:
@@ -95,13 +205,14 @@ def drawn(name: str, formula: Formula, alike: list[Formula]) -> list[Formula]:
 
 
 def fits(observed: Observed, phases: list[PhaseToTry]) -> list[list[Any]]:
-    """What was refined to the end, the best first: formula, space group, similarity, probability, score."""
+    """What was refined to the end, the best first: formula, space group, similarity, probability, texture, score."""
     return [
         [
             str(fit.phase.formula),
             fit.phase.space_group,
             round(fit.similarity, 4),
             round(fit.phase.probability, 5),
+            round(abs(float(fit.parameters[TEXTURE])), 3),
             round(fit.score, 4),
         ]
         for fit in best_single(observed, candidates_for(observed, phases))

@@ -12,9 +12,13 @@ from deepxrd.matching.single import Fit
 
 CONFIDENT = 0.85
 """Probability from which a phase is called a confident match."""
-_AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL = -24.8, 26.5, 8.0, -8.9
-"""Logistic regression on half of the scans of results/match, each once with and once without its own structures in the
-list: whether the first is right, by similarity, by its lead over the next formula, and by its energy above the hull."""
+_AT_ZERO, _BY_SIMILARITY, _BY_MARGIN, _BY_HULL, _BY_STRAIN, _BY_LINES = -3.07, 5.14, 13.27, -7.81, -0.37, -3.91
+"""Logistic regression on half of the scans of results/match and, with a quarter of their weight, on 48 simulated ones
+(benchmarks/confidence_fit.py, which says when), each once with and once without its own structures in the list: whether
+the first is right, by similarity, by its lead over the next formula, by its energy above the hull, by how unusual a
+cell it needs, and by how much heights of lines differ."""
+FEWEST_LINES, _OF_FEW_LINES = 3, 0.5
+"""With fewer lines than these no answer is more probable than this: many structures have two spacings."""
 _MOST_MARGIN = 0.15
 _TEMPERATURE = 0.02
 """Of scores, for what the first leaves to the others."""
@@ -45,20 +49,40 @@ class Probabilities:
         return min(own[formula] - max(others), _MOST_MARGIN) if others else _MOST_MARGIN
 
 
-def probabilities(scored: Sequence[tuple[Fit, float]], similarity: float) -> Probabilities:
+@dataclass(frozen=True)
+class Agreement:
+    """How all phases together agree with a scan.
+
+    Attributes:
+        similarity: correlation of softened patterns, over what noise lets it be.
+        line_misfit: see `deepxrd.matching.lines.line_misfit`.
+        n_lines: of the scan.
+    """
+
+    similarity: float
+    line_misfit: float
+    n_lines: int
+
+
+NO_AGREEMENT = Agreement(0.0, 2.0, 0)
+"""Where there is nothing to agree."""
+
+
+def probabilities(scored: Sequence[tuple[Fit, float]], agreement: Agreement) -> Probabilities:
     """How probable each formula is.
 
     Args:
         scored: fits and their scores, the best first; at least one.
-        similarity: of all phases together with the scan.
+        agreement: of all phases together with the scan.
     """
     best: dict[Formula, float] = {}
     for fit, score in scored:
-        best.setdefault(fit.phase.formula, score)
+        best[fit.phase.formula] = max(score, best.get(fit.phase.formula, score))
     formulas, scores = tuple(best), np.array(list(best.values()))
     margin = min(float(scores[0] - scores[1]), _MOST_MARGIN) if len(scores) > 1 else _MOST_MARGIN
     plain = tuple(scores.tolist())
-    first = first_is_right(similarity, margin, scored[0][0].phase.hull)
+    best_fit = scored[0][0]
+    first = first_is_right(agreement, margin, best_fit.phase.hull, best_fit.strain_deviation)
     if len(scores) == 1:
         return Probabilities(formulas, (first,), plain)
     weights = np.exp((scores[1:] - scores[0]) / _TEMPERATURE)
@@ -66,13 +90,16 @@ def probabilities(scored: Sequence[tuple[Fit, float]], similarity: float) -> Pro
     return Probabilities(formulas, (first, *np.minimum(left, first).tolist()), plain)
 
 
-def first_is_right(similarity: float, margin: float, hull: float) -> float:
+def first_is_right(agreement: Agreement, margin: float, hull: float, strain: float) -> float:
     """The probability that the best is what the scan holds.
 
     Args:
-        similarity: of all phases together with the scan.
+        agreement: of all phases together with the scan.
         margin: the lead of its score.
         hull: its energy above the hull as it counts, eV/atom.
+        strain: how far its cell is from what is expected, see `deepxrd.matching.single.Fit.strain_deviation`.
     """
-    odds = _AT_ZERO + _BY_SIMILARITY * similarity + _BY_MARGIN * margin + _BY_HULL * hull
-    return float(1 / (1 + np.exp(-odds)))
+    by_fit = _BY_SIMILARITY * agreement.similarity + _BY_LINES * agreement.line_misfit
+    by_phase = _BY_MARGIN * margin + _BY_HULL * hull + _BY_STRAIN * strain
+    chance = float(1 / (1 + np.exp(-(_AT_ZERO + by_fit + by_phase))))
+    return chance if agreement.n_lines >= FEWEST_LINES else min(chance, _OF_FEW_LINES)

@@ -15,10 +15,11 @@ Floats = NDArray[np.float64]
 KBETA_ANGSTROM = {"Cu": 1.39222, "Mo": 0.63229, "Co": 1.62079, "Fe": 1.75661, "Cr": 2.08487, "Ag": 0.49707}
 """Bearden, Rev. Mod. Phys. 39 (1967) 78."""
 LEAST_SHARE = 0.02
-"""Of Kα; what a filter leaves is below, and does no harm."""
+"""Of all of Kα; what a filter leaves is below, and does no harm."""
 _SAME_ANGSTROM = 1e-3  # as files round the wavelength of a tube
 _SIGMA, _NEAR = 0.001, 0.0015  # 1/Å: smoothing, and how far from its place a line may be
 _STRONG = 0.15  # of the strongest line
+_RACHINGER_TERMS = 8  # powers of a ratio of one half: what is left is less than 1 %
 _FEWEST = 3  # strong lines: two may have a companion by chance
 _ALIKE = 1.6  # shares may differ by so much where the lines of one tube make them
 
@@ -31,17 +32,22 @@ def kbeta_ratio(wavelengths: Wavelengths) -> float | None:
     return None
 
 
-def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], ratio: float) -> float:
-    """Intensity of Kβ relative to Kα; 0 unless every strong line has a companion, most of them alike.
+def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], wavelengths: Wavelengths) -> float:
+    """Intensity of Kβ relative to all of Kα; 0 unless every strong line has a companion, most of them alike.
 
     Args:
         x: an even grid in 1/d for Kα1, 1/Å, ``(n,)``.
         intensity: counts above the background, ``(n,)``.
         measured: where it was measured, ``(n,)``.
-        ratio: see `kbeta_ratio`.
+        wavelengths: of the tube; what is no tube's doublet has no Kβ.
     """
+    ratio = kbeta_ratio(wavelengths)
+    doublet = wavelengths.ratio
+    if ratio is None or doublet is None:
+        return 0.0
     step = float(x[1] - x[0])
-    smooth = gaussian_filter1d(intensity, _SIGMA / step, mode="constant")
+    whole = gaussian_filter1d(intensity, _SIGMA / step, mode="constant")
+    smooth = _of_kalpha1(x, whole, wavelengths)
     peaks, _ = find_peaks(smooth, height=_STRONG * float(smooth.max()), distance=round(_NEAR / step))
     place, height = x[peaks], smooth[peaks]
     near = np.abs(place[:, None] - ratio * place[None, :]) < _NEAR
@@ -50,9 +56,23 @@ def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], ratio
     used = ~itself & there
     if int(used.sum()) < _FEWEST:
         return 0.0
-    shares = np.interp(ratio * place[used], x, smooth) / height[used]
+    shares = np.interp(ratio * place[used], x, whole) / height[used]
     least = float(shares.min())
     alike = shares[shares <= _ALIKE * least]
-    if least < LEAST_SHARE or 2 * len(alike) < len(shares) or len(alike) < _FEWEST:
+    if least < LEAST_SHARE * (1 + doublet) or 2 * len(alike) < len(shares) or len(alike) < _FEWEST:
         return 0.0
-    return float(np.median(alike))
+    return float(np.median(alike)) / (1 + doublet)
+
+
+def _of_kalpha1(x: Floats, intensity: Floats, wavelengths: Wavelengths) -> Floats:
+    """The pattern without its Kα2, ``(n,)``: Rachinger, J. Sci. Instrum. 25 (1948) 254, as a series.
+
+    Kα2 parts from Kα1 towards large angles, so heights alone would make Kβ stronger there.
+    """
+    second = wavelengths.kalpha2_angstrom
+    if second is None or wavelengths.ratio is None:
+        return intensity
+    out, spread = intensity.copy(), second / wavelengths.kalpha1_angstrom
+    for power in range(1, _RACHINGER_TERMS + 1):
+        out += (-wavelengths.ratio) ** power * np.interp(x / spread**power, x, intensity, left=0.0)
+    return out

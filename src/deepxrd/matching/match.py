@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from deepxrd.chem import Formula
-from deepxrd.matching.confidence import CONFIDENT, Probabilities, probabilities
+from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
+from deepxrd.matching.lines import line_misfit, number_of_lines
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
@@ -46,9 +47,10 @@ class MatchResult:
         observed: the scan, made ready.
         mixture: phases that explain most of it; None where nothing could be tried.
         phases: the same with probabilities, in the same order.
-        ranking: all that was refined, the most probable first.
+        ranking: all that was refined: the found phases, the one that alone explains most first; then the most
+            probable.
         n_tried: structures that were looked at.
-        similarity: correlation of the softened patterns, all phases together, over what noise lets it be.
+        agreement: of all phases together with the scan.
     """
 
     observed: Observed
@@ -56,7 +58,12 @@ class MatchResult:
     phases: tuple[Ranked, ...]
     ranking: tuple[Ranked, ...]
     n_tried: int
-    similarity: float = 0.0
+    agreement: Agreement = NO_AGREEMENT
+
+    @property
+    def similarity(self) -> float:
+        """Correlation of the softened patterns, all phases together, over what noise lets it be."""
+        return self.agreement.similarity
 
     @property
     def is_confident(self) -> bool:
@@ -92,15 +99,16 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
     if len(mixture.fits) > 1:
         mixture, places = settled(observed, mixture, candidates)
     similarity = min(mixture.similarity / attainable(observed), 1.0)
-    judged = [probabilities(scored, similarity) for scored in places]
     mixture = polished(observed, mixture)
+    agreement = Agreement(similarity, line_misfit(observed, mixture), number_of_lines(observed))
+    judged = [probabilities(scored, agreement) for scored in places]
     found = tuple(
         Ranked(fit, _score(scored, fit), chances.of(fit.phase.formula), share, chances.margin_of(fit.phase.formula))
         for fit, scored, chances, share in zip(
             mixture.fits, places, judged, mixture.weight_fractions.tolist(), strict=True
         )
     )
-    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), similarity)
+    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), agreement)
 
 
 def _score(scored: Scored, wanted: Fit) -> float:
@@ -108,7 +116,10 @@ def _score(scored: Scored, wanted: Fit) -> float:
 
 
 def _ranking(found: Sequence[Ranked], places: Sequence[Scored], judged: Sequence[Probabilities]) -> tuple[Ranked, ...]:
-    """The found phases, then all else that was refined, each structure once with its best chance."""
+    """The found phases, then all else that was refined, each structure once with its best chance.
+
+    Found phases stay in the order in which they explain the scan: by weight, a light one of a few lines would be first.
+    """
     chance: dict[Formula, float] = {}
     for each in judged:
         for formula, value in zip(each.formulas, each.values, strict=True):
@@ -120,5 +131,4 @@ def _ranking(found: Sequence[Ranked], places: Sequence[Scored], judged: Sequence
             key = id(fit.candidate)
             if key not in taken and (key not in rest or score > rest[key].score):
                 rest[key] = Ranked(fit, score, chance.get(fit.phase.formula, 0.0))
-    first = sorted(found, key=lambda each: -(each.weight_fraction or 0.0))
-    return (*first, *sorted(rest.values(), key=lambda each: (-each.probability, -each.score)))
+    return (*found, *sorted(rest.values(), key=lambda each: (-each.probability, -each.score)))

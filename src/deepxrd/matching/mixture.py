@@ -34,7 +34,7 @@ LEAST_GAIN = 0.2
 LEAST_WEIGHT = 0.005
 """Share by weight below which a phase is not believed."""
 _HULL_PENALTY = 0.5  # relative to the misfit, per eV/atom
-_N_REFINED, _N_TEXTURED = 12, 5
+_N_REFINED, _N_TEXTURED = 20, 5
 _CLEARLY = 0.01  # of scores: a rival must lead by more to take the place of a phase
 _OWN_RESOLUTION = ((0.0003, FINE_STEP, 8),)
 

@@ -198,8 +198,7 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
         msg = f"nothing in {name} stands out of its background"
         raise ScanError(msg)
-    ratio = kbeta_ratio(waves)
-    kbeta = 0.0 if ratio is None else kbeta_share(x, counts, measured, ratio)
+    kbeta = kbeta_share(x, counts, measured, waves)
     return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation, kbeta)
 
 

@@ -93,14 +93,15 @@ def _to_try(libraries: Libraries, part: Index, rows: Index) -> list[PhaseToTry]:
     out = []
     for number, library in enumerate(libraries.libraries):
         some = rows[part == number]
+        formulas, groups = library.formulas(some), library.space_groups(some).tolist()
         columns = zip(
-            library.formulas(some),
+            formulas,
             library.crystals(some),
             library.settings(some).tolist(),
-            library.space_groups(some).tolist(),
+            groups,
             library.ids(some),
             library.sources_of(some),
-            library.energies_above_hull(some).tolist(),
+            known_energies(formulas, groups, library.energies_above_hull(some).tolist()),
             library.held_out(some).tolist(),
             strict=True,
         )
@@ -112,9 +113,30 @@ def _to_try(libraries: Libraries, part: Index, rows: Index) -> list[PhaseToTry]:
                 space_group,
                 material_id,
                 source,
-                None if np.isnan(energy) else energy,
+                energy,
                 held_out=held_out,
             )
             for formula, crystal, setting, space_group, material_id, source, energy, held_out in columns
         ]
     return out
+
+
+def known_energies(
+    formulas: Sequence[Formula], space_groups: Sequence[int], energies: Sequence[float]
+) -> list[float | None]:
+    """Energies above the hull; where one is unknown, the least of the same formula and space group; else None.
+
+    Energies were joined to structures by these two alone, and where several structures have both alike, which of them
+    has the energy is chance.
+
+    Args:
+        formulas: of structures, ``(n,)``.
+        space_groups: ``(n,)``.
+        energies: eV per atom, not a number where unknown, ``(n,)``.
+    """
+    keys = list(zip(formulas, space_groups, strict=True))
+    least: dict[tuple[Formula, int], float] = {}
+    for key, energy in zip(keys, energies, strict=True):
+        if not np.isnan(energy):
+            least[key] = min(energy, least.get(key, np.inf))
+    return [least.get(key) if np.isnan(own) else own for key, own in zip(keys, energies, strict=True)]

@@ -30,6 +30,10 @@ PRIOR_WEIGHT = 0.005
 """Taken off per unit of minus the logarithm of a predicted structure's probability."""
 FINE_SIGMA = 0.001
 """1/Å: 0.1° for Cu Kα."""
+N_AXES = 3
+"""Strains along axes, which come first of those that are free."""
+_MOST_DEVIATIONS = 4.0
+_ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
 _PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
@@ -86,6 +90,17 @@ class Fit:
         return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * texture + PRIOR_WEIGHT * unlikely
 
     @property
+    def strain_deviation(self) -> float:
+        """How far the refined cell is from what is expected of it, in standard deviations: root mean square, 4 at most.
+
+        Over the strains that symmetry leaves free; those that change angles are expected to be zero.
+        """
+        n_free, phase = len(self.candidate.reflections.slopes), self.phase
+        expected = np.where(np.arange(n_free) < N_AXES, phase.strain, 0.0)
+        off = (self.parameters[STRAIN : STRAIN + n_free] - expected) / phase.doubt
+        return min(float(np.sqrt((off**2).mean())), _MOST_DEVIATIONS)
+
+    @property
     def score(self) -> float:
         """Similarity less doubt."""
         return self.similarity - self.doubt
@@ -117,7 +132,24 @@ def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit
     fits = judged(observed, some, stack, parameters)
     best = distinct(some, np.array([fit.score for fit in fits]), N_TEXTURED)
     found = textured(observed, [some[i] for i in best], prior.take(np.array(best)), parameters[best])
-    return sorted(found, key=lambda fit: -fit.score)
+    return simplest_first(sorted(found, key=lambda fit: -fit.score))
+
+
+def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
+    """The same fits, where of each formula the simplest of those that fit alike stands in the place of its best.
+
+    A distorted structure of lower symmetry has more to refine, and so fits noise a little better than the simple one.
+
+    Args:
+        fits: the best first.
+    """
+    out = list(fits)
+    for formula in dict.fromkeys(fit.phase.formula for fit in fits):
+        places = [place for place, fit in enumerate(out) if fit.phase.formula == formula]
+        alike = [place for place in places if out[place].score >= out[places[0]].score - _ALIKE]
+        simplest = min(alike, key=lambda place: len(out[place].candidate.reflections.slopes))
+        out[places[0]], out[simplest] = out[simplest], out[places[0]]
+    return out
 
 
 def looked_at(
@@ -162,7 +194,7 @@ def prior_for(candidates: Sequence[Candidate]) -> Prior:
 def start_at(prior: Prior, candidates: Sequence[Candidate], strain: Floats) -> Floats:
     """Parameters to begin with: what is expected, at one strain of all lengths of each."""
     start = prior.mean.copy()
-    n_axes = np.array([min(len(each.reflections.slopes), 3) for each in candidates])
+    n_axes = np.array([min(len(each.reflections.slopes), N_AXES) for each in candidates])
     start[:, STRAIN:] = np.where(np.arange(N_STRAIN) < n_axes[:, None], strain[:, None], 0.0)
     return start
 

@@ -23,7 +23,10 @@ _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
 _LABELS = re.compile(r"#L\s+(.*)")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
+_ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
+_FACTOR = re.compile(r"factor", re.IGNORECASE)
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
+_MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
 Row = tuple[int, str]
 """Line number and text."""
@@ -114,6 +117,9 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
     """A scan of its header and rows."""
     facts = [Fact("text", dialect.in_words(), "")]
     width = _width(rows, dialect)
+    if len(rows) * _MOST_ACROSS < width:
+        msg = f"it has {len(rows)} lines of {width} numbers: give angles and intensities as columns, a point a line"
+        raise ScanError(msg)
     if len(dialect.split(rows[0][1])) != width:  # start, step and stop above angles and counts
         facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
         rows = rows[1:]
@@ -145,6 +151,7 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
         sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
         unit=columns.unit,
         seconds_per_step=_seconds(table, names, columns),
+        attenuation=_attenuation(table, names, facts),
         wavelengths=wave,
         wavelengths_source=where if wave else "",
         lines=np.array([place for place, _ in rows]),
@@ -224,6 +231,18 @@ def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | N
             and np.ptp(table[:, column]) == 0
         ):
             return float(table[0, column]) or None
+    return None
+
+
+def _attenuation(table: np.ndarray, names: list[str], facts: list[Fact]) -> np.ndarray | None:
+    """Factors from a column of attenuation factors, ``(n,)``; a column that only tells the attenuator gets a fact."""
+    for column, name in enumerate(names):
+        values = table[:, column]
+        if not _ATTENUATOR.search(name) or np.ptp(values) == 0:
+            continue
+        if _FACTOR.search(name) and (values >= 1).all():
+            return np.asarray(values)
+        facts.append(Fact("attenuation", f"column {column + 1}, {name!r}, is not used", "no factors of 1 or more"))
     return None
 
 

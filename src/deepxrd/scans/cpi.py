@@ -19,7 +19,8 @@ def read_cpi(text: str) -> list[Block]:
     """
     rows = [line.strip() for line in lines_of(text)]
     marker = next((place for place, row in enumerate(rows) if row.upper().startswith("SCANDATA")), None)
-    head = rows[1:marker]
+    first = next((place for place, row in enumerate(rows) if row), 0)
+    head = rows[first + 1 : marker]
     start, end, step = (parse_number(row) for row in [*head, "", "", ""][:3])
     if marker is None or start is None or end is None or not step:
         msg = "it lacks a start, an end, a step or the line SCANDATA: the file is damaged"

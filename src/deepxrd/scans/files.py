@@ -55,9 +55,10 @@ def read_bytes(path: Path) -> bytes:
 def decode_leniently(data: bytes, *, otherwise: str = "latin-1") -> str:
     """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else as given.
 
-    Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most.
+    Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most. Zeros
+    that fill the last block of a file, and the end mark of DOS, are no text.
     """
-    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ")
+    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ").rstrip("\0\x1a")
 
 
 def _decoded(data: bytes, otherwise: str) -> str:

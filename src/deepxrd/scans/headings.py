@@ -68,6 +68,8 @@ _STATED = {
     for key, words in _KEYS.items()
 }  # fmt: skip
 _RATIO = re.compile(rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|ratio)[^0-9]*{_NUMBER}")
+_ENERGY = re.compile(rf"energy[^0-9+\-.a-z]*(?:\(?\[?\s*(kev|ev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*(kev|ev\b)?")
+_OF_A_DETECTOR = re.compile(r"threshold|window|discrimin|resolution|cut-?off|lower|upper")
 _SYMBOL = "|".join(anode.lower() for anode in ANODES)
 _ANODE = re.compile(
     rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name)?[^a-z\n]*\b({_SYMBOL})\b"
@@ -113,8 +115,9 @@ def roles(names: Sequence[str]) -> list[tuple[Role, int]]:
     return found
 
 
-def wavelengths_in(lines: Iterable[str]) -> tuple[Wavelengths | None, str]:
+def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
     """The wavelengths that lines of a header state, in words or numbers, and where; None and what is in doubt else."""
+    lines = list(header)
     values: dict[str, float] = {}
     ratio: float | None = None
     where, doubt, anode, anode_where = "", "", "", ""
@@ -147,7 +150,22 @@ def wavelengths_in(lines: Iterable[str]) -> tuple[Wavelengths | None, str]:
             return parse_radiation(anode), anode_where
         except ConfigError:
             return None, doubt
-    return None, doubt
+    return (None, doubt) if doubt else _of_energy(lines)
+
+
+def _of_energy(lines: Sequence[str]) -> tuple[Wavelengths | None, str]:
+    """The wavelength by the energy of a beam that a header states, and where; a detector's settings are none."""
+    for place, line in enumerate(lines, 1):
+        plain = _plain(line)[:500]
+        match = _ENERGY.search(plain)
+        unit = (match[1] or match[3]) if match else None
+        if match is None or unit is None or _OF_A_DETECTOR.search(plain):
+            continue
+        kev = float(match[2].replace(",", ".")) * (1.0 if unit == "kev" else 1e-3)
+        angstrom = written_wavelength(kev, "kev")
+        if angstrom is not None:
+            return stated(angstrom, None, None), f"header line {place}, {match[0].strip()!r}"
+    return None, ""
 
 
 def _plain(words: str) -> str:

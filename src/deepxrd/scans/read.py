@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import struct
 import zipfile
 import zlib
@@ -71,6 +72,8 @@ _DAMAGE = (
     NotImplementedError, RuntimeError, AttributeError,
 )  # fmt: skip
 """What standard readers raise on damaged bytes, a zip's of an unknown method or with a password among them."""
+_JCAMP = re.compile(r"##\s*[^\W\d_].*=|##=")
+"""A label of JCAMP-DX, and no comment of two marks."""
 _CONTROL = 0.02  # share of control characters that no text has
 
 
@@ -175,7 +178,7 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
         msg = "it is a CIF: give the pattern itself as columns of text"
         raise ScanError(msg)
     for begins, name, read in _TEXT:
-        if first.startswith(begins):
+        if first.startswith(begins) and (begins != "##" or _JCAMP.match(first)):
             return name, functools.partial(read, text)
     for is_it, name, read in _TEXT_TOLD_BY_MORE:
         if is_it(text):

@@ -33,8 +33,9 @@ def read_uxd(text: str) -> list[Block]:
     """
     reading = _Reading()
     for place, line in enumerate(lines_of(text), 1):
-        if line.strip():
-            reading.take(place, line.strip())
+        word = line.strip(" \t\x1a")  # the last is the end of a file of DOS
+        if word:
+            reading.take(place, word)
     reading.close()
     if not reading.blocks:
         others = f", only of {', '.join(sorted(set(reading.others)))}" if reading.others else ""
@@ -60,10 +61,10 @@ class _Reading:
             if self._marker is None:
                 msg = f"line {place} has numbers before a marker such as _2THETACOUNTS says what they are"
                 raise ScanError(msg)
-            self._rows.append(numbers(word.replace(",", " ").split(), line=place))
+            self._rows.append(numbers(_cells(word), line=place))
             self._places.append(place)
             return
-        if self._rows:
+        if self._rows and word[0] == "_":
             self.close()
         marker = _MARKER.fullmatch(word)
         key, sign, value = word[1:].partition("=")
@@ -119,13 +120,21 @@ class _Reading:
 
     def _fill(self, block: Block, *, twice: bool) -> None:
         """Angles and counts of two columns."""
-        bad = next((place for place, row in zip(self._places, self._rows, strict=True) if len(row) < 2), None)  # noqa: PLR2004
+        pairs = zip(self._places, self._rows, strict=True)
+        bad = next(((place, len(row)) for place, row in pairs if len(row) != 2), None)  # noqa: PLR2004
         if bad is not None:
-            msg = f"line {bad} has one number, where angle and intensity stand"
+            msg = f"line {bad[0]} has {bad[1]} number{'s' if bad[1] > 1 else ''}, where angle and intensity stand"
             raise ScanError(msg)
-        table = np.array([row[:2] for row in self._rows], dtype=np.float64)
+        table = np.array(self._rows, dtype=np.float64)
         block.axis, block.values = table[:, 0] * (2.0 if twice else 1.0), table[:, 1]
         block.lines = np.array(self._places)
+
+
+def _cells(line: str) -> list[str]:
+    """Numbers of a line; commas without a blank beside them are decimal where blanks part the numbers."""
+    if re.search(r"\d\s+\d", line) and "." not in line and not re.search(r",\s|\s,|,[^\s,]*,", line):
+        return line.replace(",", ".").split()
+    return line.replace(",", " ").split()
 
 
 def _unrounded(block: Block, start: float | None, step: float | None) -> None:

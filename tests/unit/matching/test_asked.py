@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepxrd.chem import Formula
+from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import ConfigError, DeepXRDError, FormulaError
 from deepxrd.library import SHIPPED, Libraries
 from deepxrd.matching.asked import Asked, parse_elements, phases_asked_for
 from deepxrd.matching.many import MatchOptions, scans_and_formulas
-from deepxrd.matching.phases import PREDICTED, UNKNOWN_HULL, PhaseToTry
+from deepxrd.matching.phases import PREDICTED, UNKNOWN_HULL, PhaseToTry, known_energies
 from made_scans import rock_salt
 
 LIBRARIES = Libraries.open([SHIPPED])
@@ -113,3 +113,10 @@ def test_a_monochromator_polarises() -> None:
     assert MatchOptions(monochromator_deg=26.6).polarisation == pytest.approx(np.cos(np.radians(26.6)) ** 2)
     with pytest.raises(ConfigError, match="--monochromator 200"):
         _ = MatchOptions(monochromator_deg=200).polarisation
+
+
+def test_an_unknown_energy_is_the_least_of_the_same_formula_and_space_group() -> None:
+    one, other = parse_formula("TaSbO4"), parse_formula("TaSb3O8")
+    formulas, nan = [one, one, one, one, other], float("nan")
+    found = known_energies(formulas, [52, 52, 52, 63, 52], [0.3, nan, 0.1, nan, nan])
+    assert found == [0.3, 0.1, 0.1, None, None]

@@ -16,7 +16,8 @@ from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, AsymmetricUnit, Library, SourceFacts, find_asymmetric_unit
 from deepxrd.matching.cells import refined_cell, refined_crystal
-from deepxrd.matching.confidence import CONFIDENT, first_is_right
+from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
+from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
 from deepxrd.matching.model import N_PARAMETERS, STRAIN
 from deepxrd.matching.observed import observe
@@ -25,6 +26,7 @@ from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.single import candidates_for
 from deepxrd.prediction.predictor import CandidatePredictor
+from deepxrd.scans.scan import Scan, ScanRange
 from made_candidates import crystals, reference_of, untrained
 from made_scans import made_scan, perovskite, rock_salt, simulated
 
@@ -54,6 +56,8 @@ def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) 
     assert verdict(found) == "confident match"
     cell = refined_cell(found.phases[0].fit.phase, found.phases[0].fit.parameters)
     np.testing.assert_allclose(cell, [3.905] * 3 + [90] * 3, atol=0.002)  # the candidate's is one per cent larger
+    off = ((3.945 - 3.905) / 3.905 - 0.008) / COMPUTED_DOUBT  # computed cells are 0.8 % large
+    assert found.phases[0].fit.strain_deviation == pytest.approx(off, abs=0.05)
     write_match(found, tmp_path, title="made")
     assert {path.name for path in tmp_path.iterdir()} == {
         "ranking.csv", "phases.json", "fit.png", "SrTiO3_made-SrTiO3.cif",
@@ -164,13 +168,47 @@ def test_the_candidate_model_gives_structures_to_try() -> None:
     )
 
 
-@given(st.floats(0, 1), st.floats(0, 0.15), st.floats(0, 0.3), st.floats(0, 0.1))
-def test_more_likeness_more_lead_and_less_energy_are_more_probable(s: float, m: float, h: float, d: float) -> None:
-    p = first_is_right(s, m, h)
+@given(
+    st.builds(Agreement, st.floats(0, 1), st.floats(0, 2), st.just(20)),
+    st.tuples(st.floats(0, 0.15), st.floats(0, 0.3), st.floats(0, 4)),
+    st.floats(0, 0.1),
+)
+def test_more_likeness_more_lead_less_energy_and_a_usual_cell_are_more_probable(
+    fits: Agreement, phase: tuple[float, float, float], d: float
+) -> None:
+    (s, misfit), (m, h, strain) = (fits.similarity, fits.line_misfit), phase
+    p = first_is_right(fits, m, h, strain)
     assert 0 < p < 1
-    assert first_is_right(s + d, m, h) >= p
-    assert first_is_right(s, m + d, h) >= p
-    assert first_is_right(s, m, h + d) <= p
+    assert first_is_right(replace(fits, similarity=s + d), m, h, strain) >= p
+    assert first_is_right(replace(fits, line_misfit=misfit + d), m, h, strain) <= p
+    assert first_is_right(fits, m + d, h, strain) >= p
+    assert first_is_right(fits, m, h + d, strain) <= p
+    assert first_is_right(fits, m, h, strain + d) <= p
+    assert first_is_right(replace(fits, n_lines=FEWEST_LINES - 1), m, h, strain) == min(p, 0.5) < CONFIDENT
+
+
+@given(st.sets(st.integers(0, 5), max_size=5), st.floats(0.2, 1.0))
+def test_lines_that_are_missing_or_weaker_are_a_misfit(missing: set[int], weaker: float) -> None:
+    """Of six equal lines k are not in the other: √(k/6) · 2; the others differ by the logarithm of a factor."""
+    x = np.arange(0.2, 0.9, 0.0002)
+    lines = [100 * np.exp(-0.5 * ((x - place) / 0.0008) ** 2) for place in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
+    whole, part = np.sum(lines, axis=0), weaker * np.sum([each for k, each in enumerate(lines) if k not in missing], 0)
+    expected = np.sqrt((4 * len(missing) + np.log(weaker) ** 2 * (6 - len(missing))) / 6)
+    assert heights_misfit(whole, part, 2.0) == pytest.approx(expected, abs=1e-6)
+    assert heights_misfit(part, whole, 2.0) == pytest.approx(-np.log(weaker), abs=1e-6)
+    assert heights_misfit(0 * x, whole, 2.0) == 2
+
+
+def test_a_crystal_with_two_lines_is_never_confident() -> None:
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    kept = (scan.two_theta_deg > 22) & (scan.two_theta_deg < 34)
+    few = Scan(
+        scan.two_theta_deg[kept], scan.counts[kept], None, ranges=(ScanRange(0, int(kept.sum()), 0.02),),
+        wavelengths=scan.wavelengths,
+    )  # fmt: skip
+    found = match_scan(observe(few), PHASES)
+    assert found.agreement.n_lines == 2
+    assert not found.is_confident
 
 
 @pytest.mark.parametrize("material_id", ["mp-5229", "mp-3472", "mp-7000", "mp-390"])
@@ -186,3 +224,15 @@ def test_a_refined_cell_is_that_of_the_strained_lattice(material_id: str) -> Non
     grown = refined_cell(phase, parameters)[:3] / refined_cell(phase, np.zeros(N_PARAMETERS))[:3]
     np.testing.assert_allclose(grown, 1 / np.sqrt(1 - 0.02), rtol=1e-6)
     assert refined_crystal(phase, parameters).volume > crystal.volume
+
+
+def test_of_structures_of_one_formula_that_fit_alike_the_simplest_is_told() -> None:
+    """SrTiO3 without a distortion, beside itself in a cell that may distort: the latter can only fit better."""
+    cubic, free = PHASES[0], replace(PHASES[0], setting=47, space_group=47)  # P m m m, whose operations it has too
+    other = PHASES[1]
+    for phases in ([cubic, free, other], [free, other, cubic]):
+        found = match_scan(observe(made_scan(simulated([perovskite(3.905)]), [1.0], seed=5)), phases)
+        assert found.phases[0].fit.phase is cubic
+        scores = {id(each.fit.phase): each.score for each in found.ranking}
+        assert scores[id(cubic)] >= scores[id(free)] - 0.005
+        assert scores[id(cubic)] > scores[id(other)]

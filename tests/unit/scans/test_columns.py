@@ -77,6 +77,8 @@ SAME = {
     "carriage returns": rows("{x} {y}").replace("\n", "\r"),
     "windows": rows("{x} {y}").replace("\n", "\r\n"),
     "end": rows("{x} {y}") + "END\n",
+    "a last block filled with zeros": rows("{x} {y}") + 90 * "\0",
+    "two comment marks": "## exported by a program\n" + rows("{x} {y}"),
     "number of points above": f"{N}\n" + rows("{x} {y}"),
     "start, step and stop above": "10.0 0.025 17.475\n" + rows("{x} {y}"),
     "a line twice": rows("{x} {y}").replace(f"{ANGLES[50]} {COUNTS[50]}\n", 2 * f"{ANGLES[50]} {COUNTS[50]}\n"),
@@ -119,6 +121,7 @@ REFUSED = {
     "names that do not tell": ("2theta,h,k,l\n" + rows("{x},1,1,{y}"), "which are the intensities"),
     "two intensities at an angle": (rows("{x} {y}") + "10.500 777\n", "two intensities at 2θ = 10.5° (line 301)"),
     "too many degrees": ("2theta I\n" + rows("{w} {y}", w=numbers(30 * np.array(ANGLES, float))), "no 2θ in degrees"),
+    "a pattern on its side": (" ".join(ANGLES) + "\n" + " ".join(map(str, COUNTS)), "2 lines of 300 numbers"),
     "nothing": ("# header only\n", "no lines of two numbers"),
 }  # fmt: skip
 
@@ -144,6 +147,10 @@ def test_what_is_not_plain_is_refused_with_its_line_or_reason(name: str, read: R
         ("Wellenlänge lambda = 1,5406\n", 1.5406, None),
         ("# Mo Kα radiation\n", 0.7093, 0.71359),
         ("# CuKa1\n", 1.54056, None),
+        ("# photon energy: 20.0 keV\n", 12.398419843 / 20, None),
+        ("# Energy (eV) = 12398.4198\n", 1.0, None),
+        ("# energy threshold 6.0 keV\n", None, None),  # of the detector
+        ("# Anode: Mo, energy window 14 to 19 keV\n", 0.7093, 0.71359),
         ('\'Id: "s" Operator: "x" Anode: "Co" Scantype: "Locked Coupled" TimePerStep: "1"\n', 1.78896, 1.79285),
         ("# the anode of the sample was coated\n", None, None),
         ("# wavelength 0.1839\n", None, None),  # Å or nm: not known, so not used
@@ -154,7 +161,7 @@ def test_the_wavelength_of_a_header_is_taken(
     header: str, alpha1: float | None, alpha2: float | None, read: Read
 ) -> None:
     waves = read(header + SAME["blanks"]).wavelengths
-    assert (waves and waves.kalpha1_angstrom) == alpha1
+    assert (waves and waves.kalpha1_angstrom) == (alpha1 and pytest.approx(alpha1, rel=1e-6))
     assert (waves and waves.kalpha2_angstrom) == alpha2
 
 
@@ -178,6 +185,17 @@ def test_an_axis_in_q_without_a_wavelength_says_what_its_angles_are_for(read: Re
     assert far.wavelengths is not None
     assert far.wavelengths.name != "CuKa"  # copper does not reach so far
     assert far.two_theta_deg[-1] < 180
+
+
+def test_attenuation_factors_are_undone_and_a_mere_number_of_an_attenuator_is_told(read: Read) -> None:
+    factors = np.where(np.array(COUNTS) > 5000, 10.0, 1.0)
+    seen = numbers(np.array(COUNTS) / factors, "{:.4f}")
+    text = rows("{x},{s},{f}", s=seen, f=numbers(factors, "{:g}"))
+    scan = read("2theta,intensity,attenuation factor\n" + text)
+    np.testing.assert_allclose(scan.counts, COUNTS, rtol=1e-4)
+    told = read("2theta,intensity,attenuator\n" + text)
+    np.testing.assert_allclose(told.counts, np.array(seen, float))
+    assert any(fact.what == "attenuation" and "'attenuator', is not used" in fact.value for fact in told.facts)
 
 
 def test_lists_of_peaks_are_marked(read: Read) -> None:

@@ -167,3 +167,28 @@ def test_other_files_are_refused_by_name(content: bytes, told: str, read: Read) 
     with pytest.raises(ScanError) as error:
         read(content)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name in SINGLE if not name.startswith("rd")])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines_blank_lines_and_what_dos_leaves_do_not_matter(
+    name: str, end: str, read: Read, counts: list[int]
+) -> None:
+    data = SINGLE[name][1](counts)
+    lines = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    before = [""] if lines[0].startswith(("SIETRONICS", "##", "SampleIdent")) else []
+    text = end.join([*before, *lines, "\x1a"]) + 20 * "\0"
+    np.testing.assert_array_equal(read(text.encode("utf-8-sig")).counts, counts)
+
+
+def test_uxd_with_decimal_commas_comments_and_the_end_mark_of_dos(read: Read, counts: list[int]) -> None:
+    plain = write.uxd([(10.0, counts)], marker="_2THETACOUNTS")
+    lines = plain.decode().splitlines()
+    at = lines.index("_2THETACOUNTS")
+    data = [line.replace(".", ",") for line in lines[at + 1 :]]
+    text = "\r\n".join([*lines[: at + 1], *data[:9], "; a pause", *data[9:], "\x1a"])
+    scan = read(text)
+    np.testing.assert_array_equal(scan.counts, counts)
+    np.testing.assert_allclose(scan.two_theta_deg, angles(len(counts)), atol=ANGLE_DEG)
+    with pytest.raises(ScanError, match=r"line \d+ has 3 numbers, where angle and intensity stand"):
+        read(plain.replace(b"10.000\t", b"10.000\t7 "))

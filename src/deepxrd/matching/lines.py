@@ -1,0 +1,63 @@
+"""Line by line: whether each line of a scan is in what was calculated, and each calculated one in the scan."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+from scipy.signal import find_peaks
+
+from deepxrd.matching.mixture import Mixture
+from deepxrd.matching.model import grid_of
+from deepxrd.matching.observed import FINE_STEP, LEAST_SOFTNESS, Observed
+from deepxrd.matching.screen import COARSE_SIGMA
+
+Floats = NDArray[np.float64]
+
+_SIGMA = 0.0006  # 1/Å: a line's own width, so that neighbours are told apart
+_NEAR = 5  # points of the grid on each side within which a line is looked for
+_LEAST_HEIGHT, _NOISE = 2.0, 6.0  # of a line, where the highest is 100; and in standard deviations of the noise
+_LEAST = 0.1  # of heights in ratios
+_MOST = 2.0  # of the logarithm of a ratio: what is missing is missing
+_LEAST_COARSE = 3.0  # of a line at the coarse resolution, where doublets are one
+
+
+def line_misfit(observed: Observed, mixture: Mixture) -> float:
+    """How much heights of lines differ: 0 where all agree, 0.7 where they differ by a factor of two, 2 at most.
+
+    The root of the mean square of the logarithm of the ratio of heights, once over the lines of the scan and once over
+    those that were calculated, strong lines counting more than weak ones; the mean of both.
+
+    Args:
+        observed: the scan.
+        mixture: what explains it.
+    """
+    view = observed.view(_SIGMA, FINE_STEP)
+    made = 100 / view.largest * mixture.counts(grid_of(observed, FINE_STEP), _SIGMA)
+    scan, made = (np.where(view.inside, each, 0.0) for each in (view.pattern, made))
+    least = max(_LEAST_HEIGHT, _NOISE * float(np.median(view.noise[view.inside]))) if view.inside.any() else 100.0
+    return (heights_misfit(scan, made, least) + heights_misfit(made, scan, least)) / 2
+
+
+def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:
+    """The root mean square over the lines of one pattern; the most where it has none.
+
+    Args:
+        pattern: whose lines are looked at, on an even grid, ``(n,)``.
+        other: where they are looked for, ``(n,)``.
+        least: height of a line.
+    """
+    places, _ = find_peaks(pattern, height=least, distance=_NEAR + 1, prominence=least / 2)
+    if not len(places):
+        return _MOST
+    highest = maximum_filter1d(other, 2 * _NEAR + 1)[places]
+    ratio = np.log(np.maximum(highest, _LEAST) / pattern[places])
+    weight = np.log1p(pattern[places] / LEAST_SOFTNESS)
+    return float(np.sqrt((weight * np.minimum(ratio**2, _MOST**2)).sum() / weight.sum()))
+
+
+def number_of_lines(observed: Observed) -> int:
+    """Lines of a scan that stand apart at 0.5° for Cu Kα, where Kα1 and Kα2 are one."""
+    view = observed.view(COARSE_SIGMA, FINE_STEP)
+    pattern = np.where(view.inside, view.pattern, 0.0)
+    return len(find_peaks(pattern, height=_LEAST_COARSE, prominence=_LEAST_COARSE / 2)[0])

@@ -1,7 +1,8 @@
 """Table 2 of the paper under each way to read what the paper leaves open, and how near each comes to its numbers.
 
-Open are the unit of the Jensen–Shannon divergence, the scale of DTW, what a "peak" is, and how peaks are aligned; and
-the width of the lines, which is a setting of the patterns themselves (``xrd.sigma_deg``).
+Open are the offset of a network's output, to which its Pearson loss is blind; the unit of the Jensen–Shannon
+divergence; the scale of DTW; what a "peak" is; and how peaks are aligned. And the width of the lines, which is a
+setting of the patterns themselves (``xrd.sigma_deg``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from deepxrd.metrics.distances import (
     pearson_distance,
 )
 from deepxrd.metrics.dtw import DtwSettings, dtw_distance
-from deepxrd.xrd import THRESHOLD, Peaks, align_peaks, find_peaks, stick_patterns
+from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, Peaks, align_peaks, find_peaks, stick_patterns
 from deepxrd.xrd.alignment import ALIGN_WITHIN_DEG
 
 JSD_READINGS: Mapping[str, str] = {
@@ -36,23 +37,35 @@ DTW_READINGS: Mapping[str, str] = {
     "squares": "Σ difference², highest peak 1",
     "absolute": "Σ |difference|, highest peak 1",
 }
+OFFSET_READINGS: Mapping[str, str] = {
+    "least 0": "a prediction's least value is 0",
+    "mean 0": "a prediction's mean is 0, in its cosine",
+}
 PEAK_READINGS: Mapping[str, str] = {
-    "sticks": "merged local maxima of 10 or more, each one point",
+    "merged": "local maxima of 10 or more, merged, each one point",
+    "all": "local maxima of 10 or more, not merged, each one point",
     "cut": "the pattern, zero where it is under 10",
 }
+_MERGE_WITHIN_DEG = {"merged": MERGE_WITHIN_DEG, "all": 0.0}
+_TAKES = {
+    "one, kept": "a predicted peak goes to one true peak, and those that none takes stay",
+    "one, dropped": "a predicted peak goes to one true peak, and those that none takes are left out",
+    "many, kept": "a predicted peak may go to several true peaks, and those that none takes stay",
+    "many, dropped": "a predicted peak may go to several true peaks, and those that none takes are left out",
+}
 ALIGN_READINGS: Mapping[str, str] = {
-    "one, kept": "a predicted peak goes to one true peak; those that none takes stay",
-    "one, dropped": "a predicted peak goes to one true peak; those that none takes are left out",
-    "many, kept": "a predicted peak may go to several true peaks; those that none takes stay",
-    "many, dropped": "a predicted peak may go to several true peaks; those that none takes are left out",
+    f"{peaks}, {name}": f"{'merged peaks' if peaks == 'merged' else 'peaks, not merged'}: {text}"
+    for peaks in _MERGE_WITHIN_DEG
+    for name, text in _TAKES.items()
 }
 _PREDICTION, _PEAK, _ALIGNED = "prediction", "peak", "peak_alignment"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One choice for all that is open but the width: names of the four tables above."""
+    """One choice for all that is open but the width: names of the five tables above."""
 
+    offset: str
     jsd: str
     dtw: str
     peak: str
@@ -60,15 +73,19 @@ class Reading:
 
     def cells(self) -> dict[tuple[str, str], str]:
         """Where :func:`measure` has each of the twelve numbers, by row and distance of Table 2."""
-        rows = {_PREDICTION: _PREDICTION, _PEAK: f"{_PEAK}: {self.peak}", _ALIGNED: f"{_ALIGNED}: {self.align}"}
+        rows = {
+            _PREDICTION: f"{_PREDICTION}: {self.offset}",
+            _PEAK: f"{_PEAK}: {self.peak}",
+            _ALIGNED: f"{_ALIGNED}: {self.align}",
+        }
         names = {"cosine": "cosine", "pearson": "pearson", "jsd": f"jsd, {self.jsd}", "dtw": f"dtw, {self.dtw}"}
         return {(row, name): f"{rows[row]} | {names[name]}" for row in rows for name in names}
 
 
 READINGS: tuple[Reading, ...] = tuple(
-    Reading(*each) for each in product(JSD_READINGS, DTW_READINGS, PEAK_READINGS, ALIGN_READINGS)
+    Reading(*each) for each in product(OFFSET_READINGS, JSD_READINGS, DTW_READINGS, PEAK_READINGS, ALIGN_READINGS)
 )
-OURS = Reading("nats", "root", "sticks", "one, kept")
+OURS = Reading("least 0", "nats", "root", "merged", "merged, one, kept")
 """What `deepxrd.metrics.table2` computes."""
 
 
@@ -94,7 +111,10 @@ def measure(
     for row, pair in _pairs(predicted, true, two_theta_deg).items():
         for name, values in _distances(*pair, two_theta_deg, dtw or DtwSettings()).items():
             found[f"{row} | {name}"] = float(values.mean())
-    return found
+    plain, centred = (f"{_PREDICTION}: {offset}" for offset in OFFSET_READINGS)
+    found |= {key.replace(plain, centred): value for key, value in found.items() if key.startswith(plain)}
+    about_mean = as_double(predicted - predicted.mean(axis=1, keepdims=True))
+    return found | {f"{centred} | cosine": float(cosine_distance(about_mean, as_double(true)).mean())}
 
 
 def deviation(measured: Mapping[str, float], paper: Mapping[tuple[str, str], float], reading: Reading) -> float:
@@ -156,21 +176,20 @@ def _pairs(
     predicted: NDArray[np.floating], true: NDArray[np.floating], two_theta_deg: NDArray[np.float64]
 ) -> dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]]:
     """Predicted and true patterns of each row of Table 2, in each reading of it."""
-    theirs, ours = find_peaks(true, two_theta_deg), find_peaks(predicted, two_theta_deg)
-    sticks = stick_patterns(theirs, two_theta_deg)
-    moved = align_peaks(ours, theirs)
-    aligned = {
-        "one, kept": moved,
-        "one, dropped": _at_any(moved, theirs),
-        "many, kept": align_shared(ours, theirs, keep=True),
-        "many, dropped": align_shared(ours, theirs, keep=False),
-    }
-    return {
-        _PREDICTION: (predicted, true),
-        f"{_PEAK}: sticks": (stick_patterns(ours, two_theta_deg), sticks),
-        f"{_PEAK}: cut": (_cut(predicted), _cut(true)),
-        **{f"{_ALIGNED}: {name}": (stick_patterns(peaks, two_theta_deg), sticks) for name, peaks in aligned.items()},
-    }
+    pairs = {f"{_PREDICTION}: least 0": (predicted, true), f"{_PEAK}: cut": (_cut(predicted), _cut(true))}
+    for kind, within_deg in _MERGE_WITHIN_DEG.items():
+        theirs, ours = (find_peaks(each, two_theta_deg, merge_within_deg=within_deg) for each in (true, predicted))
+        sticks, moved = stick_patterns(theirs, two_theta_deg), align_peaks(ours, theirs)
+        aligned = {
+            "one, kept": moved,
+            "one, dropped": _at_any(moved, theirs),
+            "many, kept": align_shared(ours, theirs, keep=True),
+            "many, dropped": align_shared(ours, theirs, keep=False),
+        }
+        pairs[f"{_PEAK}: {kind}"] = (stick_patterns(ours, two_theta_deg), sticks)
+        for name, peaks in aligned.items():
+            pairs[f"{_ALIGNED}: {kind}, {name}"] = (stick_patterns(peaks, two_theta_deg), sticks)
+    return pairs
 
 
 def _at_any(peaks: Peaks, true: Peaks) -> Peaks:

@@ -15,6 +15,7 @@ from deepxrd.analysis.readings import (
     ALIGN_READINGS,
     DTW_READINGS,
     JSD_READINGS,
+    OFFSET_READINGS,
     OURS,
     PEAK_READINGS,
     READINGS,
@@ -203,6 +204,6 @@ def _with_spread(table: ReadingsTable, column: str) -> list[str]:
 
 def _words(reading: Reading) -> str:
     return (
-        f"JSD {JSD_READINGS[reading.jsd]}; DTW {DTW_READINGS[reading.dtw]}; peaks: {PEAK_READINGS[reading.peak]}; "
-        f"alignment: {ALIGN_READINGS[reading.align]}"
+        f"{OFFSET_READINGS[reading.offset]}; JSD {JSD_READINGS[reading.jsd]}; DTW {DTW_READINGS[reading.dtw]}; peaks: "
+        f"{PEAK_READINGS[reading.peak]}; alignment of {ALIGN_READINGS[reading.align]}"
     )

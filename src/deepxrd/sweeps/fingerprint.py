@@ -17,7 +17,7 @@ _CODE = (
 )  # fmt: skip
 _CODE_OF_THE_PAPERS = (
     "chem/elements.py", "chem/encoding.py", "chem/encodings.py",
-    "data/datamodule.py", "data/parts.py", "data/split.py",
+    "data/datamodule.py", "data/parts.py", "data/split.py", "data/split_file.py",
     "losses.py", "metrics/distances.py", "metrics/peaks.py", "metrics/running.py", "metrics/scores.py",
     "models/paper/*.py",
     "training/callbacks.py", "training/kept.py", "training/paper_module.py", "training/pattern_module.py",

@@ -1,3 +1,5 @@
+import ast
+import importlib
 import json
 import os
 import shutil
@@ -140,6 +142,28 @@ def test_work_on_other_models_and_on_the_page_does_not_outdate_the_paper_s_netwo
         code_hash.cache_clear()
         assert (code_hash(*prints._CODE_OF_THE_PAPERS, package=package) == before) is the_same, file
         (package / file).write_text(text, encoding="utf-8")
+
+
+DO_NOT_COUNT = {
+    *("errors", "io.sealed", "io.files", "io.stopping", "runs.names", "config.allowed", "config.instantiate"),
+    *("chem.formula", "sources", "sources.base", "data.build", "data.selection", "data.store", "data.workers"),
+    *("models.contract", "models.finite", "metrics.own", "training.checkpoints", "training.interrupted"),
+    *("training.stop_on_nan", "xrd.settings", "xrd"),
+}
+"""What the code of the paper's network imports and does not count: it reads, checks, writes, or makes data."""
+
+
+def test_all_that_the_code_of_the_papers_network_imports_counts_or_is_known_not_to() -> None:
+    counted = {file for pattern in prints._CODE_OF_THE_PAPERS for file in PACKAGE.glob(pattern)}
+    names = {".".join(file.relative_to(PACKAGE).with_suffix("").parts) for file in counted}
+    imported = set()
+    for file in counted:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("deepxrd"):
+                module = importlib.import_module(str(node.module))
+                imported |= {getattr(getattr(module, each.name), "__module__", module.__name__) for each in node.names}
+    ours = {name.removeprefix("deepxrd.") for name in imported if name.startswith("deepxrd.")}
+    assert ours - names - DO_NOT_COUNT == set()
 
 
 @pytest.mark.parametrize(

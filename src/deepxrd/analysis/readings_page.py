@@ -109,10 +109,11 @@ def page(table: ReadingsTable) -> str:
         "![deviation and distances by width](figures/readings.png)",
         "## How near each width comes",
         _nearness(table),
+        _legend(),
         "## Table 2 by width",
-        f"Counted by {_words(table.common)}: the one choice with which some width is nearest of all.",
+        f"Counted the one way with which some width is nearest of all ({_short(table.common)}):",
         _numbers(table, table.common),
-        "The same as `deepxrd.evaluate` counts: " + _words(OURS) + ".",
+        f"The same as `deepxrd.evaluate` counts ({_short(OURS)}):",
         _numbers(table, OURS),
         "## Each number that depends on how it is counted",
         _all(table),
@@ -166,7 +167,7 @@ def _nearness(table: ReadingsTable) -> str:
     rows = []
     for width in table.means.index:
         reading, best = table.best[width]
-        rows.append([width_name(width), f"{ours[width]:.3f}", f"{common[width]:.3f}", f"{best:.3f}", _words(reading)])
+        rows.append([width_name(width), f"{ours[width]:.3f}", f"{common[width]:.3f}", f"{best:.3f}", _short(reading)])
     header = ["width", "as we count", "one choice for all", "best choice for this width", "which is"]
     return markdown_table(header, rows)
 
@@ -189,6 +190,7 @@ def _all(table: ReadingsTable) -> str:
 
 def _match(table: ReadingsTable) -> str:
     rows = [[label, *_with_spread(table, name), f"{PAPER_MATCH:g}"] for name, label in MATCH_SCORES.items()]
+    rows.append(["best epoch", *(f"{value + 1:.0f}" for value in table.means["best_epoch"]), "–"])
     return markdown_table(["", *(width_name(width) for width in table.means.index), "the paper"], rows)
 
 
@@ -202,8 +204,18 @@ def _with_spread(table: ReadingsTable, column: str) -> list[str]:
     ]
 
 
-def _words(reading: Reading) -> str:
-    return (
-        f"{OFFSET_READINGS[reading.offset]}; JSD {JSD_READINGS[reading.jsd]}; DTW {DTW_READINGS[reading.dtw]}; peaks: "
-        f"{PEAK_READINGS[reading.peak]}; alignment of {ALIGN_READINGS[reading.align]}"
+def _short(reading: Reading) -> str:
+    return "; ".join(
+        [reading.offset, f"JSD {reading.jsd}", f"DTW {reading.dtw}", f"peaks {reading.peak}", reading.align]
     )
+
+
+def _legend() -> str:
+    """What the short names of the choices stand for."""
+    groups = (OFFSET_READINGS, JSD_READINGS, DTW_READINGS, PEAK_READINGS, ALIGN_READINGS)
+    headings = ("offset of a prediction", "JSD", "DTW", "peaks", "alignment of peaks")
+    lines = [
+        f"- {heading}: " + "; ".join(f"*{name}*, {text}" for name, text in group.items())
+        for heading, group in zip(headings, groups, strict=True)
+    ]
+    return "\n".join(["The choices, in this order:", "", *lines])

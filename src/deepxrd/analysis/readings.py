@@ -139,9 +139,8 @@ def nearest(measured: Mapping[str, float], paper: Mapping[tuple[str, str], float
 def paper_numbers() -> dict[tuple[str, str], float]:
     """The paper's Table 2 by row and distance, as it names them."""
     with files("deepxrd.analysis").joinpath("paper_table2.csv").open(encoding="utf-8") as stream:
-        table = pd.read_csv(stream)
-    long = table.melt(id_vars="row", var_name="distance", value_name="paper")
-    return {(row.row, row.distance): float(row.paper) for row in long.itertuples(index=False)}
+        table = pd.read_csv(stream, index_col="row")
+    return {(str(row), str(name)): float(table[name][row]) for row in table.index for name in table.columns}
 
 
 def align_shared(predicted: Peaks, true: Peaks, *, keep: bool, within_deg: float = ALIGN_WITHIN_DEG) -> Peaks:

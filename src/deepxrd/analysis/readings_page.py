@@ -87,7 +87,7 @@ class ReadingsTable:
     @cached_property
     def best(self) -> dict[float, tuple[Reading, float]]:
         """For each width the choice that is nearest, and how far it is."""
-        return {sigma: nearest(row, self.paper) for sigma, row in self.means.iterrows()}  # type: ignore[misc]
+        return {float(sigma): nearest(dict(self.means.loc[sigma]), self.paper) for sigma in self.means.index}
 
     def by_seed(self, reading: Reading) -> pd.Series:
         """How far each run is, in the order of `frame`."""
@@ -197,10 +197,9 @@ def _match(table: ReadingsTable) -> str:
 def _with_spread(table: ReadingsTable, column: str) -> list[str]:
     """Mean over the seeds, ± the standard deviation between them where there are several."""
     by_width = table.frame.groupby("sigma_deg")[column]
-    spread = by_width.std()
     return [
-        f"{mean:.3f}" + ("" if np.isnan(spread[width]) else f" ± {spread[width]:.3f}")
-        for width, mean in by_width.mean().items()
+        f"{mean:.3f}" + ("" if np.isnan(spread) else f" ± {spread:.3f}")
+        for mean, spread in zip(by_width.mean(), by_width.std(), strict=True)
     ]
 
 

@@ -2,11 +2,12 @@
 
     python -m deepxrd.train sweep=readings source=files source.path=PATH loss=pearson
     python benchmarks/readings.py score --sweep outputs/sweeps/readings
+    python benchmarks/readings.py substitution --sweep outputs/sweeps/readings --out results/tables
     python benchmarks/readings.py page --sweep outputs/sweeps/readings --out results/tables
 
 ``score`` predicts the test part with the best network of each finished run and writes ``readings.json`` into its
-folder; after that the checkpoints are not needed any more. ``page`` reads nothing else, so it works on kept small
-files too.
+folder; after that the checkpoints are not needed any more. ``substitution`` measures the same of chemical substitution,
+which needs no training, at all widths of the sweep. ``page`` reads nothing else, so it works on kept small files too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.analysis.figures import save_figure
@@ -26,26 +28,27 @@ from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.bounded import read_yaml
 from deepxrd.io.files import write_json, write_text
 from deepxrd.metrics import DtwSettings
+from deepxrd.models.baselines import Substitution
 from deepxrd.prediction.predictor import load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.runs.names import CONFIG
 from deepxrd.runs.sweep_folder import DONE, SweepFolder
 from deepxrd.training.assemble import make_data
 
-MEASURED = "readings.json"
+MEASURED, SUBSTITUTION = "readings.json", "readings-substitution.csv"
 
 
 def main() -> None:
     """Score, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("score", "page"))
+    parser.add_argument("what", choices=("score", "substitution", "page"))
     parser.add_argument("--sweep", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="of the page")
+    parser.add_argument("--out", type=Path, help="of the page and of substitution")
     arguments = parser.parse_args()
-    if arguments.what == "page":
+    if arguments.what != "score":
         if arguments.out is None:
-            parser.error("page needs --out")
-        write_page(arguments.sweep, arguments.out)
+            parser.error(f"{arguments.what} needs --out")
+        (write_page if arguments.what == "page" else measure_substitution)(arguments.sweep, arguments.out)
         return
     for run in SweepFolder.open(arguments.sweep).runs:
         if run.state == DONE and not (run.path / MEASURED).is_file():
@@ -71,11 +74,25 @@ def score(folder: Path) -> None:
     write_json(folder / MEASURED, {"sigma_deg": task.xrd.sigma_deg, "n_test": len(predicted), "means": numbers})
 
 
+def measure_substitution(sweep: Path, out: Path) -> None:
+    """Write `SUBSTITUTION`: every number of substitution at each width of the sweep."""
+    runs = SweepFolder.open(sweep).runs
+    cfg = read_yaml(next(run.path for run in runs if (run.path / CONFIG).is_file()) / CONFIG)
+    rows = []
+    for sigma_deg in sorted({run.settings["xrd.sigma_deg"] for run in runs}):
+        task = Task(make_data({**cfg, "xrd": {**cfg["xrd"], "sigma_deg": sigma_deg}}))
+        predicted, _ = task.predict(task.fit(Substitution()), label=f"substitution, σ = {sigma_deg}°")
+        numbers = measure(predicted, task.true, task.xrd.two_theta_deg, dtw=DtwSettings(n_jobs=1))
+        rows.append({"sigma_deg": sigma_deg, **numbers})
+    write_text(out / SUBSTITUTION, pd.DataFrame(rows).round(6).to_csv(index=False))
+
+
 def write_page(sweep: Path, out: Path) -> None:
     """Write ``readings.md``, ``readings.csv`` and the figure."""
     runs = [run for run in SweepFolder.open(sweep).runs if (run.path / MEASURED).is_file()]
     measured = [json.loads((run.path / MEASURED).read_text(encoding="utf-8")) for run in runs]
-    table = ReadingsTable.of([(each, run.metrics) for each, run in zip(measured, runs, strict=True)])
+    beside = pd.read_csv(out / SUBSTITUTION) if (out / SUBSTITUTION).is_file() else None
+    table = ReadingsTable.of([(each, run.metrics) for each, run in zip(measured, runs, strict=True)], beside=beside)
     write_text(out / "readings.csv", table.frame.round(6).to_csv(index=False))
     save_figure(figure(table), out / "figures/readings.png")
     write_text(out / "readings.md", page(table))

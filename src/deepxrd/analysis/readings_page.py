@@ -47,12 +47,16 @@ class ReadingsTable:
     Attributes:
         frame: a row per run: ``sigma_deg``, ``seed``, ``epochs``, ``best_epoch``, `MATCH_SCORES` and every number that
             :func:`deepxrd.analysis.readings.measure` gives.
+        beside: the same numbers of chemical substitution, a row per ``sigma_deg``; None where they were not measured.
     """
 
     frame: pd.DataFrame
+    beside: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> ReadingsTable:
+    def of(
+        cls, runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], *, beside: pd.DataFrame | None = None
+    ) -> ReadingsTable:
         """Gather runs: of each what was measured, and its ``metrics.json``."""
         rows = [
             {
@@ -63,7 +67,7 @@ class ReadingsTable:
             }
             for measured, metrics in runs
         ]
-        return cls(pd.DataFrame(rows).sort_values(["sigma_deg", "seed"], ignore_index=True))
+        return cls(pd.DataFrame(rows).sort_values(["sigma_deg", "seed"], ignore_index=True), beside)
 
     @cached_property
     def means(self) -> pd.DataFrame:
@@ -119,6 +123,7 @@ def page(table: ReadingsTable) -> str:
         _all(table),
         "## Peak position match",
         _match(table),
+        *_substitution(table),
         "Written by `benchmarks/readings.py page` from the runs' own files; no number here was typed.",
     ]
     return "\n\n".join(sections) + "\n"
@@ -201,6 +206,21 @@ def _with_spread(table: ReadingsTable, column: str) -> list[str]:
         f"{mean:.3f}" + ("" if np.isnan(spread) else f" ± {spread:.3f}")
         for mean, spread in zip(by_width.mean(), by_width.std(), strict=True)
     ]
+
+
+def _substitution(table: ReadingsTable) -> list[str]:
+    """How near substitution comes, which learns nothing: what is seen there is of the width alone."""
+    if table.beside is None:
+        return []
+    numbers = {float(row["sigma_deg"]): dict(row) for _, row in table.beside.iterrows()}
+    rows = []
+    for width, row in numbers.items():
+        reading, best = nearest(row, table.paper)
+        shown = (deviation(row, table.paper, OURS), deviation(row, table.paper, table.common), best)
+        rows.append([width_name(width), *(f"{value:.3f}" for value in shown), _short(reading)])
+    header = ["width", "as we count", "the network's one choice", "best choice for this width", "which is"]
+    text = "Chemical substitution on the same test part, which needs no training; deviations from Table 2 as above."
+    return ["## The same by substitution", text, markdown_table(header, rows)]
 
 
 def _short(reading: Reading) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 
@@ -95,8 +96,11 @@ def test_the_page_and_the_figure_hold_every_width_and_the_paper_s_numbers(measur
         for sigma in (0.5, 0.0)
         for seed in (1, 2)
     ]
-    table = ReadingsTable.of(runs)
+    beside = pd.DataFrame([{"sigma_deg": sigma, **measured} for sigma in (0.0, 0.1)])
+    assert "substitution" not in page(ReadingsTable.of(runs))
+    table = ReadingsTable.of(runs, beside=beside)
     text = page(table)
+    assert "| σ = 0.1° |" in text.partition("## The same by substitution")[2]
     assert "| sticks | σ = 0.5° | the paper |" in text
     assert "0.884" in text
     assert "0.681" in text

@@ -48,15 +48,13 @@ PEAK_READINGS: Mapping[str, str] = {
 }
 _MERGE_WITHIN_DEG = {"merged": MERGE_WITHIN_DEG, "all": 0.0}
 _TAKES = {
-    "one, kept": "a predicted peak goes to one true peak, and those that none takes stay",
-    "one, dropped": "a predicted peak goes to one true peak, and those that none takes are left out",
-    "many, kept": "a predicted peak may go to several true peaks, and those that none takes stay",
-    "many, dropped": "a predicted peak may go to several true peaks, and those that none takes are left out",
+    "one, kept": "each for one true peak; what none takes stays",
+    "one, dropped": "each for one true peak; what none takes is left out",
+    "many, kept": "each for one or more true peaks; what none takes stays",
+    "many, dropped": "each for one or more true peaks; what none takes is left out",
 }
 ALIGN_READINGS: Mapping[str, str] = {
-    f"{peaks}, {name}": f"{'merged peaks' if peaks == 'merged' else 'peaks, not merged'}: {text}"
-    for peaks in _MERGE_WITHIN_DEG
-    for name, text in _TAKES.items()
+    f"{peaks}, {name}": f"{peaks} peaks, {text}" for peaks in _MERGE_WITHIN_DEG for name, text in _TAKES.items()
 }
 _PREDICTION, _PEAK, _ALIGNED = "prediction", "peak", "peak_alignment"
 

@@ -119,12 +119,11 @@ def page(table: ReadingsTable) -> str:
         _numbers(table, table.common),
         f"The same as `deepxrd.evaluate` counts ({_short(OURS)}):",
         _numbers(table, OURS),
-        "## Each number that depends on how it is counted",
-        _all(table),
         "## Peak position match",
         _match(table),
         *_substitution(table),
-        "Written by `benchmarks/readings.py page` from the runs' own files; no number here was typed.",
+        "Every number in every reading, run by run: [readings.csv](readings.csv). Written by `benchmarks/readings.py "
+        "page` from the runs' own files; no number here was typed.",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -185,12 +184,6 @@ def _numbers(table: ReadingsTable, reading: Reading) -> str:
         for (row, name), column in cells.items()
     ]
     return markdown_table(header, rows)
-
-
-def _all(table: ReadingsTable) -> str:
-    columns = [name for name in table.frame.columns if " | " in name]
-    rows = [[name.replace(" | ", ": "), *(f"{value:.3f}" for value in table.means[name])] for name in columns]
-    return markdown_table(["row: distance", *(width_name(width) for width in table.means.index)], rows)
 
 
 def _match(table: ReadingsTable) -> str:

@@ -40,6 +40,12 @@ _COLOURS = {"prediction": "#777777", "peak": "#CC3311", "peak_alignment": "#0077
 _NAMES = {"cosine": "1 − cosine", "pearson": "1 − Pearson", "jsd": "JSD", "dtw": "DTW"}
 
 
+_NOTE = (
+    "Every number in every reading, run by run: [readings.csv](readings.csv). Written by `benchmarks/readings.py page` "
+    "from the runs' own files; no number here was typed."
+)
+
+
 @dataclass(frozen=True)
 class ReadingsTable:
     """What was measured of each run.
@@ -122,8 +128,7 @@ def page(table: ReadingsTable) -> str:
         "## Peak position match",
         _match(table),
         *_substitution(table),
-        "Every number in every reading, run by run: [readings.csv](readings.csv). Written by `benchmarks/readings.py "
-        "page` from the runs' own files; no number here was typed.",
+        _NOTE,
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -141,28 +146,32 @@ def _what(runs: str) -> str:
 def figure(table: ReadingsTable) -> Figure:
     """Deviation by width; and the distances of Table 2 by width, the paper's as dashed lines."""
     widths = list(table.means.index)
-    places = {width: place for place, width in enumerate(widths)}
+    shown = sorted({*widths, *([] if table.beside is None else table.beside["sigma_deg"])})
+    places = {width: place for place, width in enumerate(shown)}
+    at = [places[width] for width in widths]
     made = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = made.subplots(1, 3)
-    for reading, colour, label in (
-        (OURS, "#777777", "as we count"),
-        (table.common, "#CC3311", "counted the nearest way"),
-    ):
-        left.plot(range(len(widths)), table.deviations(reading), "o-", color=colour, label=label)
-        by_seed = table.by_seed(reading)
-        left.plot(table.frame["sigma_deg"].map(places), by_seed, ".", color=colour, alpha=0.5)
+    ways = ((OURS, "#777777", "as we count"), (table.common, "#CC3311", "counted the nearest way"))
+    for reading, colour, label in ways:
+        left.plot(at, table.deviations(reading), "o-", color=colour, label=f"network, {label}")
+        left.plot(table.frame["sigma_deg"].map(places), table.by_seed(reading), ".", color=colour, alpha=0.5)
+    if table.beside is not None:
+        deviations = [deviation(dict(row), table.paper, OURS) for _, row in table.beside.iterrows()]
+        left.plot(
+            table.beside["sigma_deg"].map(places), deviations, "d--", color="#777777", label="substitution, as we count"
+        )
     left.set(ylabel="mean deviation from Table 2", ylim=(0, None))
     left.legend(frameon=False, fontsize=8)
     cells = table.common.cells()
     for axis, name in ((middle, "cosine"), (right, "jsd")):
         for row, colour in _COLOURS.items():
-            axis.plot(range(len(widths)), table.means[cells[row, name]], "o-", color=colour, label=_ROWS[row])
+            axis.plot(at, table.means[cells[row, name]], "o-", color=colour, label=_ROWS[row])
             axis.axhline(table.paper[row, name], color=colour, linestyle="--", linewidth=1)
-        axis.set(ylim=(0, 1.02), ylabel=_NAMES[name] + (f", {table.common.jsd}" if name == "jsd" else ""))
+        axis.set(ylim=(0, 1.02), ylabel=f"network, {_NAMES[name]}" + (f", {table.common.jsd}" if name == "jsd" else ""))
     middle.legend(frameon=False, fontsize=8, title="dashed: the paper's", title_fontsize=8)
     for axis in (left, middle, right):
-        axis.set_xticks(range(len(widths)), [width_name(width).replace("σ = ", "") for width in widths])
-        axis.set_xlabel("width σ of the lines")
+        axis.set_xticks(range(len(shown)), [width_name(width).replace("σ = ", "") for width in shown])
+        axis.set(xlabel="width σ of the lines", xlim=(-0.4, len(shown) - 0.6))
     return made
 
 

@@ -12,7 +12,7 @@ BASELINES := comb,random,nearest,substitution,oracle_volume,template_oracle,poly
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev train abc3 baselines method tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-serve bench-start bench-train match-study weights model-table reliability wheel clean
+.PHONY: help setup dev train abc3 baselines method readings tables test test-slow framework lint docs format bench-xrd bench-build bench-library bench-serve bench-start bench-train match-study weights model-table reliability wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,9 +54,18 @@ method: $(VENV)/.installed-dev ## three seeds of the paper's network on ABC3, ev
 	$(BIN)/python benchmarks/method_results.py --runs $$out/seed1 $$out/seed2 $$out/seed3 \
 	  --baseline $$out/substitution --baselines results/baselines-abc3.csv --out results/abc3
 
-tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (104 cells), into results/tables: SNAPSHOT=PATH ARGS=hydra/launcher=joblib
+readings: $(VENV)/.installed-dev ## Table 2 under five widths of lines, three seeds each (3 hours of one core, kept runs are not run again): SNAPSHOT=PATH
+	mkdir -p outputs/sweeps && cp -rn results/tables/runs/. outputs/sweeps/; \
+	$(RUN_ENV) $(BIN)/python -m deepxrd.train sweep=readings source=files source.path=$(SNAPSHOT) $(ARGS) && \
+	$(RUN_ENV) $(BIN)/python benchmarks/readings.py score --sweep outputs/sweeps/readings && \
+	$(BIN)/python benchmarks/keep_runs.py --sweep outputs/sweeps/readings --out results/tables/runs/readings && \
+	$(BIN)/python benchmarks/readings.py page --sweep results/tables/runs/readings --out results/tables
+
+tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (104 runs, those kept in results/ are not run again): SNAPSHOT=PATH ARGS=hydra/launcher=joblib
+	mkdir -p outputs/sweeps && cp -rn results/tables/runs/. outputs/sweeps/; \
 	real="source=files source.path=$(SNAPSHOT)" && for table in table3 table4 table5; do \
 	  $(RUN_ENV) $(BIN)/python -m deepxrd.train sweep=$$table $$real $(ARGS) || failed=1; \
+	  $(BIN)/python benchmarks/keep_runs.py --sweep outputs/sweeps/$$table --out results/tables/runs/$$table || exit; \
 	done; \
 	for metric in peak_recall_any peak_f1_2deg pearson_distance; do \
 	  $(BIN)/python -m deepxrd.report sweeps=[outputs/sweeps/table3,outputs/sweeps/table4,outputs/sweeps/table5] \

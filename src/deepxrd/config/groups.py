@@ -26,9 +26,9 @@ XRD = Group(
         "two_theta_min_deg": _ANGLE,
         "two_theta_max_deg": _ANGLE,
         "n_points": Whole(*limits.POINTS),
-        "sigma_deg": Real(low=1e-4, high=90),
+        "sigma_deg": Either(Real(low=1e-4, high=90), Real(low=0, high=0)),  # 0: sticks on the grid
         "axis": Text(("two_theta", "q")),
-        "sigma_inv_angstrom": Real(low=1e-6, high=10),
+        "sigma_inv_angstrom": Either(Real(low=1e-6, high=10), Real(low=0, high=0)),
         "engine": Text(),
         "form_factors": Text(),
         "debye_waller_b_angstrom2": Real(low=0, high=100),

@@ -29,11 +29,14 @@ class DtwSettings:
         penalty: price of each step that stretches one pattern against the other, as the height of a peak (of 100)
             whose loss would cost as much. The paper names none.
         n_jobs: processes; -1 is one per core.
+        absolute: whether to take Σ |s_i − t_j| + p · detours in place of the root of the sum of squares; the paper does
+            not say which.
     """
 
     window_deg: float | None = 30.0
     penalty: float = 0.0
     n_jobs: int = -1
+    absolute: bool = False
 
     def __post_init__(self) -> None:
         if self.window_deg is not None and not 0 <= self.window_deg < math.inf:
@@ -80,7 +83,10 @@ def dtw_distance(
     window = None if settings.window_deg is None else round(settings.window_deg / step_deg) + 1
     a, b = (np.array(x, dtype=np.float64, order="C") / 100 for x in (predicted, true))
     starts = range(0, len(a), _CHUNK)
-    chunks = [(a[i : i + _CHUNK], b[i : i + _CHUNK], window, settings.penalty / 100) for i in starts]
+    inner, penalty = "squared euclidean", settings.penalty / 100
+    if settings.absolute:
+        inner, penalty = "euclidean", math.sqrt(penalty)  # dtaidistance squares it with either
+    chunks = [(a[i : i + _CHUNK], b[i : i + _CHUNK], window, penalty, inner) for i in starts]
     if not chunks:
         return np.zeros(0)
     n_jobs = min(effective_n_jobs(settings.n_jobs), len(chunks))
@@ -90,12 +96,13 @@ def dtw_distance(
 
 
 def _distances(
-    a: NDArray[np.float64], b: NDArray[np.float64], window: int | None, penalty: float
+    a: NDArray[np.float64], b: NDArray[np.float64], window: int | None, penalty: float, inner: str
 ) -> NDArray[np.float64]:
     """DTW of each pair of rows: one C call of a millisecond each; dtaidistance knows batches only as all with all."""
     fast = _library().distance_fast
     # Pruning saves nothing here, and its bound can be missed by a rounding error.
-    return np.array([fast(x, y, window=window, penalty=penalty, use_pruning=False) for x, y in zip(a, b, strict=True)])
+    settings = {"window": window, "penalty": penalty, "use_pruning": False, "inner_dist": inner}
+    return np.array([fast(x, y, **settings) for x, y in zip(a, b, strict=True)])
 
 
 def _library() -> Any:

@@ -16,7 +16,7 @@ from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
 from deepxrd.runs.objective import objective
 from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
 from deepxrd.sweeps.callback import values_of
-from deepxrd.sweeps.fingerprint import fingerprint
+from deepxrd.sweeps.fingerprint import fingerprint, is_same
 from deepxrd.training import assemble
 from deepxrd.training.run import fit_and_test
 
@@ -98,15 +98,17 @@ class _Attempt:
 
 def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float:
     run_dir = attempt.run.path
-    now = fingerprint(cfg, assemble.make_data(cfg).store.content_hash)
-    before = attempt.run.record.get("fingerprint")
-    if before != now and (run_dir / CONFIG).exists():
+    store = assemble.make_data(cfg).store
+    now = {**fingerprint(cfg, store.content_hash), "store": store.id}
+    before, done = attempt.run.record.get("fingerprint"), (run_dir / METRICS).exists()
+    if (run_dir / CONFIG).exists() and not is_same(before, now, done=done):
         _set_aside(run_dir, before)
-    attempt.fingerprint = now
-    if (run_dir / METRICS).exists():
+        done = False
+    if done:
         (run_dir / ERROR).unlink(missing_ok=True)
-        attempt.record(DONE, reused=True)
+        attempt.record(DONE, reused=True)  # with the fingerprint that it has
         return objective(attempt.run.metrics)
+    attempt.fingerprint = now
     attempt.record(STOPPED)  # until it is not
     (run_dir / ERROR).unlink(missing_ok=True)
     if (run_dir / CONFIG).exists():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.errors import ConfigError
-from deepxrd.xrd.fine_grid import LEAST_ROWS, N_MOMENTS, make_fine_grid, theta_of_w
+from deepxrd.xrd.fine_grid import LEAST_ROWS, make_fine_grid, theta_of_w
 from deepxrd.xrd.form_factors import form_factors
 from deepxrd.xrd.lattice_points import Panel, Rows, batches, cut_panels, enumerate_rows
 from deepxrd.xrd.packing import PackedCrystals
@@ -91,10 +91,10 @@ class LineEngine:
         rows, panels = cut_panels(enumerate_rows(metric, self._u_max), crystals)
         group = self._to_device(crystals, rows)
         n_patterns = max(len(crystals), LEAST_ROWS)
-        moments = torch.zeros(N_MOMENTS, n_patterns * self.grid.n_bins, device=self._device)
+        moments = torch.zeros(self.grid.n_moments, n_patterns * self.grid.n_bins, device=self._device)
         for batch in batches(panels, max_points=max_points):
             self._accumulate(group, batch, moments)
-        return self.grid.smooth(moments.view(N_MOMENTS, n_patterns, -1))[: len(crystals)]
+        return self.grid.smooth(moments.view(self.grid.n_moments, n_patterns, -1))[: len(crystals)]
 
     def _check_elements(self, numbers: NDArray[np.int64]) -> None:
         """Raise `ConfigError` if there is no form factor for one of the elements."""
@@ -140,6 +140,11 @@ class LineEngine:
         real, imaginary = self._structure_factors(group, batch, bins, fraction)
         intensity = real.square_().addcmul_(imaginary, imaginary).mul_(weight)
         index = (bins.to(torch.int64) + group.bin_offset[rows]).view(-1)
+        if self.grid.second_from is not None:
+            second = fraction >= self.grid.second_from[bins.to(torch.int64)]
+            moments[0].scatter_add_(0, index, intensity.masked_fill(second, 0.0).view(-1))
+            moments[1].scatter_add_(0, index, intensity.masked_fill_(~second, 0.0).view(-1))
+            return
         moments[0].scatter_add_(0, index, intensity.view(-1))
         for moment in moments[1:]:
             moment.scatter_add_(0, index, intensity.mul_(fraction).view(-1))

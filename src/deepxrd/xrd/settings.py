@@ -31,9 +31,10 @@ class XrdSettings:
         two_theta_min_deg: first point of the grid.
         two_theta_max_deg: last point of the grid.
         n_points: points of the grid, both ends included.
-        sigma_deg: standard deviation of the Gaussian that each reflection is smeared with, on a 2θ axis.
+        sigma_deg: standard deviation of the Gaussian that each reflection is smeared with, on a 2θ axis; 0 for sticks
+            on the grid: the whole of each reflection at the grid point nearest to it.
         axis: what the grid is even in: ``two_theta``, or ``q`` = 4π sin θ / λ over the same range.
-        sigma_inv_angstrom: standard deviation of the Gaussian on a q axis, Å⁻¹.
+        sigma_inv_angstrom: standard deviation of the Gaussian on a q axis, Å⁻¹; 0 likewise.
         engine: what computes the reflections, one of `ENGINES`.
         form_factors: the table of atomic form factors, one of `FORM_FACTOR_TABLES`.
         debye_waller_b_angstrom2: isotropic displacement factor B of every atom, Å^2: ``f`` is multiplied by
@@ -71,11 +72,11 @@ class XrdSettings:
             )
             raise ConfigError(msg)
         fewest, most = limits.POINTS
-        if not fewest <= self.n_points <= most or not self.sigma > 0:
+        if not fewest <= self.n_points <= most or not self.sigma >= 0:
             unit = "°" if self.axis == "two_theta" else " Å⁻¹"
             msg = (
-                f"a pattern needs at least {fewest} points, at most {most:,}, and a positive width, not "
-                f"{self.n_points:,} and {self.sigma}{unit}"
+                f"a pattern needs at least {fewest} points, at most {most:,}, and a positive width, or 0 for sticks on "
+                f"the grid, not {self.n_points:,} and {self.sigma}{unit}"
             )
             raise ConfigError(msg)
 
@@ -135,7 +136,7 @@ class XrdSettings:
 
     @property
     def sigma(self) -> float:
-        """Standard deviation of the Gaussians, in the axis's unit."""
+        """Standard deviation of the Gaussians, in the axis's unit; 0 for sticks on the grid."""
         return self.sigma_deg if self.axis == "two_theta" else self.sigma_inv_angstrom
 
     @property

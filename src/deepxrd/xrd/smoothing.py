@@ -1,4 +1,4 @@
-"""From reflections to a pattern: a Gaussian at each, on an even grid, the largest value 100."""
+"""From reflections to a pattern: a Gaussian or a stick at each, on an even grid, the largest value 100."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def smooth_reflections(
 ) -> NDArray[np.float32]:
     """Sum a Gaussian per reflection onto the grid and scale the largest value to 100.
 
-    The Gaussians are summed at their exact places: nothing is binned.
+    The Gaussians are summed at their exact places: nothing is binned. With a width of 0 all of a reflection goes to the
+    grid point nearest to it, and what is more than half a step beyond the grid is lost.
 
     Args:
         two_theta_deg: where the reflections are, ``(n_reflections,)``.
@@ -30,7 +31,7 @@ def smooth_reflections(
     position = (settings.coordinate(np.asarray(two_theta_deg, dtype=np.float64)) - settings.grid[0]) / step
     nearest = np.rint(position).astype(np.int64)
     index = nearest[:, None] + np.arange(-reach, reach + 1)[None]
-    distance = (index - position[:, None]) * (step / sigma)
+    distance = (index - position[:, None]) * (step / sigma) if sigma else np.zeros(index.shape)
     weight = np.asarray(intensity)[:, None] * np.exp(-0.5 * distance**2)
     inside = (index >= 0) & (index < settings.n_points)
     pattern = np.bincount(index[inside], weights=weight[inside], minlength=settings.n_points).astype(np.float64)

@@ -24,6 +24,7 @@ def test_the_papers_data_are_known_by_what_they_are() -> None:
     assert is_papers(every, "ternary")
     assert not is_papers(every, "abc3")
     assert is_papers({**PAPERS, "xrd": XrdSettings(engine="pymatgen").to_dict()}, "abc3")
+    assert is_papers({**PAPERS, "xrd": XrdSettings(sigma_deg=0.0).to_dict()}, "abc3")  # it gives no width
     assert not is_papers(None, "abc3")
 
 
@@ -35,6 +36,7 @@ def test_the_papers_data_are_known_by_what_they_are() -> None:
         {"paper_encoding": False},
         {"xrd": XrdSettings(two_theta_max_deg=90).to_dict()},
         {"xrd": XrdSettings(radiation="MoKa").to_dict()},
+        {"xrd": XrdSettings(sigma_deg=2.0).to_dict()},
         {"split": Split(by="chemical_system").to_dict()},
         {"n_samples": 300},
     ],

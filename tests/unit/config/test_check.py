@@ -42,6 +42,7 @@ MINUS_ONE_OR_MORE = {
     *("source.backoff_cap_s", "evaluate.dtw.window_deg", "evaluate.dtw.penalty", "loss.peak_weight"),
     *("loss.choice_weight", "callbacks.early_stopping.patience", "callbacks.mean_of_weights.decay"),
     *("optimizer.momentum", "scheduler.patience", "scheduler.warm_up", "scheduler.least"),
+    *("xrd.sigma_deg", "xrd.sigma_inv_angstrom"),
 }
 WORDS = {"trainer.devices", "trainer.precision", "xrd.radiation", "data.name"}
 HUGE = {

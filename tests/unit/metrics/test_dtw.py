@@ -15,16 +15,16 @@ _TOL = 1e-9
 _FREE = DtwSettings(window_deg=None, n_jobs=1)
 
 
-def _by_dynamic_programming(a: np.ndarray, b: np.ndarray, window: float, penalty: float) -> float:
+def _by_dynamic_programming(a: np.ndarray, b: np.ndarray, window: float, penalty: float, power: int = 2) -> float:
     """All cells of the table, one by one."""
     cost = np.full((len(a) + 1, len(b) + 1), np.inf)
     cost[0, 0] = 0
     for i in range(len(a)):
         for j in range(len(b)):
             if abs(i - j) <= window:
-                detour = min(cost[i, j + 1], cost[i + 1, j]) + penalty**2
-                cost[i + 1, j + 1] = (a[i] - b[j]) ** 2 + min(cost[i, j], detour)
-    return float(np.sqrt(cost[-1, -1]))
+                detour = min(cost[i, j + 1], cost[i + 1, j]) + penalty**power
+                cost[i + 1, j + 1] = abs(a[i] - b[j]) ** power + min(cost[i, j], detour)
+    return float(cost[-1, -1] ** (1 / power))
 
 
 def _patterns(seed: int, n: int = 3, n_points: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -33,15 +33,22 @@ def _patterns(seed: int, n: int = 3, n_points: int = 40) -> tuple[np.ndarray, np
     return a, b
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([None, 0, 1, 3, 12, 100]), st.sampled_from([0.0, 5.0, 40.0]))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([None, 0, 1, 3, 12, 100]),
+    st.sampled_from([0.0, 5.0, 40.0]),
+    st.sampled_from([1, 2]),
+)
 @settings(max_examples=40)
-def test_dtw_is_that_of_the_plain_table(seed: int, window: float | None, penalty: float) -> None:
+def test_dtw_is_that_of_the_plain_table(seed: int, window: float | None, penalty: float, power: int) -> None:
     a, b = _patterns(seed)
     grid = np.linspace(10, 88, 40)  # steps of 2°
     window_deg = None if window is None else 2.0 * window
-    ours = dtw_distance(a, b, grid, settings=DtwSettings(window_deg=window_deg, penalty=penalty, n_jobs=1))
+    asked = DtwSettings(window_deg=window_deg, penalty=penalty, n_jobs=1, absolute=power == 1)
+    ours = dtw_distance(a, b, grid, settings=asked)
     limit = np.inf if window is None else window
-    expected = [_by_dynamic_programming(x / 100, y / 100, limit, penalty / 100) for x, y in zip(a, b, strict=True)]
+    pairs = zip(a / 100, b / 100, strict=True)
+    expected = [_by_dynamic_programming(x, y, limit, penalty / 100, power) for x, y in pairs]
     np.testing.assert_allclose(ours, expected, rtol=_TOL, atol=_TOL)
 
 

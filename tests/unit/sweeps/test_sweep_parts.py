@@ -1,5 +1,8 @@
+import ast
+import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +14,8 @@ import torch
 from omegaconf import OmegaConf
 
 from deepxrd.errors import ConfigError
-from deepxrd.io.code_hash import code_hash
+from deepxrd.io.code_hash import PACKAGE, code_hash
+from deepxrd.models.paper import DeepXRDNet
 from deepxrd.runs.names import ERROR, METRICS, SWEEP_RUN
 from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, STOPPED, SweepFolder, SweepRun, run_name
 from deepxrd.sweeps import callback, share
@@ -120,6 +124,74 @@ def test_places_and_logging_leave_the_fingerprint_and_all_else_changes_it() -> N
 
 def test_the_fingerprint_holds_the_code_of_all_that_computes() -> None:
     assert prints.fingerprint(CONFIG, "data1")["code"] == code_hash(*prints._CODE)
+
+
+def test_work_on_other_models_and_on_the_page_does_not_outdate_the_paper_s_network(tmp_path: Path) -> None:
+    target = f"{DeepXRDNet.__module__.rpartition('.')[0]}.{DeepXRDNet.__name__}"
+    papers = prints.fingerprint({**CONFIG, "model": {"_target_": target}}, "data1")["code"]
+    assert papers == f"{code_hash(*prints._CODE_OF_THE_PAPERS)}-{prints._REVISION}"
+    assert not [each for each in prints._CODE_OF_THE_PAPERS if "candidate" in each or "baseline" in each]
+    package = tmp_path / "deepxrd"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.dxl", "weights", "__pycache__"))
+    before = code_hash(*prints._CODE_OF_THE_PAPERS, package=package)
+    changes = {"models/candidates/decode.py": True, "matching/match.py": True, "losses.py": False,
+               "models/paper/resnet.py": False, "metrics/peaks.py": False}  # fmt: skip
+    for file, the_same in changes.items():
+        text = (package / file).read_text(encoding="utf-8")
+        (package / file).write_text(text + "\nEDITED = True\n", encoding="utf-8")
+        code_hash.cache_clear()
+        assert (code_hash(*prints._CODE_OF_THE_PAPERS, package=package) == before) is the_same, file
+        (package / file).write_text(text, encoding="utf-8")
+
+
+DO_NOT_COUNT = {
+    *("errors", "io.sealed", "io.files", "io.stopping", "runs.names", "config.allowed", "config.instantiate"),
+    *("chem.formula", "sources", "sources.base", "data.build", "data.selection", "data.store", "data.workers"),
+    *("models.contract", "models.finite", "metrics.own", "training.checkpoints", "training.interrupted"),
+    *("training.stop_on_nan", "xrd.settings", "xrd", "io.csv_table", "io.formula_table"),
+}
+"""What the code of the paper's network imports and does not count: it reads, checks, writes, or makes data."""
+
+
+def test_all_that_the_code_of_the_papers_network_imports_counts_or_is_known_not_to() -> None:
+    counted = {file for pattern in prints._CODE_OF_THE_PAPERS for file in PACKAGE.glob(pattern)}
+    names = {".".join(file.relative_to(PACKAGE).with_suffix("").parts) for file in counted}
+    imported = set()
+    for file in counted:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("deepxrd"):
+                module = importlib.import_module(str(node.module))
+                imported |= {getattr(getattr(module, each.name), "__module__", module.__name__) for each in node.names}
+    ours = {name.removeprefix("deepxrd.") for name in imported if name.startswith("deepxrd.")}
+    assert ours - names - DO_NOT_COUNT == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "done", "same"),
+    [
+        ({}, True, True),
+        ({}, False, True),
+        ({"data": "rounded elsewhere"}, True, True),
+        ({"data": "rounded elsewhere"}, False, False),
+        ({"store": "another pymatgen"}, True, True),
+        ({"data": "x", "store": "y"}, True, False),
+        ({"config": "x"}, True, False),
+        ({"code": "x"}, True, False),
+        ({"own_code": "x"}, True, False),
+    ],
+)
+def test_a_run_made_elsewhere_is_the_same_by_what_its_data_were_made_from(
+    changed: dict[str, str], *, done: bool, same: bool
+) -> None:
+    before = {"config": "c", "data": "d", "code": "k", "store": "s"}
+    assert prints.is_same(before, before | changed, done=done) is same
+    assert not prints.is_same(None, before, done=done)
+
+
+def test_a_run_that_noted_no_store_is_known_by_its_data_alone() -> None:
+    before = {"config": "c", "data": "d", "code": "k"}
+    assert prints.is_same(before, before | {"store": "s"}, done=True)
+    assert not prints.is_same(before, before | {"store": "s", "data": "e"}, done=True)
 
 
 def test_the_line_of_a_sweep_tells_done_failed_and_time_left() -> None:

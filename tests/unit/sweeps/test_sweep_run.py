@@ -1,10 +1,14 @@
+import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import keep_runs
+from deepxrd.analysis.sweep_scores import SweepScores
 from deepxrd.io.files import file_hash
 from deepxrd.runs.sweep_folder import DONE, FAILED, SweepFolder
 from deepxrd.sweeps import sweep_run
@@ -42,6 +46,28 @@ def test_a_run_that_is_done_is_not_run_again_until_something_that_matters_change
     assert ran == [folder]
     [aside] = (sweep.path / "outdated").iterdir()  # nothing of the old one is lost
     assert file_hash(aside / "metrics.json") == before
+
+
+def test_kept_small_files_stand_for_a_run_that_was_made_elsewhere(
+    composed: Compose, sweep: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = composed("seed=1", "trainer.max_epochs=1")
+    sweep_run.run_one(cfg, sweep.planned[0].path, overrides=[])
+    kept = tmp_path / "kept"
+    keep_runs.keep(sweep.planned[0].path, kept / sweep.planned[0].path.name)
+    assert not list(kept.rglob("*.ckpt"))
+    assert sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) < 60_000
+    record = json.loads((kept / "seed-1" / "sweep_run.json").read_text())
+    record["fingerprint"]["data"] = "rounded by another processor"
+    (kept / "seed-1" / "sweep_run.json").write_text(json.dumps(record))
+    shutil.copyfile(sweep.path / "sweep.json", kept / "sweep.json")
+    elsewhere = shutil.copytree(kept, tmp_path / "elsewhere")
+    monkeypatch.setattr(sweep_run, "fit_and_test", lambda *_, **__: pytest.fail("it was run again"))
+    sweep_run.run_one(cfg, elsewhere / "seed-1", overrides=[])
+    assert SweepFolder.open(elsewhere).planned[0].record["reused"]
+    assert SweepFolder.open(elsewhere).planned[0].record["fingerprint"] == record["fingerprint"]
+    table = SweepScores.read(kept, "peak_f1_2deg").frame  # a report needs nothing else
+    assert table.loc[0, "value"] == pytest.approx(SweepScores.read(sweep.path, "peak_f1_2deg").frame.loc[0, "value"])
 
 
 def test_a_run_that_was_stopped_resumes_from_its_last_epoch_and_ends_the_same(

@@ -23,7 +23,6 @@ from deepxrd.xrd import WAVELENGTHS_ANGSTROM, XrdSettings
         ({"two_theta_min_deg": 90.0, "two_theta_max_deg": 20.0}, "90.0–20.0°"),
         ({"two_theta_min_deg": float("nan")}, "nan–180.0°"),
         ({"n_points": 1}, "not 1 and"),
-        ({"sigma_deg": 0.0}, "and 0.0°"),
         ({"sigma_deg": -0.5}, "and -0.5°"),
         ({"sigma_deg": float("nan")}, "and nan°"),
         ({"engine": "magic"}, "unknown engine 'magic': it is one of pymatgen, batched"),

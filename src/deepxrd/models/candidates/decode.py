@@ -120,7 +120,7 @@ def draw(peaks: Peaks, xrd: XrdSettings) -> NDArray[np.float32]:
     It says where peaks are, not how high: each is drawn at least 12 high, so that whoever looks for peaks of 10 or more
     finds them all. At each point it is the highest of the Gaussians and not their sum, so that no peak moves another.
     """
-    sigma = min(xrd.sigma_deg, _WIDEST_DEG)
+    sigma = min(xrd.sigma_deg or xrd.step / 8, _WIDEST_DEG)  # a width of 0 stands for sticks on the grid
     margin = int(np.ceil(_REACH_SIGMAS * sigma / xrd.step))
     row, column = np.nonzero(peaks.valid)
     angle, height = peaks.two_theta_deg[row, column], np.maximum(peaks.intensity[row, column], _LEAST_DRAWN)

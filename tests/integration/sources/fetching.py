@@ -12,7 +12,7 @@ from deepxrd.sources import ReadFailure, Source, StructureRecord
 from deepxrd.sources.materials_project import MaterialsProjectSource
 from deepxrd.sources.optimade import OptimadeSource
 
-_QUICK = {"page_size": 10, "timeout_s": 0.6, "attempts": 4, "backoff_s": 0.01, "backoff_cap_s": 0.02}
+_QUICK = {"page_size": 10, "timeout_s": 1.5, "attempts": 4, "backoff_s": 0.01, "backoff_cap_s": 0.02}
 
 
 @dataclass

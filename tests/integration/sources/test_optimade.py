@@ -109,7 +109,7 @@ CASES = [
     ("body too short", at("truncate"), COMPLETE),
     ("half a JSON", at("cut_json"), COMPLETE),
     ("HTML", at("html"), COMPLETE),
-    ("slow once", at("slow", seconds=1.0), COMPLETE),
+    ("slow once", at("slow", seconds=2.0), COMPLETE),
     ("page one entry short", at("short", n=1), COMPLETE),
     ("page one entry short, each time", at("short", times=99, n=1), ERROR),
     ("page empty", at("short", n=10), COMPLETE),

@@ -34,7 +34,7 @@ from deepxrd.metrics.bootstrap import mean_interval
 from deepxrd.models.candidates.saved import FACTS
 from deepxrd.prediction.predictor import PatternPredictor, load_predictor
 from deepxrd.scans import read_scan
-from deepxrd.xrd import XrdSettings, find_peaks
+from deepxrd.xrd import THRESHOLD, XrdSettings, find_peaks
 from line_features import Lines, line_features
 from symmetry_lines import SHARP, read_lines
 from symmetry_predictions import OUTPUTS, part_folder, read_known, read_parts
@@ -142,7 +142,10 @@ def _network(
     some, place = [formulas[p] for p in chosen], kept["place"][chosen]
     patterns = {"true pattern": np.array(store.patterns[test[place]])}
     patterns |= {_WORDS[name]: kept[name][chosen].astype(np.float32) for name in OUTPUTS}
-    patterns["the paper's network"] = predictor.predict(some).patterns
+    network = predictor.predict(some).patterns
+    # ripples lie under the paper's own threshold of peaks, so both are shown with it too
+    patterns |= {"true pattern, 10 or more": _over(patterns["true pattern"])}
+    patterns |= {"the paper's network": network, "the paper's network, 10 or more": _over(network)}
     true = read_known(folder, "test").space_group[place]
     table = _of_patterns(patterns, trees, store.xrd, true, [each.chemical_system for each in some])
     with atomic_path(arguments.out / "patterns-network.csv") as temporary:
@@ -158,6 +161,11 @@ def _network(
     text = ["# What of symmetry survives in the patterns of the paper's network", about, share_table(table)]
     write_text(arguments.out / "patterns-network.md", "\n\n".join(text) + "\n")
     print(share_table(table))
+
+
+def _over(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same, zero where it is under the paper's threshold of peaks."""
+    return np.where(patterns >= THRESHOLD, patterns, np.float32(0))
 
 
 def _answered(predictor: PatternPredictor, formula: Formula) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from deepxrd.errors import ClusterError, ConfigError, DeepXRDError
 from deepxrd.io.code_hash import PACKAGE
 from deepxrd.io.provenance import versions
+from deepxrd.io.quiet import loggers_from
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -54,7 +55,8 @@ def connected(scheduler: str, *, option: str) -> Iterator[Client]:
     except (OSError, ValueError, TypeError) as error:
         msg = f"no Dask scheduler answers at {option}{scheduler}: {error}"
         raise ConfigError(msg) from error
-    with _quiet(), client:
+    # what its client logs as tracebacks is said in a sentence here
+    with loggers_from(logging.CRITICAL, "distributed.client"), client:
         try:
             client.wait_for_workers(1, timeout=_ANSWERS_S)
         except TimeoutError as error:
@@ -62,18 +64,6 @@ def connected(scheduler: str, *, option: str) -> Iterator[Client]:
             raise ConfigError(msg) from error
         refuse_others(client.run(identity, on_error="return"))
         yield client
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep tracebacks of Dask's client off the screen, of what is said in a sentence here."""
-    logger = logging.getLogger("distributed.client")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def identity() -> dict[str, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
 from deepxrd.chem.symmetry import KEPT_SYMPREC_ANGSTROM
+from deepxrd.io.quiet import loggers_from
 from deepxrd.library.asymmetric import AsymmetricUnit, cell_parameters, wrap
 from deepxrd.library.space_groups import Normaliser, SpaceGroup, WyckoffPosition, space_group
 
@@ -127,16 +127,9 @@ def letters_text(letters: list[str]) -> str:
     return "".join(f"{letter}{n if n > 1 else ''}" for letter, n in runs)
 
 
-@contextmanager
-def quiet_moyo() -> Iterator[None]:
+def quiet_moyo() -> AbstractContextManager[None]:
     """Keep moyopy from telling of each operation that does not map the given cell on itself."""
-    logger = logging.getLogger("moyo")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+    return loggers_from(logging.ERROR, "moyo")
 
 
 def _merged(crystal: Crystal) -> tuple[list[list[int]], NDArray[np.int64], NDArray[np.float64]]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from deepxrd.errors import ConfigError, ResultError
 from deepxrd.io.files import atomic_path
+from deepxrd.io.quiet import loggers_from
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
 from deepxrd.runs.names import BEST_CHECKPOINT, MODEL
 
@@ -159,14 +160,6 @@ def _extra_needed() -> Iterator[None]:
 @contextlib.contextmanager
 def _without_advice() -> Iterator[None]:
     """Hide what exporters tell of themselves: sizes that are fixed are meant to be."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with loggers_from(logging.ERROR, "torch.onnx", "onnxscript", "onnx_ir"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

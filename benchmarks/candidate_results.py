@@ -11,7 +11,6 @@ not computed again. Writes ``SPLIT.md``, ``SPLIT.csv`` (means with intervals) an
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from deepxrd.analysis.figures import save_figure
 from deepxrd.chem import Formula
-from deepxrd.data import PatternStore, Split, indices
+from deepxrd.data import PatternStore
 from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.progress import progress_bar
@@ -40,6 +39,7 @@ from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.xrd import find_peaks
+from split_arguments import open_split, split_parser
 
 SCORES = {"peak_f1_2deg": "F1 2°", "peak_f1_1deg": "1°", "peak_f1_0.5deg": "0.5°", "pearson_distance": "1−Pearson"}
 STRUCTURES = ("structure", "space_group", "cell")
@@ -54,15 +54,11 @@ _AT_ONCE, _FIRST = 256, 5
 
 def main() -> None:
     """Predict the test part, score it, write tables and a figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--before", type=Path)
     arguments = parser.parse_args()
-    store, split = PatternStore.open(arguments.store), Split(by=arguments.split)
-    rows = indices(store, split)
+    store, rows = open_split(arguments)
     weights = file_hash(arguments.weights / FACTS)
     work = arguments.out / "work" / arguments.split
 

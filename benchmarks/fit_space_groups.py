@@ -9,7 +9,6 @@ are kept under WORK. Without NEW the folder of the weights is written anew.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_formula
-from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import atomic_path, file_hash
 from deepxrd.io.progress import progress_bar
 from deepxrd.models.candidates import CandidateModel
@@ -28,26 +26,23 @@ from deepxrd.models.candidates.calibrate import ground_states, known_structures
 from deepxrd.models.candidates.group_head import GroupEvidence, GroupHead
 from deepxrd.models.candidates.saved import FACTS, load, save
 from deepxrd.training.group_net import learn_groups
+from split_arguments import open_split, split_parser
 
 _AT_ONCE = 256
 
 
 def main() -> None:
     """Predict the validation part, learn, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
     model = load(arguments.weights)
     file = arguments.work / f"lessons-{arguments.split}-{_name(arguments.weights)}.npz"
     if not file.is_file():
-        store = PatternStore.open(arguments.store)
-        rows = indices(store, Split(by=arguments.split))["val"]
-        _keep(file, _lessons(model, [store.formulas[row] for row in rows.tolist()]))
+        store, rows = open_split(arguments)
+        _keep(file, _lessons(model, [store.formulas[row] for row in rows["val"].tolist()]))
     with np.load(file) as kept:
         evidence = GroupEvidence(*(kept[each.name] for each in fields(GroupEvidence)))
         formulas, true = [parse_formula(text) for text in kept["formulas"].tolist()], kept["true_group"]

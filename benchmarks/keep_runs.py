@@ -21,11 +21,11 @@ from deepxrd.io.files import atomic_path, write_json
 from deepxrd.runs.names import CHECKPOINTS, CONFIG, METRICS, OVERRIDES, PER_SAMPLE, RUN_FACTS, SWEEP, SWEEP_RUN
 from deepxrd.runs.sweep_folder import DONE, SweepFolder
 from deepxrd.training.loggers import CURVES
+from readings import MEASURED
 
 SCORES = ["peak_recall_any", "peak_f1_2deg", "pearson_distance"]
 """What tables are made of."""
-READINGS = "readings.json"
-_AS_THEY_ARE = (CONFIG, OVERRIDES, METRICS, SWEEP_RUN, READINGS)
+_AS_THEY_ARE = (CONFIG, OVERRIDES, METRICS, SWEEP_RUN, MEASURED)
 _CURVE = ["epoch", "step", "val/loss", "val/pearson_distance", "val/peak_recall_any", "val/peak_f1_2deg"]
 
 

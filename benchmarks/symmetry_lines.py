@@ -8,7 +8,6 @@ peaks of scans are found after smoothing to about as much, so that both are seen
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks as find_maxima
 
 from deepxrd.chem import Crystal
-from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import atomic_path
 from deepxrd.io.progress import progress_bar
 from deepxrd.matching.observed import observe
@@ -28,6 +26,7 @@ from deepxrd.models.candidates.saved import load
 from deepxrd.scans import read_scan
 from deepxrd.xrd import XrdSettings, find_peaks, simulate
 from line_features import Lines
+from split_arguments import open_split, split_parser
 from symmetry_predictions import part_folder, read_known
 
 SHARP = XrdSettings(two_theta_min_deg=5.0, two_theta_max_deg=90.0, n_points=4251, sigma_deg=0.08)
@@ -42,17 +41,13 @@ _AT_ONCE = 256
 
 def main() -> None:
     """Simulate and find what is not kept yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--n-train", type=int, default=16_000)
     parser.add_argument("--n-test", type=int, default=1_536)
     arguments = parser.parse_args()
-    store = PatternStore.open(arguments.store)
-    rows = indices(store, Split(by=arguments.split))
+    store, rows = open_split(arguments)
     folder = part_folder(arguments.work, arguments.split, arguments.weights)
     crystals, model = store.crystals(), load(arguments.weights)
     train = np.random.default_rng(0).permutation(len(rows["train"]))[: arguments.n_train]

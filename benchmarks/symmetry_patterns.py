@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from sklearn.ensemble import ExtraTreesClassifier
 
+from deepxrd.analysis.readings import over_threshold
 from deepxrd.analysis.symmetry_tables import share_table
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
-from deepxrd.data import PatternStore, Split, indices
+from deepxrd.data import PatternStore
 from deepxrd.errors import DeepXRDError
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.provenance import git_commit, machine
@@ -34,8 +35,9 @@ from deepxrd.metrics.bootstrap import mean_interval
 from deepxrd.models.candidates.saved import FACTS
 from deepxrd.prediction.predictor import PatternPredictor, load_predictor
 from deepxrd.scans import read_scan
-from deepxrd.xrd import THRESHOLD, XrdSettings, find_peaks
+from deepxrd.xrd import XrdSettings, find_peaks
 from line_features import Lines, line_features
+from split_arguments import open_split, split_parser
 from symmetry_lines import SHARP, read_lines
 from symmetry_predictions import OUTPUTS, part_folder, read_known, read_parts
 
@@ -61,19 +63,15 @@ _REST = (
 
 def main() -> None:
     """Learn, score true, predicted and measured patterns, write a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--network", type=Path, help="checkpoint of the paper's network for ABC3, random split")
     parser.add_argument("--n-train", type=int, default=10_000)
     parser.add_argument("--n-test", type=int, help="so many test compositions, evenly from the whole list")
     arguments = parser.parse_args()
-    store = PatternStore.open(arguments.store)
-    rows = indices(store, Split(by=arguments.split))
+    store, rows = open_split(arguments)
     folder = part_folder(arguments.work, arguments.split, arguments.weights)
     group = read_known(folder, "train").space_group
     chosen = np.flatnonzero(group > 0)
@@ -144,8 +142,8 @@ def _network(
     patterns |= {_WORDS[name]: kept[name][chosen].astype(np.float32) for name in OUTPUTS}
     network = predictor.predict(some).patterns
     # ripples lie under the paper's own threshold of peaks, so both are shown with it too
-    patterns |= {"true pattern, 10 or more": _over(patterns["true pattern"])}
-    patterns |= {"the paper's network": network, "the paper's network, 10 or more": _over(network)}
+    patterns |= {"true pattern, 10 or more": over_threshold(patterns["true pattern"])}
+    patterns |= {"the paper's network": network, "the paper's network, 10 or more": over_threshold(network)}
     true = read_known(folder, "test").space_group[place]
     table = _of_patterns(patterns, trees, store.xrd, true, [each.chemical_system for each in some])
     with atomic_path(arguments.out / "patterns-network.csv") as temporary:
@@ -161,11 +159,6 @@ def _network(
     text = ["# What of symmetry survives in the patterns of the paper's network", about, share_table(table)]
     write_text(arguments.out / "patterns-network.md", "\n\n".join(text) + "\n")
     print(share_table(table))
-
-
-def _over(patterns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same, zero where it is under the paper's threshold of peaks."""
-    return np.where(patterns >= THRESHOLD, patterns, np.float32(0))
 
 
 def _answered(predictor: PatternPredictor, formula: Formula) -> bool:

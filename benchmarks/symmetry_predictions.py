@@ -7,7 +7,6 @@ A run that was stopped goes on where it was. ``symmetry_results.py`` and ``symme
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,15 +17,16 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
-from deepxrd.data import PatternStore, Split, indices
 from deepxrd.io.files import atomic_path, file_hash
 from deepxrd.io.progress import progress_bar
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.candidates import Candidates
 from deepxrd.models.candidates.cells import log_volume
+from deepxrd.models.candidates.group_head import GroupEvidence
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry, group_probabilities, symmetry
+from split_arguments import open_split, split_parser
 
 OUTPUTS = ("best", "decoded", "expected")
 _AT_ONCE = 256
@@ -65,15 +65,11 @@ class Known:
 
 def main() -> None:
     """Predict what is not predicted yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     parser.add_argument("--parts", type=int, help="no more than so many parts of 256 compositions")
     arguments = parser.parse_args()
-    store = PatternStore.open(arguments.store)
-    rows = indices(store, Split(by=arguments.split))
+    store, rows = open_split(arguments)
     model = load(arguments.weights)
     folder = part_folder(arguments.work, arguments.split, arguments.weights)
     learned = int(model.maker.learned([store.formulas[row] for row in rows["test"].tolist()]).sum())
@@ -166,9 +162,8 @@ def _weights(
 ) -> NDArray[np.float64]:
     """Probabilities of candidates if those of space groups are as the model says them, ``(n, k)``."""
     probability = np.where(found.mask, np.asarray(found.probability) + 1e-6, 0.0)
-    groups = group_probabilities(
-        model.maker.templates, found, formulas, head=model.head, learned=model.maker.learned(formulas)
-    )
+    evidence = GroupEvidence.of(model.maker.templates, found)
+    groups = group_probabilities(evidence, formulas, head=model.head, learned=model.maker.learned(formulas))
     of_group = np.zeros((len(group), 231))
     np.add.at(of_group, (np.arange(len(group))[:, None], group), probability)
     own = np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1)

@@ -9,7 +9,6 @@ After ``symmetry_predictions.py`` with the same arguments, of which a part is en
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,7 +22,7 @@ from deepxrd.analysis.symmetry_figures import confusion_figure, lattice_figure
 from deepxrd.analysis.symmetry_tables import lattice_markdown, share_table, sureness_table
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
-from deepxrd.data import PatternStore, Split, indices
+from deepxrd.data import PatternStore
 from deepxrd.evaluation.symmetry_baselines import majority, nearest, neighbour_rows, volume_ratios
 from deepxrd.evaluation.symmetry_scores import (
     MLATTICE_ABC_R2,
@@ -40,6 +39,7 @@ from deepxrd.io.provenance import git_commit, machine
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry
+from split_arguments import open_split, split_parser
 from symmetry_predictions import part_folder, read_known, read_parts
 
 MODEL = "candidates"
@@ -86,15 +86,11 @@ class _Further:
 
 def main() -> None:
     """Score what is predicted, write tables and figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = split_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", default="composition", choices=("composition", "time", "chemical_system"))
     arguments = parser.parse_args()
-    store = PatternStore.open(arguments.store)
-    rows = indices(store, Split(by=arguments.split))
+    store, rows = open_split(arguments)
     folder = part_folder(arguments.work, arguments.split, arguments.weights)
     kept = read_parts(folder, [*(each.name for each in fields(Symmetry)), "edges_given"])
     place, edges = kept.pop("place"), kept.pop("edges_given")

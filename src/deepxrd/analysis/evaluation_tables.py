@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from deepxrd.analysis.references import paper_table2
 from deepxrd.analysis.tables import COLUMNS, markdown_table
 from deepxrd.metrics.bootstrap import Interval
 
@@ -22,7 +22,7 @@ DISTANCES = {
 }
 _FEW = 0.05  # share of fallbacks that moves means too little to show those without
 _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "jsd": "jsd", "dtw": "dtw"}
-_ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
+ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
 _OURS = "Distances are means over the test part, with 95 % intervals by bootstrap over its chemical systems."
 _NOTES = (
     f"{_OURS} The paper's are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW "
@@ -98,22 +98,12 @@ def table2_frame(intervals: Mapping[str, Mapping[str, Interval]], *, paper: bool
             "mean": interval.mean,
             "low": interval.low,
             "high": interval.high,
-            "paper": theirs.get(row, {}).get(distance, float("nan")),
+            "paper": theirs.get((row, _PAPER_COLUMNS.get(distance, "")), float("nan")),
         }
         for row, cells in intervals.items()
         for distance, interval in cells.items()
     ]
     return pd.DataFrame(rows)
-
-
-def paper_table2() -> dict[str, dict[str, float]]:
-    """The paper's Table 2, by row and our name of the distance; packaged with the code."""
-    with files("deepxrd.analysis").joinpath("paper_table2.csv").open(encoding="utf-8") as stream:
-        table = pd.read_csv(stream, index_col="row")
-    return {
-        str(row): {ours: float(values[theirs]) for ours, theirs in _PAPER_COLUMNS.items()}
-        for row, values in table.iterrows()
-    }
 
 
 def table2_table(frame: pd.DataFrame) -> Table:
@@ -130,7 +120,7 @@ def table2_table(frame: pd.DataFrame) -> Table:
     for heading in header[1:]:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        ours = row[0] in _ROW_NAMES.values()
+        ours = row[0] in ROW_NAMES.values()
         table.add_row(row[0] if ours else f"  {row[0]}", *row[1:], style="bold" if ours else "dim")
     return table
 
@@ -213,7 +203,7 @@ def _table2_lines(frame: pd.DataFrame) -> list[list[str]]:
     cells = {(str(each["row"]), str(each["distance"])): each for each in frame.to_dict("records")}
     shown = [distance for distance in DISTANCES if distance in set(frame["distance"])]
     lines = [["", *(DISTANCES[distance] for distance in shown)]]
-    for row, name in _ROW_NAMES.items():
+    for row, name in ROW_NAMES.items():
         found = [cells[row, distance] for distance in shown]
         lines.append([name, *(_number(each["mean"]) for each in found)])
         lines.append(["95 % interval", *(f"{_number(each['low'])}–{_number(each['high'])}" for each in found)])

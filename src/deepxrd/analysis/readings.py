@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from itertools import product
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepxrd.metrics.distances import (
@@ -134,13 +132,6 @@ def nearest(measured: Mapping[str, float], paper: Mapping[tuple[str, str], float
     return best, found[best]
 
 
-def paper_numbers() -> dict[tuple[str, str], float]:
-    """The paper's Table 2 by row and distance, as it names them."""
-    with files("deepxrd.analysis").joinpath("paper_table2.csv").open(encoding="utf-8") as stream:
-        table = pd.read_csv(stream, index_col="row")
-    return {(str(row), str(name)): float(table[name][row]) for row in table.index for name in table.columns}
-
-
 def align_shared(predicted: Peaks, true: Peaks, *, keep: bool, within_deg: float = ALIGN_WITHIN_DEG) -> Peaks:
     """Put the largest predicted peak within reach onto each true peak, though another may have taken it already.
 
@@ -173,7 +164,10 @@ def _pairs(
     predicted: NDArray[np.floating], true: NDArray[np.floating], two_theta_deg: NDArray[np.float64]
 ) -> dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]]:
     """Predicted and true patterns of each row of Table 2, in each reading of it."""
-    pairs = {f"{_PREDICTION}: least 0": (predicted, true), f"{_PEAK}: cut": (_cut(predicted), _cut(true))}
+    pairs = {
+        f"{_PREDICTION}: least 0": (predicted, true),
+        f"{_PEAK}: cut": (over_threshold(predicted), over_threshold(true)),
+    }
     for kind, within_deg in _MERGE_WITHIN_DEG.items():
         theirs, ours = (find_peaks(each, two_theta_deg, merge_within_deg=within_deg) for each in (true, predicted))
         sticks, moved = stick_patterns(theirs, two_theta_deg), align_peaks(ours, theirs)
@@ -198,7 +192,8 @@ def _at_any(peaks: Peaks, true: Peaks) -> Peaks:
     return Peaks.from_flat(np.nonzero(same)[0], peaks.two_theta_deg[same], peaks.intensity[same], len(peaks.count))
 
 
-def _cut(patterns: NDArray[np.floating]) -> NDArray[np.floating]:
+def over_threshold(patterns: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The same patterns, zero where they are under the paper's threshold of peaks."""
     return np.where(patterns >= THRESHOLD, patterns, 0.0)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deepxrd.analysis.evaluation_tables import ROW_NAMES
 from deepxrd.analysis.readings import (
     ALIGN_READINGS,
     DTW_READINGS,
@@ -22,8 +23,9 @@ from deepxrd.analysis.readings import (
     Reading,
     deviation,
     nearest,
-    paper_numbers,
 )
+from deepxrd.analysis.references import paper_table2
+from deepxrd.analysis.sweep_scores import paper_table
 from deepxrd.analysis.tables import markdown_table
 
 MATCH_SCORES: Mapping[str, str] = {
@@ -33,9 +35,6 @@ MATCH_SCORES: Mapping[str, str] = {
     "peak_f1_2deg": "F1, one to one",
 }
 """Ways to read the paper's peak position match percentage, all at 2°."""
-PAPER_MATCH = 0.681
-"""The paper's, on ABC3 with the Pearson loss (its Table 3)."""
-_ROWS = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
 _COLOURS = {"prediction": "#777777", "peak": "#CC3311", "peak_alignment": "#0077BB"}  # Tol, "vibrant"
 _NAMES = {"cosine": "1 − cosine", "pearson": "1 − Pearson", "jsd": "JSD", "dtw": "DTW"}
 
@@ -83,7 +82,7 @@ class ReadingsTable:
     @cached_property
     def paper(self) -> dict[tuple[str, str], float]:
         """The paper's twelve numbers by row and distance."""
-        return paper_numbers()
+        return paper_table2()
 
     @cached_property
     def common(self) -> Reading:
@@ -165,7 +164,7 @@ def figure(table: ReadingsTable) -> Figure:
     cells = table.common.cells()
     for axis, name in ((middle, "cosine"), (right, "jsd")):
         for row, colour in _COLOURS.items():
-            axis.plot(at, table.means[cells[row, name]], "o-", color=colour, label=_ROWS[row])
+            axis.plot(at, table.means[cells[row, name]], "o-", color=colour, label=ROW_NAMES[row])
             axis.axhline(table.paper[row, name], color=colour, linestyle="--", linewidth=1)
         axis.set(ylim=(0, 1.02), ylabel=f"network, {_NAMES[name]}" + (f", {table.common.jsd}" if name == "jsd" else ""))
     middle.legend(frameon=False, fontsize=8, title="dashed: the paper's", title_fontsize=8)
@@ -189,16 +188,22 @@ def _numbers(table: ReadingsTable, reading: Reading) -> str:
     cells = reading.cells()
     header = ["row", "distance", *(width_name(width) for width in table.means.index), "the paper"]
     rows = [
-        [_ROWS[row], _NAMES[name], *(_with_spread(table, column)), f"{table.paper[row, name]:g}"]
+        [ROW_NAMES[row], _NAMES[name], *(_with_spread(table, column)), f"{table.paper[row, name]:g}"]
         for (row, name), column in cells.items()
     ]
     return markdown_table(header, rows)
 
 
 def _match(table: ReadingsTable) -> str:
-    rows = [[label, *_with_spread(table, name), f"{PAPER_MATCH:g}"] for name, label in MATCH_SCORES.items()]
+    rows = [[label, *_with_spread(table, name), f"{_paper_match():g}"] for name, label in MATCH_SCORES.items()]
     rows.append(["best epoch", *(f"{value + 1:.0f}" for value in table.means["best_epoch"]), "–"])
     return markdown_table(["", *(width_name(width) for width in table.means.index), "the paper"], rows)
+
+
+def _paper_match() -> float:
+    """The paper's peak position match percentage on ABC3 with the Pearson loss, from its Table 3."""
+    table = paper_table("paper_table3.csv").set_index(["data", "loss"])["paper"]
+    return float(table["abc3", "pearson"])
 
 
 def _with_spread(table: ReadingsTable, column: str) -> list[str]:

@@ -7,6 +7,8 @@ import math
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
+
 from deepxrd.data.statement import MATERIALS_PROJECT
 from deepxrd.xrd import XrdSettings
 
@@ -18,6 +20,13 @@ PAPER_DATA: dict[str, dict[str, Any]] = {
 _AS_IN_THE_PAPER = ("radiation", "two_theta_min_deg", "two_theta_max_deg", "n_points", "axis")
 _WIDEST_DEG = 0.5
 """The paper gives no width of its lines: from sticks on the grid up to this all are read as its own."""
+
+
+def paper_table2() -> dict[tuple[str, str], float]:
+    """The paper's Table 2 by row and distance, as it names them; packaged with the code."""
+    with files("deepxrd.analysis").joinpath("paper_table2.csv").open(encoding="utf-8") as stream:
+        table = pd.read_csv(stream, index_col="row")
+    return {(str(row), str(name)): float(table[name][row]) for row in table.index for name in table.columns}
 
 
 def is_papers(data_set: dict[str, Any] | None, which: str) -> bool:

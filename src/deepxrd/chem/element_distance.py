@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem.element_properties import element_property
-from deepxrd.chem.elements import ELECTRONEGATIVITY, SYMBOLS
+from deepxrd.chem.elements import SYMBOLS
 
 PROPERTY_WEIGHTS: dict[str, float] = {
     "mendeleev_number": 1 / 12,
@@ -29,9 +29,8 @@ def element_properties() -> NDArray[np.float64]:
     these is among the paper's 84 elements.
     """
     table = np.zeros((1 + len(SYMBOLS), len(PROPERTY_WEIGHTS)))
-    electronegativity = [np.nan, *(ELECTRONEGATIVITY[symbol] for symbol in SYMBOLS)]
     for column, (name, weight) in enumerate(PROPERTY_WEIGHTS.items()):
-        values = electronegativity if name == "electronegativity" else element_property(name)
+        values = element_property(name)
         for number in range(1, len(table)):
             known = np.isfinite(values[number])
             table[number, column] = weight * values[number] if known else table[number - 1, column]

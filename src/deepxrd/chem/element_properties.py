@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem.elements import SYMBOLS
+from deepxrd.chem.elements import ELECTRONEGATIVITY, SYMBOLS
 
 _TABLE = Path(__file__).with_name("element_properties.csv")
 
@@ -20,8 +21,8 @@ def element_property(name: str) -> NDArray[np.float64]:
     The values are those of pymatgen 2026.10.24's ``Element``, which says where each is from.
 
     Args:
-        name: ``mendeleev_number``, ``atomic_radius_angstrom``, ``group``, ``row``, ``average_ionic_radius_angstrom``
-            or ``mass_dalton``.
+        name: ``mendeleev_number``, ``electronegativity`` (Pauling's), ``atomic_radius_angstrom``, ``group``, ``row``,
+            ``average_ionic_radius_angstrom`` or ``mass_dalton``.
 
     Raises:
         KeyError: the table has no such column.
@@ -38,6 +39,7 @@ def _columns() -> dict[str, list[float]]:
     if symbols != SYMBOLS:
         msg = f"{_TABLE} does not hold the elements in order"
         raise ValueError(msg)
-    return {
-        name: [float(text or "nan") for text in texts] for name, texts in zip(head.split(",")[1:], columns, strict=True)
-    }
+    found = zip(head.split(",")[1:], columns, strict=True)
+    table = {name: [float(text or "nan") for text in texts] for name, texts in found}
+    known = [ELECTRONEGATIVITY[symbol] for symbol in SYMBOLS]
+    return {**table, "electronegativity": [value if isfinite(value) else nan for value in known]}

@@ -9,6 +9,7 @@ from deepxrd.chem.element_properties import element_property
 
 PYMATGEN = {
     "mendeleev_number": "mendeleev_no",
+    "electronegativity": "X",
     "atomic_radius_angstrom": "atomic_radius",
     "group": "group",
     "row": "row",

@@ -203,8 +203,18 @@ class CandidateMaker:
 
     def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
         """Whether structures of each composition are among the templates, ``(n,)``."""
-        known = np.unique(self.templates.composition)
-        return np.isin(self.templates.compositions_of(formulas), known)
+        return self._in_templates(self.templates.compositions_of(formulas))
+
+    def _in_templates(self, compositions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether structures of compositions, by their numbers in the library, are among the templates, ``(n,)``."""
+        return np.asarray((compositions >= 0) & self._of_templates[compositions])
+
+    @cached_property
+    def _of_templates(self) -> NDArray[np.bool_]:
+        """Whether structures of each composition of the library are among the templates."""
+        out = np.zeros(len(self.templates.library.tables.composition_start) - 1, dtype=bool)
+        out[self.templates.composition] = True
+        return out
 
     def candidates(self, formulas: Sequence[Formula], *, most: int = N_CANDIDATES) -> Candidates:
         """Candidates of compositions, so many at most of each; none of their own structures."""
@@ -218,7 +228,7 @@ class CandidateMaker:
             also = search(self.templates, more)
             shifted = replace(also, target=also.target + len(targets))
             targets, found = Targets.join([targets, more]), Found.join([found, shifted])
-        owner, fold, learned = targets.owner[found.target], folds(formulas), self.learned(formulas)
+        owner, fold, learned = targets.owner[found.target], folds(formulas), self._in_templates(own)
         before = describe(self.templates, targets, found)
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]

@@ -85,7 +85,7 @@ def symmetry(
     if found.volume_deviation is None or found.probability is None:
         msg = "these candidates have no deviations yet: take those of a model's predictions"
         raise TypeError(msg)
-    groups = group_probabilities(templates, found, formulas, head=head, learned=learned)
+    groups = group_probabilities(evidence, formulas, head=head, learned=learned)
     systems = evidence.systems() if head is None else groups @ SYSTEM_OF_GROUP
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
@@ -106,8 +106,7 @@ def symmetry(
 
 
 def group_probabilities(
-    templates: Templates,
-    found: Candidates,
+    evidence: GroupEvidence,
     formulas: Sequence[Formula],
     *,
     head: GroupHead | None = None,
@@ -116,18 +115,16 @@ def group_probabilities(
     """Probabilities of space groups 1 to 230, ``(n, 230)``; what is missing to 1 is not known.
 
     Args:
-        templates: as in `symmetry`.
-        found: likewise.
-        formulas: likewise.
-        head: likewise.
+        evidence: of n compositions.
+        formulas: the compositions.
+        head: as in `symmetry`.
         learned: likewise.
     """
-    evidence = GroupEvidence.of(templates, found)
     if head is None:
         return evidence.summed(evidence.group_part)
     said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
     # where there is no candidate, nothing like the composition was learned from
-    return np.where(found.mask.any(axis=1, keepdims=True), said, 0.0)
+    return np.where((evidence.group > 0).any(axis=1, keepdims=True), said, 0.0)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:

@@ -40,13 +40,13 @@ _BINARY: tuple[tuple[bytes, str, Callable[[bytes], list[Block]]], ...] = (
     (b"V3RD", "Philips RD, version 3", read_rd),
     (b"V5RD", "Philips RD, version 5", read_rd),
 )
-_TEXT: tuple[tuple[str, str, Callable[[str], list[Block]]], ...] = (
-    ("*TYPE", "Rigaku text", read_rigaku_text),
-    ("##", "JCAMP-DX", read_jcamp),
-    ("SIETRONICS", "Sietronics CPI", read_cpi),
-    ("SAMPLEIDENT", "Philips UDF", read_udf),
+_TEXT: tuple[tuple[re.Pattern[str], str, Callable[[str], list[Block]]], ...] = (
+    (re.compile(r"\*TYPE"), "Rigaku text", read_rigaku_text),
+    (re.compile(r"##\s*[^\W\d_].*=|##="), "JCAMP-DX", read_jcamp),  # a label, and no comment of two marks
+    (re.compile("SIETRONICS"), "Sietronics CPI", read_cpi),
+    (re.compile("SAMPLEIDENT"), "Philips UDF", read_udf),
 )
-"""What a text begins with."""
+"""What the first line of a text begins with, in capitals."""
 _TEXT_TOLD_BY_MORE: tuple[tuple[Callable[[str], object], str, Callable[[str], list[Block]]], ...] = (
     (is_uxd, "Bruker UXD", read_uxd),
     (is_gsas, "GSAS", read_gsas),
@@ -72,8 +72,6 @@ _DAMAGE = (
     NotImplementedError, RuntimeError, AttributeError,
 )  # fmt: skip
 """What standard readers raise on damaged bytes, a zip's of an unknown method or with a password among them."""
-_JCAMP = re.compile(r"##\s*[^\W\d_].*=|##=")
-"""A label of JCAMP-DX, and no comment of two marks."""
 _CONTROL = 0.02  # share of control characters that no text has
 
 
@@ -178,7 +176,7 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
         msg = "it is a CIF: give the pattern itself as columns of text"
         raise ScanError(msg)
     for begins, name, read in _TEXT:
-        if first.startswith(begins) and (begins != "##" or _JCAMP.match(first)):
+        if begins.match(first):
             return name, functools.partial(read, text)
     for is_it, name, read in _TEXT_TOLD_BY_MORE:
         if is_it(text):

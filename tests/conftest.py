@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from absence import absent
 from deepxrd.chem import ATOMIC_NUMBERS, Crystal, lattice_from_parameters
 from deepxrd.sources import FilesSource
 
@@ -52,10 +53,7 @@ def snapshot_path() -> Path:
     """The snapshot of the Materials Project; its absence fails on CI and skips elsewhere."""
     path = Path(os.environ.get("DEEPXRD_SNAPSHOT") or _SNAPSHOT)
     if not path.is_file():
-        absent = f"no snapshot at {path}; set DEEPXRD_SNAPSHOT to where it is"
-        if os.environ.get("CI") == "true":
-            pytest.fail(absent)
-        pytest.skip(absent)
+        absent(f"no snapshot at {path}; set DEEPXRD_SNAPSHOT to where it is")
     return path
 
 

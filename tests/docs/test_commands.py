@@ -16,6 +16,7 @@ import pytest
 import yaml
 from blocks import COMMANDS, KINDS, NEED_MORE, PAGES, REPOSITORY, Block, blocks, write_files
 
+from absence import absent
 from deepxrd.chem import lattice_from_parameters
 from deepxrd.sources import PrototypeSource
 
@@ -201,7 +202,7 @@ def test_commands_that_cannot_run_here_have_settings_that_exist(name: str, folde
 @pytest.mark.parametrize("name", pages_with("make"))
 def test_targets_of_make_exist(name: str) -> None:
     if shutil.which("make") is None:
-        pytest.skip("make is not installed")
+        absent("make is not installed")
     for line in [line for block in BY_PAGE[name] if block.kind == "make" for line in block.lines]:
         command = shlex.split(line)
         assert command[0] == "make"

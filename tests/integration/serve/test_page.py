@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from absence import absent
 from deepxrd.serve.examples import example
 from live_server import LiveServer
 
@@ -30,10 +30,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium; Playwright's own is not to be had everywhere."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        absent = "no Chromium on this machine: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(absent)
-        pytest.skip(absent)
+        absent("no Chromium on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
         # no GPU here: the structure is drawn by software; no sandbox: as root Chromium has none
         arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from absence import absent
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.sources import FilesSource, ReadFailure
 
@@ -52,7 +53,7 @@ def cases(snapshot_path: Path) -> Path:
     """The folder of cases, beside that of the snapshot."""
     folder = snapshot_path.parents[1] / "cases"
     if not folder.is_dir():
-        pytest.skip(f"no cases at {folder}")
+        absent(f"no cases at {folder}")
     return folder
 
 

@@ -11,8 +11,6 @@ from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
 
-pytestmark = pytest.mark.skipif(not (SHIPPED / FACTS).is_file(), reason="no weights are in this checkout")
-
 
 @pytest.fixture(scope="module")
 def shipped() -> CandidateModel:

@@ -33,6 +33,7 @@ def main() -> None:
         start(read["start"]) if "start" in read else "",
         screening(read["screening"]) if "screening" in read else "",
         cluster(read["cluster"]) if "cluster" in read else "",
+        simulation(read["sizes"]) if "sizes" in read else "",
         network(read["screening-network"], read["screening-network-million"]),
         training([read["train"], read["train-all-cores"]]),
         parity(read["parity"]),
@@ -145,6 +146,33 @@ workers of a Dask cluster, both on this machine. One was killed (SIGKILL, never 
 all. A worker held {result["worker_mb"]:.0f} MB.{same} {compared_at(result)}
 
 A million formulas have not been screened in this way, nor have several machines."""
+
+
+def simulation(result: dict[str, Any]) -> str:
+    """Simulated patterns by the size of the cell."""
+    rows = []
+    for each in result["classes"]:
+        ours = each["with_symmetry_ms"]
+        numbers = [f"{each[name]:.3g}" for name in ("pymatgen_ms", "xrd_rust_ms", "without_symmetry_ms")]
+        gains = [each[name] / ours for name in ("pymatgen_ms", "xrd_rust_ms", "without_symmetry_ms")]
+        rows.append((
+            f"{each['least']} to {each['end'] - 1} ({each['sites']:.0f})", f"{each['n']}", *numbers, f"{ours:.3g}",
+            f"× {gains[0]:.0f}", f"× {gains[1]:.0f}", f"× {gains[2]:.2f}",
+        ))  # fmt: skip
+    header = ("sites (mean)", "structures", "pymatgen, ms", "xrd-rust, ms", "ours without symmetry, ms", "with, ms")
+    ratios = ("to pymatgen", "to xrd-rust", "by symmetry")
+    off = max(each["off_pymatgen"] for each in result["classes"])
+    other = max(each["off_without"] for each in result["classes"])
+    return f"""## Simulation by the size of the cell
+
+One pattern of 1,024 points (Cu Kα, 0 to 180°), ms of one processor; structures of the library in their primitive cells,
+drawn by a seed ({result["seed"]}). With symmetry, one of several equivalent rows of reflections stands for all. The
+slow ways worked on the first few of each class. {compared_at(result)}
+
+{table((*header, *ratios), rows)}
+
+Largest differences of patterns whose largest value is 100: {off:.3f} from pymatgen, {other:.5f} with or without
+symmetry."""
 
 
 def network(result: dict[str, Any], million: dict[str, Any]) -> str:

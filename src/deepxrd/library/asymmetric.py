@@ -55,7 +55,8 @@ class AsymmetricUnit:
         kinds = np.array([group.index[letter] for letter in self.letters], dtype=np.int64)
         coords, owner = expand(group, kinds, self.frac_coords, primitive=primitive)
         lattice = lattices(group, self.cell[None], primitive=primitive)[0]
-        return Crystal(lattice, self.atomic_numbers[owner], coords, self.occupancies[owner])
+        rotations = group.rotations_in(primitive=primitive)
+        return Crystal(lattice, self.atomic_numbers[owner], coords, self.occupancies[owner], rotations)
 
 
 def expand(

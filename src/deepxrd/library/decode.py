@@ -52,9 +52,11 @@ def crystals(tables: Tables, rows: Index, *, primitive: bool) -> list[Crystal]:
         coords, site = expand(group, sites.kinds, sites.coords, primitive=primitive)
         ends = np.cumsum(np.bincount(sites.owner[site], minlength=len(members)))
         numbers, occupancies = sites.atomic_numbers[site], sites.occupancies[site]
+        rotations = group.rotations_in(primitive=primitive)
         start = 0
         for place, lattice, stop in zip(members.tolist(), vectors, ends.tolist(), strict=True):
-            out[place] = Crystal(lattice, numbers[start:stop], coords[start:stop], occupancies[start:stop])
+            part = slice(start, stop)
+            out[place] = Crystal(lattice, numbers[part], coords[part], occupancies[part], rotations)
             start = stop
     return [crystal for crystal in out if crystal is not None]
 

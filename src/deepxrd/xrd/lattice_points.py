@@ -4,6 +4,8 @@ In units of ``u = sin^2(theta) = wavelength^2 |g|^2 / 4`` a reflection (h, k, l)
 with the same (h, k) form a *row*, in which u is a parabola of l. Rows start at the l nearest to its vertex, so that
 ``l = l0 + j`` with ``|j| <= reach``: even in a skew cell two thirds of such a box are inside the limiting sphere.
 Only rows with ``h > 0``, or ``h = 0`` and ``k >= 0`` are made: real form factors give I(-h-k-l) = I(hkl) (Friedel).
+Where the symmetry of a crystal is known, one of several rows that are alike stands for all, and of a row that is its
+own mirror image only ``j >= 0`` is computed; see `row_symmetry`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.xrd.packing import PackedCrystals, ragged_arange
+from deepxrd.xrd.row_symmetry import RowSymmetry
 
 _SLACK = 1e-6  # in units of an index; what it lets in by mistake is weighed with zero later
 _ROWS_PER_PANEL = 160
@@ -31,6 +34,9 @@ class Rows:
         u_slope: linear coefficient of u in j.
         u_curvature: quadratic coefficient of u in j.
         crystal: position of the crystal in the group, int64.
+        reach: the largest j.
+        weight: how often each reflection counts, float64.
+        first_weight: how often that of j = 0 does.
     """
 
     hkl: NDArray[np.float64]
@@ -39,17 +45,12 @@ class Rows:
     u_curvature: NDArray[np.float64]
     crystal: NDArray[np.int64]
     reach: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    first_weight: NDArray[np.float64]
 
     def take(self, index: NDArray[np.intp]) -> Rows:
         """The rows at ``index``, in that order."""
-        return Rows(
-            self.hkl[index],
-            self.u_origin[index],
-            self.u_slope[index],
-            self.u_curvature[index],
-            self.crystal[index],
-            self.reach[index],
-        )
+        return Rows(*(column[index] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,32 @@ class Panel:
     start: int
     stop: int
     reach: int
+    mirrored: bool
     n_elements: int
     n_sites: int
 
+    @property
+    def shape(self) -> tuple[int, bool, int]:
+        """What panels of one batch have in common."""
+        return self.reach, self.mirrored, self.n_elements
 
-def enumerate_rows(metric: NDArray[np.float64], u_max: float) -> Rows:
-    """All rows that hold a point with ``u <= u_max``, ordered by crystal, within it by falling reach.
+    @property
+    def j_min(self) -> int:
+        """Where j starts; it ends at `reach`."""
+        return 0 if self.mirrored else -self.reach
+
+    @property
+    def n_j(self) -> int:
+        """Values of j."""
+        return self.reach - self.j_min + 1
+
+
+def enumerate_rows(metric: NDArray[np.float64], symmetry: RowSymmetry, u_max: float) -> Rows:
+    """The rows that hold a point with ``u <= u_max``, ordered by crystal, within it by falling reach.
 
     Args:
         metric: M of each crystal, ``(n, 3, 3)``.
+        symmetry: of rows that it makes alike one is given.
         u_max: the limiting sphere.
     """
     m13, m23, m33 = metric[:, 0, 2], metric[:, 1, 2], metric[:, 2, 2]
@@ -91,13 +109,20 @@ def enumerate_rows(metric: NDArray[np.float64], u_max: float) -> Rows:
 
     k = np.repeat(k_first, n_k) + ragged_arange(n_k)
     h, crystal = np.repeat(h, n_k), np.repeat(crystal, n_k)
+    times = symmetry.chosen(crystal, h.astype(np.int64), k.astype(np.int64))
+    stands = np.flatnonzero(times)
+    h, k, crystal, times = h[stands], k[stands], crystal[stands], times[stands]
     curvature = m33[crystal]
     vertex = -(h * (m13 / m33)[crystal] + k * (m23 / m33)[crystal])
-    origin = np.rint(vertex)
+    mirrored = symmetry.mirrored[crystal]
+    vertex = np.where(mirrored, np.rint(2 * vertex) / 2, vertex)
+    origin = np.where(mirrored, np.ceil(vertex), np.rint(vertex))
     offset = origin - vertex
     u_vertex = h * (a11[crystal] * h + 2 * a12[crystal] * k) + a22[crystal] * k**2
     half_l = np.sqrt(np.maximum(u_max - u_vertex, 0.0) / curvature) + _SLACK
-    reach = np.floor(half_l + np.abs(offset)).astype(np.int64)
+    reach = np.floor(half_l + np.where(mirrored, -offset, np.abs(offset))).astype(np.int64)
+    # of (00l) only l > 0 is there, as Friedel's law asks for
+    weight = np.where(mirrored & ((h > 0) | (k > 0)), 2, 1) * times
     rows = Rows(
         hkl=np.stack([h, k, origin], axis=1),
         u_origin=u_vertex + curvature * offset**2,
@@ -105,6 +130,8 @@ def enumerate_rows(metric: NDArray[np.float64], u_max: float) -> Rows:
         u_curvature=curvature,
         crystal=crystal,
         reach=reach,
+        weight=weight.astype(np.float64),
+        first_weight=np.where(mirrored & (offset == 0), 0.5, 1.0),
     )
     kept = np.flatnonzero(half_l >= np.abs(offset))
     return rows.take(kept[np.lexsort((-reach[kept], crystal[kept]))])
@@ -127,13 +154,14 @@ def cut_panels(rows: Rows, crystals: PackedCrystals) -> tuple[Rows, list[Panel]]
     start = first_row[crystal] + part * size[crystal]
     length = np.minimum(start + size[crystal], (first_row + n_rows)[crystal]) - start
     reach = _rounded_reach(rows.reach[start])
-    n_elements = np.diff(crystals.element_start)[crystal]
+    n_elements, mirrored = np.diff(crystals.element_start)[crystal], crystals.symmetry.mirrored[crystal]
 
-    order = np.lexsort((crystal, part, -reach, n_elements))
+    order = np.lexsort((crystal, part, -reach, mirrored, n_elements))
     length = length[order]
     stop = np.cumsum(length)
     rows = rows.take(np.repeat(start[order], length) + ragged_arange(length))
-    fields = (crystal[order], stop - length, stop, reach[order], n_elements[order], n_sites[crystal[order]])
+    sizes = (n_elements[order], n_sites[crystal[order]])
+    fields = (crystal[order], stop - length, stop, reach[order], mirrored[order], *sizes)
     return rows, [Panel(*values) for values in zip(*(field.tolist() for field in fields), strict=True)]
 
 
@@ -147,8 +175,8 @@ def batches(panels: list[Panel], *, max_points: int) -> Iterator[list[Panel]]:
     taken: set[int] = set()
     points = 0
     for panel in panels:
-        work = (panel.stop - panel.start) * max(2 * panel.reach + 1, panel.n_sites)
-        alike = bool(batch) and panel.reach == batch[0].reach and panel.n_elements == batch[0].n_elements
+        work = (panel.stop - panel.start) * max(panel.n_j, panel.n_sites)
+        alike = bool(batch) and panel.shape == batch[0].shape
         if batch and not (alike and points + work <= max_points and panel.crystal not in taken):
             yield batch
             batch, taken, points = [], set(), 0

@@ -38,6 +38,7 @@ class _Group:
     Attributes:
         hkl1: h, k, l0 and 1 of each row, ``(4, n_rows)`` float64.
         u_origin, u_slope, u_curvature: see `Rows`, ``(n_rows,)`` float64.
+        weight, first_weight: see `Rows`, ``(n_rows,)`` float32.
         is_origin: whether h = k = 0, ``(n_rows,)``.
         bin_offset: first bin of the row's crystal, ``(n_rows,)`` int64.
         form_factor_offset: where the table of each element begins, ``(n_elements, n_rows)`` int32.
@@ -50,6 +51,8 @@ class _Group:
     u_origin: torch.Tensor
     u_slope: torch.Tensor
     u_curvature: torch.Tensor
+    weight: torch.Tensor
+    first_weight: torch.Tensor
     is_origin: torch.Tensor
     bin_offset: torch.Tensor
     form_factor_offset: torch.Tensor
@@ -88,7 +91,7 @@ class LineEngine:
         """Patterns on one common scale of intensity, ``(n, n_points)``."""
         self._check_elements(crystals.element_number)
         metric = crystals.reciprocal_metric * (self._wavelength**2 / 4)
-        rows, panels = cut_panels(enumerate_rows(metric, self._u_max), crystals)
+        rows, panels = cut_panels(enumerate_rows(metric, crystals.symmetry, self._u_max), crystals)
         group = self._to_device(crystals, rows)
         n_patterns = max(len(crystals), LEAST_ROWS)
         moments = torch.zeros(self.grid.n_moments, n_patterns * self.grid.n_bins, device=self._device)
@@ -125,6 +128,8 @@ class LineEngine:
             u_origin=load(rows.u_origin),
             u_slope=load(rows.u_slope),
             u_curvature=load(rows.u_curvature),
+            weight=load(rows.weight.astype(np.float32)),
+            first_weight=load(rows.first_weight.astype(np.float32)),
             is_origin=load((rows.hkl[:, :2] == 0).all(axis=1)),
             bin_offset=load(rows.crystal * self.grid.n_bins),
             form_factor_offset=load(slots[:, rows.crystal] * np.int32(self.grid.n_bins)),
@@ -136,7 +141,7 @@ class LineEngine:
     def _accumulate(self, group: _Group, batch: list[Panel], moments: torch.Tensor) -> None:
         """Add the reflections of one batch to the bins of their crystals."""
         rows = slice(batch[0].start, batch[-1].stop)
-        bins, fraction, weight = self._place_and_weigh(group, rows, batch[0].reach)
+        bins, fraction, weight = self._place_and_weigh(group, rows, batch[0])
         real, imaginary = self._structure_factors(group, batch, bins, fraction)
         intensity = real.square_().addcmul_(imaginary, imaginary).mul_(weight)
         index = (bins.to(torch.int64) + group.bin_offset[rows]).view(-1)
@@ -150,19 +155,19 @@ class LineEngine:
             moment.scatter_add_(0, index, intensity.mul_(fraction).view(-1))
 
     def _place_and_weigh(
-        self, group: _Group, rows: slice, reach: int
+        self, group: _Group, rows: slice, like: Panel
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Where the points of a batch lie on the fine grid, and their Lorentz-polarisation factor.
 
         Places need float64: near 2θ = 180° the factor diverges as (1 - u)^-1/2, and a narrow Gaussian makes many bins.
 
         Returns:
-            Three tensors ``(2 reach + 1, n_rows)``, j along the first axis: the bin, int32; the place within it, and
-            the factor, float32.
+            Three tensors ``(n_j, n_rows)``, j along the first axis: the bin, int32; the place within it, and the factor
+            times how often the reflection counts, float32.
         """
-        j = torch.arange(-reach, reach + 1, dtype=torch.float64, device=self._device)[:, None]
+        j = torch.arange(like.j_min, like.reach + 1, dtype=torch.float64, device=self._device)[:, None]
         u = (j * group.u_curvature[rows]).add_(group.u_slope[rows]).mul_(j).add_(group.u_origin[rows])
-        u[: reach + 1].index_fill_(1, torch.nonzero(group.is_origin[rows])[:, 0], _OUTSIDE)  # (000) and (00-l)
+        u[: 1 - like.j_min].index_fill_(1, torch.nonzero(group.is_origin[rows])[:, 0], _OUTSIDE)  # (000) and (00-l)
         v = torch.threshold_(1.0 - u, 1.0 - self._u_max, _FAR)
         u32, v32 = u.to(torch.float32), v.to(torch.float32)
         cos_theta = v.sqrt_()
@@ -171,13 +176,16 @@ class LineEngine:
         place.mul_(0.5 / self.grid.bin_width).add_((0.5 - self.grid.w_origin) / self.grid.bin_width)
         place.clamp_(0.0, self._last_place)
         bins = place.to(torch.int32)
-        weight = v32.mul_(u32).mul_(-4.0).add_(2.0).div_(cos32.mul_(u32))  # 1 + cos² 2θ = 2 - 4 u v
+        times = group.weight[rows]
+        weight = v32.mul_(u32).mul_(-4 * times).add_(2 * times).div_(cos32.mul_(u32))  # 1 + cos² 2θ = 2 - 4 u v
+        if like.mirrored:
+            weight[0] *= group.first_weight[rows]
         return bins, place.sub_(bins).to(torch.float32), weight
 
     def _structure_factors(
         self, group: _Group, batch: list[Panel], bins: torch.Tensor, fraction: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Real and imaginary part of F at the points of a batch, ``(2 reach + 1, n_rows)`` float32 each."""
+        """Real and imaginary part of F at the points of a batch, ``(n_j, n_rows)`` float32 each."""
         rows = slice(batch[0].start, batch[-1].stop)
         products = self._products(group, batch)
         for slot in range(len(products)):
@@ -194,9 +202,9 @@ class LineEngine:
         """Real and imaginary part of the sum of ``exp(2 pi i (h x + k y + l z))`` over the sites of each element.
 
         Returns:
-            ``(n_elements, 2, 2 reach + 1, n_rows)`` float32.
+            ``(n_elements, 2, n_j, n_rows)`` float32.
         """
-        n_elements, n_j, n_rows = batch[0].n_elements, 2 * batch[0].reach + 1, batch[-1].stop - batch[0].start
+        n_elements, n_j, n_rows = batch[0].n_elements, batch[0].n_j, batch[-1].stop - batch[0].start
         products = torch.empty(n_elements, 2, n_j, n_rows, device=self._device)
         heights = [panel.stop - panel.start for panel in batch]
         # all views in a few calls: there are thousands of small products, and a slice costs as much as one of them
@@ -221,14 +229,13 @@ class LineEngine:
         return _cosine(turns)
 
     def _column_factors(self, group: _Group, batch: list[Panel]) -> torch.Tensor:
-        """What the row factors are multiplied with, ``(2 (2 reach + 1), 2 n_sites)``: occupancy and phase of j z.
+        """What the row factors are multiplied with, ``(2 n_j, 2 n_sites)``: occupancy and phase of j z.
 
         ``(c + i s) (C + i S)`` has the real part ``c C - s S`` and the imaginary part ``c S + s C``.
         """
-        reach = batch[0].reach
         coords = torch.cat([group.coords[panel.crystal] for panel in batch])
         occupancies = torch.cat([group.occupancies[panel.crystal] for panel in batch])
-        j = torch.arange(-reach, reach + 1, dtype=torch.float64, device=self._device)[:, None]
+        j = torch.arange(batch[0].j_min, batch[0].reach + 1, dtype=torch.float64, device=self._device)[:, None]
         # the columns of a site: its own phase (cosine), and that less a quarter turn (sine); the imaginary part of
         # the product is its real part a quarter turn further back
         turns = j * coords[:, 2] - coords[:, 3]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem.crystal import Crystal
+from deepxrd.xrd.row_symmetry import RowSymmetry, row_symmetry
 
 _AXIS_ORDERS = np.array([[1, 2, 0], [2, 0, 1], [0, 1, 2]])
 
@@ -20,13 +21,14 @@ class PackedCrystals:
 
     Attributes:
         reciprocal_metric: ``g_i . g_j`` of the reciprocal vectors in Å^-2, ``(n, 3, 3)``; the axes are turned so that
-            the last is the one whose lattice planes lie farthest apart.
+            the last is the one along which symmetry helps most, or whose lattice planes lie farthest apart.
         frac_coords: ``(n_sites, 3)``, axes turned likewise.
         occupancies: ``(n_sites,)``.
         site_start: crystal i has the sites ``site_start[i]`` to ``site_start[i + 1]``, ``(n + 1,)``.
         element_start: crystal i has the elements ``element_start[i]`` to ``element_start[i + 1]``, ``(n + 1,)``.
         element_number: atomic number of each element of each crystal, ``(n_elements,)``.
         element_site: its first site, and one past the last site of all, ``(n_elements + 1,)``.
+        symmetry: which rows of reflections are alike.
     """
 
     reciprocal_metric: NDArray[np.float64]
@@ -36,6 +38,7 @@ class PackedCrystals:
     element_start: NDArray[np.int64]
     element_number: NDArray[np.int64]
     element_site: NDArray[np.int64]
+    symmetry: RowSymmetry
 
     def __len__(self) -> int:
         return len(self.reciprocal_metric)
@@ -51,7 +54,8 @@ def pack_crystals(crystals: Sequence[Crystal]) -> PackedCrystals:
 
     reciprocal = np.linalg.inv(np.stack([crystal.lattice for crystal in crystals])).transpose(0, 2, 1)
     metric = reciprocal @ reciprocal.transpose(0, 2, 1)
-    axes = _AXIS_ORDERS[np.argmin(np.einsum("nii->ni", metric), axis=1)]
+    symmetry, chosen = row_symmetry(crystals, metric, _AXIS_ORDERS)
+    axes = _AXIS_ORDERS[chosen]
     coords = np.concatenate([crystal.frac_coords for crystal in crystals])[order]
     is_first = np.ones(len(numbers), dtype=bool)
     is_first[1:] = (numbers[1:] != numbers[:-1]) | (owner[1:] != owner[:-1])
@@ -65,6 +69,7 @@ def pack_crystals(crystals: Sequence[Crystal]) -> PackedCrystals:
         element_start=np.concatenate([[0], np.cumsum(n_elements)]),
         element_number=numbers[element_site],
         element_site=np.append(element_site, len(numbers)),
+        symmetry=symmetry,
     )
 
 

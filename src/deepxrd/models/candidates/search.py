@@ -235,23 +235,18 @@ def _members(
     of: Stoichiometry, distance: Floats, way: Index, place: Index, structure_type: Index
 ) -> tuple[Index, Floats]:
     """The nearest members of structure types, as places among the stoichiometry's templates, and their distances."""
-    nearest = np.full((len(structure_type), MEMBERS), -1, dtype=np.int64)
-    far = np.full((len(structure_type), MEMBERS), np.inf, dtype=np.float32)
-    stops = np.array([*of.structure_types[1:].tolist(), distance.shape[2]])
-    order = np.argsort(structure_type, kind="stable")
-    for each in np.split(order, np.flatnonzero(np.diff(structure_type[order])) + 1) if len(order) else []:
-        start, stop = of.structure_types[structure_type[each[0]]], stops[structure_type[each[0]]]
-        part = distance[way[each], place[each], start:stop]
-        few = min(MEMBERS, part.shape[1])
-        if few < part.shape[1]:
-            inner = np.argpartition(part, few - 1, axis=1)[:, :few]
-        else:
-            inner = np.broadcast_to(np.arange(few), part.shape)
-        value = np.take_along_axis(part, inner, axis=1)
-        inner_order = np.lexsort((inner, value), axis=1)
-        value = np.take_along_axis(value, inner_order, axis=1)
-        inner = np.take_along_axis(inner, inner_order, axis=1)
-        there = value < _FAR / 2
-        nearest[each[:, None], np.arange(few)] = np.where(there, inner + start, -1)
-        far[each[:, None], np.arange(few)] = np.where(there, value, np.inf)
-    return nearest, far
+    first = of.structure_types[structure_type]
+    number = np.append(of.structure_types[1:], distance.shape[2])[structure_type] - first
+    member = first[:, None] + np.arange(MEMBERS)
+    for each in np.unique(structure_type[number > MEMBERS]).tolist():  # only these have members to leave out
+        rows = np.flatnonzero(structure_type == each)
+        start = of.structure_types[each]
+        part = distance[way[rows], place[rows], start : start + number[rows[0]]]
+        member[rows] = start + np.argpartition(part, MEMBERS - 1, axis=1)[:, :MEMBERS]
+    there = np.arange(MEMBERS) < number[:, None]
+    member = np.where(there, member, 0)
+    value = np.where(there, distance[way[:, None], place[:, None], member], _FAR)
+    there = value < _FAR / 2
+    order = np.lexsort((member, np.where(there, value, np.inf)), axis=1)
+    there, member, value = (np.take_along_axis(each, order, axis=1) for each in (there, member, value))
+    return np.where(there, member, -1), np.where(there, value, np.float32(np.inf))

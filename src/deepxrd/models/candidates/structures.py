@@ -86,7 +86,8 @@ def _put(
 ) -> Crystal:
     """The elements and occupancies of each slot, in place of the template's elements ``old``."""
     sites = _exchanged(crystal.atomic_numbers, old, mixed, filled)
-    return Crystal(lattice, sites.atomic_numbers, crystal.frac_coords[sites.site], sites.occupancies)
+    coords = crystal.frac_coords[sites.site]
+    return Crystal(lattice, sites.atomic_numbers, coords, sites.occupancies, crystal.rotations)
 
 
 def _exchanged(

@@ -65,14 +65,16 @@ def pattern_grid(
 
 def stacked_patterns(title: str, labels: list[str], patterns: NDArray[np.float32], xrd: XrdSettings) -> Figure:
     """Patterns ``(n, n_points)`` one below the other, each with its label."""
-    figure = Figure(figsize=(9, 1.2 + 1.5 * len(labels)), layout="constrained")
+    figure = Figure(figsize=(9, 1.2 + 1.5 * len(labels)))
     axes = figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
+    _set_margins(figure, left=0.15, bottom=0.6, top=0.65)
+    figure.subplots_adjust(hspace=0.3)
     for axis, label, pattern in zip(axes, labels, patterns, strict=True):
         axis.plot(xrd.two_theta_deg, pattern, color=TRUE_COLOUR, linewidth=0.8)
         axis.set(xlim=(xrd.two_theta_deg[0], xrd.two_theta_deg[-1]), ylim=(0, 108), yticks=[])
         axis.set_title(label, fontsize=9, loc="left")
-    figure.supxlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)", fontsize=10)
-    figure.suptitle(title, fontsize=12)
+    axes[-1].set_xlabel(f"2θ (degrees, λ = {xrd.wavelength_angstrom:g} Å)", fontsize=10)
+    figure.suptitle(title, fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
 
 
@@ -93,8 +95,9 @@ def predicted_pattern(
         peaks: angles (degrees) and intensities of the peaks, each ``(n_peaks,)``.
         peaks_called: what peaks are that say more than the pattern; they are drawn below it. None for its own.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4))
     axis = figure.subplots()
+    _set_margins(figure, left=0.65, bottom=0.55, top=0.35)
     two_theta, (position, height) = xrd.two_theta_deg, peaks
     lowest = 0.0
     if peaks_called is None:
@@ -116,6 +119,12 @@ def predicted_pattern(
         title=title,
     )
     return figure
+
+
+def _set_margins(figure: Figure, *, left: float, bottom: float, top: float) -> None:
+    """Room around the axes, inches: to have matplotlib find it takes longer than to draw the figure."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left=left / width, right=1 - 0.15 / width, bottom=bottom / height, top=1 - top / height)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

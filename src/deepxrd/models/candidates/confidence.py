@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp, ndtri
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -158,11 +158,11 @@ class Confidence:
 
     def expected_f1(self, raw: Floats, size_class: NDArray[np.int64]) -> Floats:
         """The expected F1 set right, ``(n,)``; zero stays zero."""
-        return np.where(raw > 0, expit(_score(self.score, raw, size_class)), 0.0)
+        return np.where(raw > 0, _logistic(_score(self.score, raw, size_class)), 0.0)
 
     def peak_probability(self, raw: Floats) -> Floats:
         """Probabilities of peaks set right; zero stays zero."""
-        return np.where(raw > 0, expit(_peak(self.peaks, raw)), 0.0)
+        return np.where(raw > 0, _logistic(_peak(self.peaks, raw)), 0.0)
 
     def to_arrays(self) -> dict[str, Floats]:
         """The numbers by name, as a file keeps them."""
@@ -199,13 +199,13 @@ def _second(weights: Floats, evidence: Evidence) -> Floats:
 
 def _softmax(value: Floats, there: Bools, none: Floats) -> Floats:
     joined = np.concatenate([np.where(there, value, -np.inf), none[:, None]], axis=1)
-    return np.asarray(joined - logsumexp(joined, axis=1, keepdims=True))
+    return np.asarray(joined - np.logaddexp.reduce(joined, axis=1, keepdims=True))
 
 
 def _picked(log: Floats, right: Bools) -> Floats:
     """Logarithm of the probability of what is right, of none if nothing is, ``(n,)``."""
     wanted = np.concatenate([right, ~right.any(axis=1, keepdims=True)], axis=1)
-    return np.asarray(logsumexp(np.where(wanted, log, -np.inf), axis=1))
+    return np.asarray(np.logaddexp.reduce(np.where(wanted, log, -np.inf), axis=1))
 
 
 def _score(weights: Floats, raw: Floats, size_class: NDArray[np.int64]) -> Floats:
@@ -221,6 +221,10 @@ def _logit(values: Floats) -> Floats:
     return np.asarray(np.log(clipped / (1 - clipped)))
 
 
+def _logistic(values: Floats) -> Floats:
+    return np.asarray(np.exp(-np.logaddexp(0.0, -values)))
+
+
 def _entropy(logit: Floats, wanted: NDArray[Any]) -> float:
     """Mean cross-entropy of what is wanted, from 0 to 1."""
     return float((np.logaddexp(0.0, logit) - wanted * logit).mean())
@@ -228,7 +232,7 @@ def _entropy(logit: Floats, wanted: NDArray[Any]) -> float:
 
 def _spread_factors(off: Floats) -> Floats:
     """Of edges, of angles and of volumes, whose deviations then hold `_COVERED` of what is off by ``off`` of them."""
-    normal = float(ndtri((1 + _COVERED) / 2))
+    normal = float(torch.special.ndtri(torch.tensor((1 + _COVERED) / 2, dtype=torch.float64)))
     factors = []
     for part in (off[:, :3], off[:, 3:6], off[:, 6:]):
         values = np.abs(part[np.isfinite(part)])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS
@@ -23,6 +23,7 @@ N_SPACE_GROUPS = 5
 COVERED = 0.9
 """Share of intervals that hold the true value."""
 _QUANTILES = ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2)
+_REACH = 3.1  # standard deviations, beyond which less than 1e-3 of a normal distribution lies
 _STEPS = 50  # of a bisection: to 1e-15 of where it began
 _AMU_PER_ANGSTROM3 = 1.66053906660  # g/cm^3, CODATA 2018
 _LEAST = 1e-9
@@ -139,14 +140,14 @@ def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats
     share = weight / np.where(total > 0, total, 1.0)
     wide = np.maximum(deviation, 1e-12)
     there = (share > 0) | (total <= 0)  # where nothing counts, any ends will do
-    reach = float(ndtri(1 - 1e-3))
     out = []
     for quantile in _QUANTILES:
-        low = np.where(there, mean - reach * wide, np.inf).min(axis=1)
-        high = np.where(there, mean + reach * wide, -np.inf).max(axis=1)
+        low = np.where(there, mean - _REACH * wide, np.inf).min(axis=1)
+        high = np.where(there, mean + _REACH * wide, -np.inf).max(axis=1)
         for _ in range(_STEPS):
             middle = (low + high) / 2
-            below = (share * ndtr((middle[:, None] - mean) / wide)).sum(axis=1) < quantile
+            part = torch.special.ndtr(torch.from_numpy((middle[:, None] - mean) / wide)).numpy()
+            below = (share * part).sum(axis=1) < quantile
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         out.append((low + high) / 2)
     return np.where(total > 0, np.stack(out, axis=1), np.nan)

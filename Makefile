@@ -108,7 +108,7 @@ bench-library: $(VENV)/.installed-dev ## size and times of the library that ship
 bench-start: $(VENV)/.installed-dev ## cold start and screening of an older checkout and of this one, in turn, into results/speed.md (half an hour): BEFORE=CHECKOUT SNAPSHOT=PATH SCAN=PATH ELEMENTS=Sr,Ti,O
 	$(BIN)/python benchmarks/bench_start.py --before $(BEFORE)/src --after src --scan $(SCAN) --elements $(ELEMENTS)
 	$(BIN)/python benchmarks/bench_screening.py --before $(BEFORE)/src --after src --parquet $(SNAPSHOT) --fast
-	$(BIN)/python benchmarks/bench_cluster.py --parquet $(SNAPSHOT)
+	$(BIN)/python benchmarks/bench_cluster.py
 	$(BIN)/python benchmarks/speed_page.py
 
 bench-train: $(VENV)/.installed-dev ## training and screening with a network against the plain way, into results/speed.md (two hours): SNAPSHOT=PATH CHECKPOINT=PATH STORE=FOLDER

@@ -129,23 +129,19 @@ each process with one thread. {compared_at(result)}
 
 def cluster(result: dict[str, Any]) -> str:
     """Screening by the workers of a Dask cluster, one of them killed."""
-    took = result["on_cluster"]["seconds"]
-    same = ""
-    if "alone" in result:
-        word = "the same bytes as" if result["same_bytes"] else "OTHER BYTES than"
-        same = (
-            f" They ended with {word} one process, which took {result['alone']['seconds']:.0f} s "
-            f"({result['alone']['cpu_seconds']:.0f} of the processor)."
-        )
+    took, again = result["on_cluster"]["seconds"], result["again"]
+    word = "the same bytes as" if again["same_bytes"] else "OTHER BYTES than"
     options = f" {result['options']}" if result["options"] else ""
     return f"""## More than one machine
 
-`deepxrd predict --file … --scheduler tcp://…{options}` on {result["n"]:,} formulas ({result["parts"]} parts) by two
-workers of a Dask cluster, both on this machine. One was killed (SIGKILL, never started again) when
-{result["parts_written_at_the_kill"]} of {result["parts"]} parts were written; the other made the rest, {took:.0f} s in
-all. A worker held {result["worker_mb"]:.0f} MB.{same} {compared_at(result)}
+`deepxrd predict --file … --scheduler tcp://…{options}` on {result["n"]:,} formulas of six families, such as
+A2BCO6 ({result["parts"]:,} parts, {result["bytes"] / 1e9:.1f} GB), by two workers of a Dask cluster, both on this
+machine. One was killed (SIGKILL, never started again) when {result["parts_written_at_the_kill"]:,} of
+{result["parts"]:,} parts were written; the other made the rest, {took / 60:.0f} min in all. A worker held
+{result["worker_mb"]:.0f} MB at most. {again["parts"]} parts that were deleted and made again by one process have {word}
+before. {compared_at(result)}
 
-A million formulas have not been screened in this way, nor have several machines."""
+Several machines have not been tried."""
 
 
 def simulation(result: dict[str, Any]) -> str:

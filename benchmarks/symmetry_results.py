@@ -40,6 +40,7 @@ from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry
 from split_arguments import open_split, split_parser
+from symmetry_later import later_markdown
 from symmetry_predictions import part_folder, read_known, read_parts
 
 MODEL = "candidates"
@@ -77,11 +78,12 @@ _TOLD_TEXT = (
 
 @dataclass(frozen=True, eq=False)
 class _Further:
-    """Tables beside the scores: where space groups are lost, near structures counted, and with the system told."""
+    """Tables beside the scores: where space groups are lost, near structures counted, with the system told, by month."""
 
     lost: pd.DataFrame
     near: dict[str, pd.DataFrame]
     told: pd.DataFrame
+    by_month: str
 
 
 def main() -> None:
@@ -109,7 +111,8 @@ def main() -> None:
         f"{len(rows['test']):,} test compositions scored{of_list}. "
         f"Weights `{file_hash(arguments.weights / FACTS)}`. The truth is the most stable structure that is known."
     )
-    further = _Further(lost, near, told_table(edges, truth, reference))
+    by_month = _by_month(samples[MODEL], store, rows["test"][place]) if arguments.split == "time" else ""
+    further = _Further(lost, near, told_table(edges, truth, reference), by_month)
     _write(samples, further, arguments.out, arguments.split, about)
     print(f"results: {arguments.out / arguments.split}.md")
 
@@ -222,6 +225,14 @@ def _lost(
     return by_size
 
 
+def _by_month(samples: pd.DataFrame, store: PatternStore, rows: NDArray[np.int64]) -> str:
+    entries = store.samples.iloc[rows]
+    month = dict(zip(entries["composition"], entries["created_at"].str[:7], strict=True))
+    stoichiometry = dict(zip(entries["composition"], entries["stoichiometry"], strict=True))
+    formulas = samples["formula"]
+    return later_markdown(samples.assign(month=formulas.map(month), stoichiometry=formulas.map(stoichiometry)))
+
+
 def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, split: str, about: str) -> None:
     rows = summaries(samples)
     sizes = list(dict.fromkeys(row["elements"] for row in rows))
@@ -241,6 +252,7 @@ def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, split
     text += ["## If any structure within 50 meV per atom counts", _NEAR_TEXT]
     text += [f"**{name[0].upper()}{name[1:]}**\n\n{_lost_table(table)}" for name, table in further.near.items()]
     text += ["## How sure", _SURE_TEXT, sureness_table(mine, first="elements")]
+    text += ["## By month of entry", further.by_month] if further.by_month else []
     text += [
         "## *a*, Å",
         _LATTICE_TEXT,

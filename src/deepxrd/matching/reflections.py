@@ -128,11 +128,7 @@ def strain_basis(family: str) -> Floats:
 @lru_cache(maxsize=256)
 def rotations_of_reflections(setting: int) -> NDArray[np.int64]:
     """What the point group makes of h, k, l of the primitive cell, with the inversion, ``(n, 3, 3)``: ``hkl @ R``."""
-    group = space_group(setting)
-    n_point = len(group.rotations) // group.n_centrings
-    basis = group.primitive_basis.T  # conventional coordinates = basis @ primitive ones
-    inside = np.linalg.inv(basis) @ group.rotations[:n_point] @ basis
-    whole = np.rint(inside).astype(np.int64)
+    whole = space_group(setting).rotations_in(primitive=True).astype(np.int64)
     return np.unique(np.concatenate([whole, -whole]), axis=0)
 
 

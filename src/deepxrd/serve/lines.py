@@ -49,7 +49,7 @@ def lines_of(unit: AsymmetricUnit, xrd: XrdSettings) -> list[list[Any]]:
 
 def _as_usual(hkl: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """Of all equivalent hkl, ``(n, 3)``, that with the fewest negative indices, and of these the largest."""
-    turns = np.unique(np.rint(space_group(number).rotations).astype(np.int64), axis=0)
+    turns = space_group(number).rotations_in(primitive=False).astype(np.int64)
     turns = np.unique(np.concatenate([turns, -turns]), axis=0)  # Friedel's law
     equal = np.einsum("ni,mij->nmj", hkl, turns)
     digits = 4 * np.abs(equal).max(initial=1) + 1

@@ -78,7 +78,7 @@ _TOLD_TEXT = (
 
 @dataclass(frozen=True, eq=False)
 class _Further:
-    """Tables beside the scores: where space groups are lost, near structures counted, with the system told, by month."""
+    """Tables beside the scores: where groups are lost, near structures counted, with the system told, by month."""
 
     lost: pd.DataFrame
     near: dict[str, pd.DataFrame]

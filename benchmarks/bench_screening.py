@@ -47,9 +47,11 @@ def main() -> None:
                     print(f"{n_jobs} process(es), {name}: {took}", flush=True)
                     runs.setdefault(str(n_jobs), {}).setdefault(name, []).append(took)
                     shutil.rmtree(out)
-    result = {**facts(trees, load), "n": options.n, "seed": options.seed, "runs": runs}
     from deepxrd.io.files import write_json
+    from floor import screening_floor
 
+    measured = {"n": options.n, "seed": options.seed, "runs": runs, "floor": screening_floor()}
+    result = {**facts(trees, load), **measured}
     write_json(options.out / "screening.json", result)
     print(f"results: {options.out / 'screening.json'}")
 

@@ -1,4 +1,4 @@
-"""The least time that a training step can take on this hardware: counted arithmetic and bytes over measured peaks."""
+"""The least time that work can take on this hardware: counted arithmetic and bytes over measured peaks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from deepxrd.metrics import pearson_distance
+from deepxrd.models.candidates.candidates import N_FEATURES
+from deepxrd.models.candidates.saved import SHIPPED, load
+from deepxrd.models.candidates.templates import WIDTH
 from deepxrd.models.paper import DeepXRDNet
 
 GPU = torch.cuda.is_available()
@@ -62,6 +65,25 @@ def floor(batch_size: int, dtype: torch.dtype) -> dict[str, float]:
         "arithmetic_samples_per_s": batch_size / sum(arithmetic for arithmetic, _ in times),
         "floor_samples_per_s": batch_size / sum(max(pair) for pair in times),
     }
+
+
+def screening_floor(n: int = 64) -> dict[str, dict[str, float]]:
+    """What the networks of the model that comes with deepxrd need for a formula at the least, by quality.
+
+    All else (the search, trees, simulation, decoding, files) is counted as nothing.
+    """
+    whole, peak = load(SHIPPED), peak_flops(torch.float32)
+    out = {}
+    for quality, model in (("full", whole), ("fast", whole.faster())):
+        k, width = model.most, 2 * WIDTH
+        inputs = (torch.zeros(n, k, N_FEATURES), torch.ones(n, k, width, dtype=torch.int64))
+        mask, patterns = torch.ones(n, k, dtype=torch.bool), torch.rand(n, k, model.xrd.n_points)
+        with torch.no_grad(), Products() as products:
+            for net in model.nets:
+                net(*inputs, mask, patterns)
+        gflop = sum(flops for flops, _ in products.counts) / n / 1e9
+        out[quality] = {"gflop_per_formula": gflop, "peak_gflops": peak / 1e9, "per_s": peak / 1e9 / gflop}
+    return out
 
 
 def peak_flops(dtype: torch.dtype) -> float:

@@ -119,12 +119,18 @@ def screening(result: dict[str, Any]) -> str:
             memory = f"{middle(taken, 'peak_mb'):.0f}"
             rows.append((n_jobs, way, f"{rate:.0f}", f"× {rate / first:.1f}", f"{cpu:.0f}", memory))
     header = ("processes", "tree", "formulas per s", "ratio", "formulas per s of processor", "MB, all processes")
+    full, fast = (result["floor"][quality] for quality in ("full", "fast"))
     return f"""## Screening with the model that comes with deepxrd
 
 `deepxrd predict --file` on {result["n"]:,} formulas drawn from the snapshot (seed {result["seed"]}), start included,
 each process with one thread. {compared_at(result)}
 
-{table(header, rows)}"""
+{table(header, rows)}
+
+The floor: the networks alone take {full["gflop_per_formula"]:.2f} GFLOP for a formula, {fast["gflop_per_formula"]:.2f}
+with `--quality fast`. At the best that a product of matrices or a convolution reached here in float32,
+{full["peak_gflops"]:.0f} GFLOP/s on one thread, that makes {full["per_s"]:,.0f} and {fast["per_s"]:,.0f} formulas per
+second of a processor, if the search, trees, simulation, decoding and files took no time."""
 
 
 def cluster(result: dict[str, Any]) -> str:

@@ -34,14 +34,14 @@ class Crystal:
         frac_coords: ``(n_sites, 3)`` float64, in units of the cell vectors.
         occupancies: ``(n_sites,)`` float64 in (0, 1].
         rotations: the point group, where it is known: all W in units of the cell vectors for which x to W x + t, with
-            some t, leaves the crystal as it is, ``(n_operations, 3, 3)`` whole numbers. Simulation needs less time.
+            some t, leaves the crystal as it is, ``(n_operations, 3, 3)`` int8. Simulation then takes less time.
     """
 
     lattice: NDArray[np.float64]
     atomic_numbers: NDArray[np.int64]
     frac_coords: NDArray[np.float64]
     occupancies: NDArray[np.float64]
-    rotations: NDArray[np.float64] | None = None
+    rotations: NDArray[np.int8] | None = None
 
     @property
     def volume(self) -> float:

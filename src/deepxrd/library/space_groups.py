@@ -198,18 +198,18 @@ class SpaceGroup:
         shift = np.stack([position.shift for position in self.positions])
         return StackedPositions(place, np.array([p.n_free for p in self.positions]), linear, shift, pivots)
 
-    def rotations_in(self, *, primitive: bool) -> NDArray[np.float64]:
+    def rotations_in(self, *, primitive: bool) -> NDArray[np.int8]:
         """The point group in units of the primitive or of the conventional cell, ``(n_point, 3, 3)``."""
         return self._primitive_rotations if primitive else self._conventional_rotations
 
     @cached_property
-    def _conventional_rotations(self) -> NDArray[np.float64]:
-        return self.rotations[: self.operations.n_point]
+    def _conventional_rotations(self) -> NDArray[np.int8]:
+        return np.rint(self.rotations[: self.operations.n_point]).astype(np.int8)
 
     @cached_property
-    def _primitive_rotations(self) -> NDArray[np.float64]:
+    def _primitive_rotations(self) -> NDArray[np.int8]:
         basis = self.primitive_basis.T
-        return np.rint(np.linalg.inv(basis) @ self._conventional_rotations @ basis)
+        return np.rint(np.linalg.inv(basis) @ self._conventional_rotations @ basis).astype(np.int8)
 
     @property
     def primitive_basis(self) -> NDArray[np.float64]:

@@ -79,27 +79,26 @@ def row_symmetry(
     Args:
         crystals: n of them.
         metric: of their reciprocal lattices, ``(n, 3, 3)``.
-        orders: three orders of the axes, each axis once the last, ``(3, 3)``.
+        orders: three orders of the axes, the i-th with axis i as its last, ``(3, 3)``.
 
     Returns:
         The operations, in the order of axes that is chosen; and which, ``(n,)``: that with the fewest rows to compute,
         among equals that whose last axis has its lattice planes farthest apart.
     """
     out, chosen = RowSymmetry.none(len(crystals)), np.argmin(np.einsum("nii->ni", metric), axis=1)
-    chosen = np.array([orders[:, 2].tolist().index(axis) for axis in range(3)])[chosen]
-    alike: dict[int, list[int]] = {}
+    alike: dict[bytes, list[int]] = {}
     for place, crystal in enumerate(crystals):
         if crystal.rotations is not None:
-            alike.setdefault(id(crystal.rotations), []).append(place)
-    for places in alike.values():
-        rotations = np.asarray(crystals[places[0]].rotations, dtype=np.float64)
+            alike.setdefault(crystal.rotations.tobytes(), []).append(place)
+    for name, places in alike.items():
+        rotations = np.frombuffer(name, dtype=np.int8).reshape(-1, 3, 3).astype(np.float64)
         own = metric[places]
         moved = np.einsum("mia,nab,mjb->nmij", rotations, own, rotations)
         off = np.abs(moved - own[:, None]).max(axis=(1, 2, 3))
         there = np.array(places)[off <= _METRIC_TOL * np.abs(own).max(axis=(1, 2))]
         if not len(there):
             continue
-        ways = [_along_rows(np.rint(rotations).astype(np.int8).tobytes(), tuple(order)) for order in orders.tolist()]
+        ways = [_along_rows(name, tuple(order)) for order in orders.tolist()]
         gain = np.array([len(exchanges) * (1 + mirrored) for exchanges, mirrored in ways])
         best = np.where(gain[chosen[there]] == gain.max(), chosen[there], gain.argmax())
         chosen[there] = best

@@ -58,7 +58,7 @@ def test_rotations_are_those_that_spglib_finds(number: int, primitive: bool) -> 
     crystal = crystal_of(number, number, primitive=primitive)
     found = spglib.get_symmetry((crystal.lattice, crystal.frac_coords, crystal.atomic_numbers), symprec=1e-4)
     assert crystal.rotations is not None
-    ours = {tuple(each) for each in crystal.rotations.reshape(-1, 9).astype(int).tolist()}
+    ours = {tuple(each) for each in crystal.rotations.reshape(-1, 9).tolist()}
     assert ours == {tuple(each) for each in found["rotations"].reshape(-1, 9).tolist()}
 
 

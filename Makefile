@@ -98,6 +98,8 @@ format: $(VENV)/.installed-dev ## format the code
 bench-xrd: $(VENV)/.installed-dev ## time the simulator against pymatgen and xrd-rust, and compare the patterns
 	$(BIN)/python benchmarks/bench_xrd.py --parquet $(SNAPSHOT) --n 500 | tee results/xrd_speed.txt
 	$(BIN)/python benchmarks/parity_xrd.py --parquet $(SNAPSHOT) --out results
+	$(BIN)/python benchmarks/bench_sizes.py
+	$(BIN)/python benchmarks/speed_page.py
 
 bench-build: $(VENV)/.installed-dev ## build the full Ternary set undisturbed, killed, and on Dask: time, memory, bytes
 	$(BIN)/python benchmarks/bench_build.py --parquet $(SNAPSHOT) --out results

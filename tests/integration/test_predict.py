@@ -156,7 +156,9 @@ def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> 
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--paper"]])
+@pytest.mark.parametrize(
+    "given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--width", "0"], ["--paper"]]
+)
 def test_how_structures_are_drawn_is_refused_where_none_are(
     given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

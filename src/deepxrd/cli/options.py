@@ -39,7 +39,7 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         "--checkpoint",
         type=Path,
         help="a network of your own, such as outputs/.../checkpoints/best.ckpt, or a folder of model=candidates "
-        "(default: the model that comes with deepxrd, for compounds of three elements)",
+        "(default: the model that comes with deepxrd)",
     )
     command.add_argument(
         "--trust",
@@ -80,7 +80,8 @@ def refuse_view_options(options: argparse.Namespace) -> None:
     Raises:
         DeepXRDError: one of them was given; the message says where such patterns are to be had.
     """
-    given = [name for name in ("radiation", "range", "width", "paper") if getattr(options, name)]
+    named = {name: getattr(options, name) for name in ("radiation", "range", "width", "paper")}
+    given = [name for name, value in named.items() if value is not None and value is not False]  # a width of 0 is given
     if given:
         msg = (
             f"--{given[0]} is for formulas on the command line, whose structures are drawn: the tables of a --file "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
+from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, AsymmetricUnit, Libraries, Phase
 from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.predictor import PatternPredictor
@@ -23,6 +24,7 @@ PAPER = XrdSettings()
 """The paper's setting: Cu Kα, 0 to 180°, 1024 points, σ = 0.5°."""
 _SAME_ENERGY = 0.002  # eV per atom
 _STEPS_PER_WIDTH = 5  # grid points per full width at half maximum, so that a line keeps its shape
+_NARROWEST_DEG, _WIDEST_DEG = 0.001, 20.0  # the narrowest has 425,000 points between 5 and 90°
 _FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
@@ -63,12 +65,18 @@ def view(
     """
     base = PAPER if paper else LABORATORY
     first, last = range_deg or (base.two_theta_min_deg, base.two_theta_max_deg)
+    if not 0 <= first < last <= 180:  # noqa: PLR2004
+        msg = f"a 2θ range of {first:g} to {last:g}°: give the lower angle first, both from 0 to 180°"
+        raise ConfigError(msg)
+    if width_deg is not None and not _NARROWEST_DEG <= width_deg <= _WIDEST_DEG:
+        msg = f"lines of a width of {width_deg:g}°: give a width from {_NARROWEST_DEG:g} to {_WIDEST_DEG:g}° in 2θ"
+        raise ConfigError(msg)
     if radiation is not None:
         base = replace(base, radiation=parse_radiation(radiation).mean_angstrom)
     if range_deg is None and width_deg is None:
         return base
     sigma = base.sigma_deg if width_deg is None else width_deg / _FWHM_PER_SIGMA
-    step = base.step if width_deg is None else max(width_deg, 1e-3) / _STEPS_PER_WIDTH
+    step = base.step if width_deg is None else width_deg / _STEPS_PER_WIDTH
     n_points = 1024 if paper and width_deg is None else max(2, round((last - first) / step) + 1)
     return replace(base, two_theta_min_deg=first, two_theta_max_deg=last, n_points=n_points, sigma_deg=sigma)
 

@@ -47,6 +47,20 @@ def test_the_view_is_a_laboratorys_or_the_papers() -> None:
         view(radiation="8.04")
 
 
+@pytest.mark.parametrize("width_deg", [0.0, -0.1, 1e-4, 1e9, float("nan"), float("inf")])
+def test_a_width_that_no_line_has_is_refused_in_degrees(width_deg: float) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"width of {width_deg:g}°: give a width from 0\.001 to 20°".replace("+", r"\+")
+    ):
+        view(width_deg=width_deg)
+
+
+@pytest.mark.parametrize("range_deg", [(90, 5), (-1, 50), (0, 181), (10, 10), (float("nan"), 50), (5, float("nan"))])
+def test_a_range_that_no_scan_has_is_refused(range_deg: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match="give the lower angle first, both from 0 to 180°"):
+        view(range_deg=range_deg)
+
+
 def test_each_phase_gets_a_row_a_pattern_and_a_cif_that_others_read(libraries: Libraries, tmp_path: Path) -> None:
     from pymatgen.core import Structure
 

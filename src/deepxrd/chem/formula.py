@@ -21,6 +21,10 @@ _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<nu
 _BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
+_APART = "write one formula at a time: others go apart, after a blank"
+_CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
+_WANTED = {",": _APART, ";": _APART, "|": _APART, "+": _CHARGE, "-": _CHARGE, "−": _CHARGE, "–": _CHARGE, "^": _CHARGE}
+"""What to do about a sign that no formula has."""
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
@@ -164,7 +168,8 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         match = _TOKEN.match(plain, position)
         if match is None or match["number"]:
             at = shown(plain[position:])
-            msg = f"cannot read formula {shown(text)} at {at}: expected an element such as 'Ti' or a bracket"
+            wanted = _WANTED.get(plain[position], "expected an element such as 'Ti' or a bracket")
+            msg = f"cannot read formula {shown(text)} at {at}: {wanted}"
             raise FormulaError(msg)
         position = match.end()
         if match["open"]:

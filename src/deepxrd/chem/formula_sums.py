@@ -12,7 +12,7 @@ from deepxrd.io.limits import FORMULA_DIGITS
 
 _SIGNS = str.maketrans(dict.fromkeys("⋅∙•‧・∗*", "·") | {"⁄": "/"})
 _SPACED_DOT = re.compile(r"\.\s+(?=[0-9A-Z(])")
-_SEPARATING_DOT = re.compile(r"\.(?=[A-Z(]|\d*\.\d+[A-Z(])")  # before a letter, or before a decimal: CaSO4.0.5H2O
+_SEPARATING_DOT = re.compile(r"\.(?=[a-z]?[A-Z(]|\d*\.\d+[A-Z(])")  # before a letter or a decimal: CaSO4.0.5H2O
 _OPEN_DOT = re.compile(r"(\d*)\.(\d+)(?=[A-Z(])")
 _LEADING = re.compile(r"(\d+(?:\.\d+)?(?:/\d+)?|\.\d+)(?=[A-Z(])", re.ASCII)
 _UNKNOWN_AMOUNT = re.compile(r"\(?([a-z])\)?(?=[A-Z(])")

@@ -25,6 +25,11 @@ def parse_typed_formula(text: str) -> Formula:
     Raises:
         FormulaError: it cannot be parsed, or is refused; the message says what may be meant.
     """
+    if isinstance(text, str) and len(text.strip().splitlines()) > 1:
+        msg = (
+            f"{shown(text)} goes over several lines: write one formula; in a table, look for a quotation mark too many"
+        )
+        raise FormulaError(msg)
     meant = in_usual_case(text) if isinstance(text, str) else None
     try:
         amounts = parse_amounts(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepxrd.chem import parse_typed_formula
-from deepxrd.errors import ConfigError, DeepXRDError, FormulaError, ScanError
+from deepxrd.errors import ConfigError, DeepXRDError, ScanError
 from deepxrd.io.files import atomic_path, safe_name
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import worker_pool
@@ -68,14 +68,15 @@ class MatchOptions:
 def scans_and_formulas(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Which words of a command line are scans, with the files of folders, and which are formulas.
 
-    A word is a file or a folder if there is one of that name, and a formula if it can be read as one.
+    A word is a file or a folder if there is one of that name, and a formula if it can be read as one. Behind the first
+    word, what is neither and has no ending, as names of files have, is a formula with a slip in it.
 
     Raises:
-        ConfigError: there is no scan among them, or a folder is empty.
+        ConfigError: there is no scan among them, or a folder is empty, or a word is neither file nor formula.
     """
     paths: list[Path] = []
     formulas: list[str] = []
-    for word in words:
+    for place, word in enumerate(words):
         path = Path(word)
         if path.is_dir():
             files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
@@ -83,10 +84,15 @@ def scans_and_formulas(words: Sequence[str]) -> tuple[list[Path], list[str]]:
                 msg = f"the folder {path} holds no files: give one with scans"
                 raise ConfigError(msg)
             paths += files
-        elif path.exists() or not _is_formula(word):
+        elif path.exists():
             paths.append(path)
-        else:
+        elif (slip := _why_no_formula(word)) is None:
             formulas.append(word)
+        elif place and not path.suffix and path.name == word:
+            msg = f"there is no file {word!r}, and it is no formula: {slip}"
+            raise ConfigError(msg)
+        else:
+            paths.append(path)
     if not paths:
         msg = f"no such file: {words[0]}; give the scan first, then formulas"
         raise ConfigError(msg)
@@ -209,9 +215,10 @@ def _folders(paths: Sequence[Path], folder: Path) -> list[Path]:
     return out
 
 
-def _is_formula(word: str) -> bool:
+def _why_no_formula(word: str) -> str | None:
+    """What is wrong with a word as a formula; None if it is one."""
     try:
         parse_typed_formula(word)
-    except (FormulaError, DeepXRDError):
-        return False
-    return True
+    except DeepXRDError as error:
+        return str(error)
+    return None

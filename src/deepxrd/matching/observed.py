@@ -46,6 +46,7 @@ class Observed:
         wavelength_is_assumed: whether nothing said which it is.
         polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
         kbeta: intensity of Kβ relative to Kα, 0 where a filter takes it.
+        remarks: what a person should know of how the file was read: points left out, a wavelength that is not used.
     """
 
     x: Floats
@@ -57,6 +58,7 @@ class Observed:
     wavelength_is_assumed: bool
     polarisation: float = 1.0
     kbeta: float = 0.0
+    remarks: tuple[str, ...] = ()
 
     @property
     def wavelength_angstrom(self) -> float:
@@ -199,7 +201,19 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
         msg = f"nothing in {name} stands out of its background"
         raise ScanError(msg)
     kbeta = kbeta_share(x, counts, measured, waves)
-    return Observed(x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation, kbeta)
+    return Observed(
+        x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation, kbeta, _remarks(scan)
+    )  # fmt: skip
+
+
+def _remarks(scan: Scan) -> tuple[str, ...]:
+    """Sentences on what the file holds and is not used."""
+    left_out = ", ".join(f"{n} {reason}" for reason, n in scan.left_out.items())
+    unused = [str(fact) for fact in scan.facts if fact.what == "wavelength" and scan.wavelengths is None]
+    return (
+        *([f"points left out: {left_out}"] if left_out else []),
+        *(f"wavelength of the file {text}" for text in unused),
+    )
 
 
 def _binned(x: Floats, place: Floats, values: Floats) -> Floats:

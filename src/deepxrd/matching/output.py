@@ -63,6 +63,7 @@ def match_text(result: MatchResult, *, n: int = 5) -> str:
     lines = [f"  {verdict(result)}: similarity {result.similarity:.3f}, {result.n_tried} structures tried"]
     if result.observed.wavelength_is_assumed:
         lines.append("  the file states no radiation: Cu Kα is taken, another is given by --radiation")
+    lines += [f"  {remark}" for remark in result.observed.remarks]
     if result.observed.kbeta:
         lines.append(f"  every strong line has a Kβ line of {result.observed.kbeta:.0%} beside it, which is fitted too")
     lines += [f"  {each.probability:5.0%}  {phase_label(each)}; {_cell_text(each)}" for each in result.phases]
@@ -99,6 +100,7 @@ def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
         "structures_tried": result.n_tried,
         "wavelength_angstrom": result.observed.wavelength_angstrom,
         "wavelength_is_assumed": result.observed.wavelength_is_assumed,
+        "remarks": list(result.observed.remarks),
         "kbeta_relative_to_kalpha": round(result.observed.kbeta, 4),
         "unexplained_share_of_intensity": round(result.unexplained, 4),
         "phases": [_phase_dict(each, cif) for each, cif in zip(result.phases, cifs, strict=True)],

@@ -103,6 +103,13 @@ def test_words_are_scans_or_formulas(tmp_path: Path) -> None:
     assert formulas == ["SrTiO3"]
     with pytest.raises(ConfigError, match="no such file: SrTiO3"):
         scans_and_formulas(["SrTiO3"])
+    for slip, told in (
+        ("srtio3", "did you mean SrTiO3"),
+        ("SIO2", "did you mean SiO2"),
+        ("Xx2O3", "unknown element 'Xx'"),
+    ):
+        with pytest.raises(ConfigError, match=f"no file '{slip}', and it is no formula: .*{told}"):
+            scans_and_formulas([str(tmp_path / "NaCl"), "SrTiO3", slip])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="holds no files"):
         scans_and_formulas([str(tmp_path / "empty")])

@@ -66,7 +66,10 @@ def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) 
     assert kept["confident"] is True
     assert kept["phases"][0]["cell"]["a_angstrom"] == pytest.approx(3.905, abs=0.002)
     assert kept["unexplained_share_of_intensity"] < 0.2
+    assert kept["remarks"] == []
     assert "SrTiO3 P m -3 m (221), made-SrTiO3, 100% by weight" in match_text(found)
+    told = replace(found, observed=replace(found.observed, remarks=("points left out: 45 without a number",)))
+    assert "  points left out: 45 without a number\n" in match_text(told)
 
 
 def test_two_phases_are_found_with_their_shares_and_no_third() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deepxrd.errors import ScanError
 from deepxrd.matching.background import background_of, snip
 from deepxrd.matching.observed import observe
-from deepxrd.scans.scan import Scan, ScanRange
+from deepxrd.scans.scan import Fact, Scan, ScanRange
 from deepxrd.xrd.radiation import Wavelengths, tube
 
 ANGLE = np.linspace(10, 90, 4001)
@@ -109,6 +109,19 @@ def test_nothing_is_compared_in_a_gap() -> None:
 def test_what_is_no_pattern_is_refused(made: Scan, told: str) -> None:
     with pytest.raises(ScanError, match=told):
         observe(made)
+
+
+def test_what_the_file_holds_and_is_not_used_is_said() -> None:
+    assert observe(scan(ANGLE, lines(ANGLE) + 1)).remarks == ()
+    facts = (Fact("wavelength", "not used", "line 1 says 15.4"), Fact("axis", "2θ", ""))
+    left_out = {"without a number": 45, "given twice": 1}
+    found = observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=None, facts=facts, left_out=left_out))
+    assert found.remarks == (
+        "points left out: 45 without a number, 1 given twice",
+        "wavelength of the file not used (line 1 says 15.4)",
+    )
+    used = observe(scan(ANGLE, lines(ANGLE) + 1, facts=(Fact("wavelength", "1.54 Å", "line 1"),)))
+    assert used.remarks == ()
 
 
 def test_an_unknown_radiation_is_copper_and_said_to_be_assumed() -> None:

@@ -87,8 +87,10 @@ def stretches(block: Block, *, axis: Axis | None, radiation: Wavelengths | None)
     values = np.asarray(block.values, dtype=np.float64)
     left_out, keep = _unusable(angles, values)
     if keep.sum() < 2:  # noqa: PLR2004 - a scan
-        reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
-        msg = f"of its {len(values)} points {keep.sum()} can be used ({reasons or 'no more'})"
+        reasons = "".join(f", {n} {reason}" for reason, n in left_out.items())
+        msg = (
+            f"it has {len(values)} point{'' if len(values) == 1 else 's'}{reasons}: two that can be used are the least"
+        )
         raise ScanError(msg)
     unit = _unit(block, values[keep])
     sigma = _sigma(block, values, unit, whole=_are_whole(values[keep]))
@@ -236,6 +238,7 @@ def _sorted(whole: Stretch, lines: NDArray[np.int64] | None) -> Stretch:
         keep[same + 1] = False
         whole.taken(keep)
         whole.left_out["given twice"] = len(same)
+    whole.facts = [fact for fact in whole.facts if fact.what != "order"]  # turned round or not, it had none
     whole.facts.append(Fact("order", "sorted by angle, as the file has no order", ""))
     return whole
 

@@ -58,6 +58,21 @@ def test_points_without_counts_are_left_out_and_counted(read: Read) -> None:
     assert [part.stop - part.start for part in scan.ranges] == [100, 294]  # one point may be missing, four are a gap
 
 
+def test_points_without_order_are_sorted_and_nothing_else_is_said_of_their_order(read: Read) -> None:
+    order = np.random.default_rng(1).permutation(len(ANGLE))
+    for places in (order, order[::-1]):
+        scan = read(text(ANGLE[places], noisy(3)[places]))
+        np.testing.assert_allclose(scan.two_theta_deg, ANGLE, atol=1e-4)
+        assert [fact.value for fact in scan.facts if fact.what == "order"] == [
+            "sorted by angle, as the file has no order"
+        ]
+
+
+def test_a_single_point_is_refused_in_a_sentence(read: Read) -> None:
+    with pytest.raises(ScanError, match="it has 1 point: two that can be used are the least"):
+        read("10.0 179\n")
+
+
 def test_repeats_are_averaged_and_it_is_said(read: Read) -> None:
     one, other = noisy(0), noisy(1)
     scan = read(f"#S 1 ascan\n{text(ANGLE, one)}\n#S 2 ascan\n{text(ANGLE, other)}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deepxrd.library import Found, Libraries
 
 _SHOWN = 40
+_NAMED = 10
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,8 +58,12 @@ def _build(options: argparse.Namespace) -> None:
     from deepxrd.config.instantiate import build
     from deepxrd.config.stored import compose_source
     from deepxrd.library.build import LibraryInput, build_library
+    from deepxrd.library.card import card_path
     from deepxrd.sources import Source
 
+    if options.jobs == 0 or options.jobs < -1:
+        msg = f"--jobs {options.jobs}: give a number of processes, or -1 for one per core"
+        raise DeepXRDError(msg)
     try:
         source = build(compose_source(options.settings), Source)  # type: ignore[type-abstract]
     except HydraException as error:
@@ -68,7 +73,13 @@ def _build(options: argparse.Namespace) -> None:
     inputs = [LibraryInput(source, licence=options.licence)]
     library = build_library(inputs, options.path, name=name, n_jobs=options.jobs, overwrite=options.overwrite)
     print(f"{len(library):,} structures")  # noqa: T201 - what the user asks for
-    print(f"results: {options.path}, {options.path.parent / 'README.md'}")  # noqa: T201
+    n_failed, named = library.header["counts"]["failed"], list(library.header["failed"].items())[:_NAMED]
+    if n_failed:
+        print(f"left out, as they cannot be kept: {n_failed:,}")  # noqa: T201
+        print("\n".join(f"  {entry}: {reason}" for entry, reason in named))  # noqa: T201
+        if n_failed > len(named):
+            print(f"  and {n_failed - len(named):,} more")  # noqa: T201
+    print(f"results: {options.path}, {card_path(options.path)}")  # noqa: T201
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -101,6 +112,9 @@ def _export(options: argparse.Namespace) -> None:
     from deepxrd.prediction.known_folder import phase_comment, phase_file_name
 
     found = _search(options)
+    if not len(found):
+        msg = "the library holds no such structure: deepxrd library find shows what it holds"
+        raise DeepXRDError(msg)
     pairs = list(zip(found.phases(), found.asymmetric_units(), strict=True))
     with progress_bar() as bar:
         for phase, unit in bar.track(pairs, description="Writing CIFs"):
@@ -116,7 +130,9 @@ def _open(options: argparse.Namespace) -> Libraries:
 
 
 def _search(options: argparse.Namespace) -> Found:
+    from deepxrd.chem import parse_typed_formula
     from deepxrd.library import Prototype
+    from deepxrd.matching.asked import parse_elements
 
     given = [key for key in ("formula", "elements", "prototype", "id") if getattr(options, key)]
     if len(given) != 1:
@@ -124,10 +140,9 @@ def _search(options: argparse.Namespace) -> Found:
         raise DeepXRDError(msg)
     libraries = _open(options)
     if options.formula:
-        return libraries.find_formula(options.formula)
+        return libraries.find_formula(parse_typed_formula(options.formula))
     if options.elements:
-        symbols = [text.strip() for text in options.elements.replace("-", ",").split(",") if text.strip()]
-        return libraries.find_elements(symbols, subsets=not options.all_elements)
+        return libraries.find_elements(parse_elements(options.elements), subsets=not options.all_elements)
     if options.prototype:
         return libraries.find_prototype(Prototype.from_label(options.prototype))
     return libraries.find_id(options.id)

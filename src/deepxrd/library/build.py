@@ -190,7 +190,10 @@ def _assemble(work: Path, path: Path, facts: dict[str, Any], max_failed_share: f
             undetermined += header["undetermined"]
     if not parts or len(failed) > max_failed_share * n_tried:
         first = "; ".join(f"{entry}: {reason}" for entry, reason in list(failed.items())[:3])
-        msg = f"{len(failed)} of {n_tried} structures cannot be kept; the first: {first or 'there are none'}"
+        msg = (
+            f"{len(failed)} of {n_tried} structures cannot be kept, more than the {max_failed_share:.0%} that may be: "
+            f"mend them or take them out; the first: {first or 'there are none'}"
+        )
         raise SourceError(msg)
     merged = merge(parts)
     header = {

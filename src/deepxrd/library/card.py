@@ -9,8 +9,13 @@ from typing import Any
 from deepxrd.io.files import file_hash, write_text
 
 
+def card_path(path: Path) -> Path:
+    """Where the card of a library file is: named as the library, or ``README.md`` beside the package's."""
+    return path.with_name("README.md" if path.stem == "library" else f"{path.stem}.md")
+
+
 def write_library_card(path: Path, header: Mapping[str, Any]) -> Path:
-    """Write ``README.md`` beside a library file.
+    """Write the card beside a library file.
 
     Args:
         path: the library.
@@ -19,7 +24,7 @@ def write_library_card(path: Path, header: Mapping[str, Any]) -> Path:
     Returns:
         The card's path.
     """
-    card = path.with_name("README.md" if path.stem == "library" else f"{path.stem}.md")
+    card = card_path(path)
     write_text(card, card_text(path, header))
     return card
 

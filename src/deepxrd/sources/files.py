@@ -162,7 +162,7 @@ class FilesSource(Source):
         # beside structures a table is mostly an index of them
         found = [file for file in there if _kind_of(file)] or [file for file in there if _is_csv(file)]
         if not found:
-            msg = f"no CIF or POSCAR file in {self.path}, and no table; {_WAY_OUT}"
+            msg = f"no CIF, POSCAR or CSV file in {self.path}; {_WAY_OUT}"
             raise SourceError(msg)
         return found
 

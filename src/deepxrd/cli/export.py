@@ -27,7 +27,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     patterns.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="folders, CSVs or Parquet parts of deepxrd predict"
     )
-    patterns.add_argument("--curve", help="which pattern: expected (default where it is there), decoded, …")
+    patterns.add_argument(
+        "--curve", help="which pattern: expected (default where it is there), decoded, …; others are left out"
+    )
     patterns.add_argument("--out", type=Path, default=Path("xy"), help="folder for the files (default: xy)")
     patterns.set_defaults(work=_patterns)
 

@@ -32,7 +32,8 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
     Args:
         paths: folders of ``deepxrd predict``, CSV files with a column ``two_theta_deg``, or Parquet parts.
         out: the folder.
-        curve: name of the column to take; without, ``expected`` where it is there, else the one pattern.
+        curve: name of the column to take, of files in a folder that have it; without, ``expected`` where it is there,
+            else the one pattern.
 
     Returns:
         How many files.
@@ -40,7 +41,7 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
     Raises:
         PatternError: there is no pattern in a path, or none of that name.
     """
-    files = [file for path in paths for file in _files(path)]
+    files = [file for path in paths for file in _files(path, curve)]
     n, taken = 0, set()
     with progress_bar() as bar:
         for file in bar.track(files, description="Writing patterns"):
@@ -56,7 +57,8 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
     return n
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, curve: str | None) -> list[Path]:
+    """Files with patterns; of a folder's CSVs those with the curve, since structures have one of their own only."""
     if path.is_file():
         return [path]
     parts = sorted([*path.glob("part-*.parquet"), *path.glob("patterns/part-*.parquet")])
@@ -64,7 +66,7 @@ def _files(path: Path) -> list[Path]:
     if not found:
         msg = f"no pattern in {path}: {_WAY_OUT}"
         raise PatternError(msg)
-    return found
+    return found if parts or curve is None else [file for file in found if curve in _header(file)] or found
 
 
 def _header(file: Path) -> list[str]:

@@ -100,6 +100,11 @@ def test_patterns_of_tables_are_written_as_two_columns(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.loadtxt(tmp_path / "xy/NaCl.xy"), np.column_stack([grid, curves[1]]), atol=1e-4)
     export_patterns([tmp_path / "NaCl.csv"], tmp_path / "xy", curve="decoded")
     np.testing.assert_allclose(np.loadtxt(tmp_path / "xy/NaCl.xy")[:, 1], curves[0], atol=1e-4)
+    (tmp_path / "NaCl_mp-22862.csv").write_text("two_theta_deg,intensity\n5,0\n6,1\n")  # a structure has one curve
+    assert export_patterns([tmp_path], tmp_path / "all") == 2
+    assert export_patterns([tmp_path], tmp_path / "decoded", curve="decoded") == 1
+    with pytest.raises(PatternError, match="has no pattern 'wrong'"):
+        export_patterns([tmp_path], tmp_path / "none", curve="wrong")
 
 
 def test_patterns_of_a_screening_are_written_each_under_a_name_of_its_own(tmp_path: Path) -> None:

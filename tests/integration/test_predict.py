@@ -156,6 +156,18 @@ def test_bad_places_of_weights_are_refused(command: Command, tmp_path: Path) -> 
         assert "Traceback" not in done.stderr
 
 
+def test_a_library_is_refused_where_known_phases_are_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepxrd.cli.main import main
+
+    monkeypatch.setattr("sys.argv", ["deepxrd", "predict", "SrTiO3", "--unseen", "--library", "mine.dxl"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--library mine.dxl is for known phases" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--width", "0"], ["--paper"]]
 )

@@ -70,6 +70,9 @@ def _predict(options: argparse.Namespace) -> None:
     if options.jobs is not None and not options.file:
         msg = f"--jobs {options.jobs} is for a --file of formulas: a few formulas need no more than one process"
         raise DeepXRDError(msg)
+    if options.unseen and options.library:
+        msg = f"--library {options.library[0]} is for known phases, which --unseen leaves out: leave one of the two out"
+        raise DeepXRDError(msg)
     if options.scheduler is not None:
         _prepare_for_workers(options)
     if options.file:
@@ -147,6 +150,9 @@ def _screen(load: Load, table: Path, out: Path, *, n_jobs: int, scheduler: str |
     from deepxrd.prediction.screening import PATTERNS, SKIPPED, screen
 
     screened = screen(load, table, out, n_jobs=n_jobs, scheduler=scheduler)
+    if not screened.n_predicted and not screened.n_skipped:
+        print(f"no patterns: {table} holds no formulas")  # noqa: T201
+        return
     print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
     if screened.n_skipped:
         first = [(f"line {line}", reason) for line, reason in screened.first_skipped]

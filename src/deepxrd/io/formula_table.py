@@ -43,7 +43,8 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
         SourceError: there is no such file, it is no such table, or it has no such column of text.
     """
     if not path.is_file():
-        msg = f"no such file: {path}; give a CSV or a Parquet table with a column {COLUMN!r}"
+        what = "no such file:" if not path.exists() else "no file, but a folder or device:"
+        msg = f"{what} {path}; give a CSV or a Parquet table with a column {COLUMN!r}"
         raise SourceError(msg)
     try:
         yield from _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)

@@ -51,6 +51,12 @@ def test_every_row_is_predicted_in_order_with_the_predictors_own_columns(tmp_pat
     assert written.schema.metadata[b"two_theta_deg"] == b"0.0,180.0,64"
 
 
+def test_a_folder_in_the_place_of_a_table_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no file, but a folder"):
+        screen(Fake, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_more_than_a_part_is_asked_at_once(tmp_path: Path) -> None:
     predictor = Fake()
     screen(lambda: predictor, write_csv(tmp_path / "f.csv", FORMULAS), tmp_path / "out", rows_per_part=6)

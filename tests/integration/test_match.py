@@ -36,7 +36,8 @@ def test_a_scan_is_matched_by_elements(command: Command, measured: Path, tmp_pat
     assert lines[0] == "measured.xy"
     assert lines[1].startswith("  confident match")
     assert "Cu Kα is taken" in lines[2], "the file names no radiation"
-    assert "SrTiO3 P m -3 m (221)" in lines[3]
+    assert lines[3].endswith("probability:")
+    assert "SrTiO3 P m -3 m (221)" in lines[4]
     assert lines[-1] == "results: match"
     ranking = rows_of(tmp_path / "match/ranking.csv")
     assert ranking[0]["formula"] == "SrTiO3"

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from deepxrd.io.bounded import read_json
 from deepxrd.io.files import atomic_path, safe_name, write_json, write_text
 from deepxrd.library.space_groups import symbol
 from deepxrd.matching.cells import refined_cell, refined_crystal
@@ -18,6 +19,8 @@ from deepxrd.matching.phases import PhaseToTry
 RANKING, PHASES, FIGURE = "ranking.csv", "phases.json", "fit.png"
 NO_MATCH = "no confident match"
 _POSSIBLE = 0.4
+_REFINED = "Cell refined against a scan by deepxrd match; sites as they were."
+_HEAD_BYTES = 1024  # of a CIF, more than its first comment
 _CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
 _HEADER = (
     "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "probability", "weight_fraction",
@@ -26,7 +29,7 @@ _HEADER = (
 
 
 def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
-    """Write the ranking, the phases, the figure, and a CIF of each found phase.
+    """Write the ranking, the phases, the figure, and a CIF of each found phase, in the place of those that are there.
 
     Args:
         result: of one scan.
@@ -41,6 +44,7 @@ def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
         writer.writerow(_HEADER)
         writer.writerows([place, *_row(each)] for place, each in enumerate(result.ranking, 1))
     names = [f"{cif_name(each.fit.phase)}.cif" for each in result.phases]
+    _remove_earlier(folder, names)
     for each, name in zip(result.phases, names, strict=True):
         write_text(folder / name, _cif(each))
     write_json(folder / PHASES, to_dict(result, names))
@@ -66,16 +70,24 @@ def match_text(result: MatchResult, *, n: int = 5) -> str:
     lines += [f"  {remark}" for remark in result.observed.remarks]
     if result.observed.kbeta:
         lines.append(f"  every strong line has a Kβ line of {result.observed.kbeta:.0%} beside it, which is fitted too")
-    lines += [f"  {each.probability:5.0%}  {phase_label(each)}; {_cell_text(each)}" for each in result.phases]
+    if result.phases:
+        lines.append("  phases, each with its probability:")
+    lines += [f"  {_percent(each)}  {phase_label(each)}; {_cell_text(each)}" for each in result.phases]
     found = {each.fit.phase.formula for each in result.phases}
     others: dict[str, Ranked] = {}
     for each in result.ranking:
         if each.fit.phase.formula not in found:
             others.setdefault(str(each.fit.phase.formula), each)
     if others:
-        lines.append("  else")
-        lines += [f"  {each.probability:5.0%}  {phase_label(each)}" for each in list(others.values())[:n]]
+        lines.append("  other formulas, each with its probability:")
+        lines += [f"  {_percent(each)}  {phase_label(each)}" for each in list(others.values())[:n]]
     return "\n".join(lines)
+
+
+def _percent(each: Ranked) -> str:
+    """The probability, not rounded up to what is called confident: 84.7 % would read as 85 %."""
+    whole = round(100 * each.probability)
+    return f"{whole - (each.probability < CONFIDENT <= whole / 100):4d}%"
 
 
 def phase_label(each: Ranked) -> str:
@@ -151,11 +163,25 @@ def _cell_text(each: Ranked) -> str:
     return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.2f}" for value in values[3:]) + "°"
 
 
+def _remove_earlier(folder: Path, names: list[str]) -> None:
+    """Remove the refined phases of the match that is replaced: beside the new ones they would be taken for found."""
+    try:
+        listed = {each["cif"] for each in read_json(folder / PHASES)["phases"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there was none, or it says nothing of them
+    for file in folder.glob("*.cif"):
+        if file.name in listed and file.name not in names and file.is_file():
+            with file.open("rb") as stream:
+                ours = _REFINED.encode() in stream.read(_HEAD_BYTES)
+            if ours:
+                file.unlink()
+
+
 def _cif(each: Ranked) -> str:
     from deepxrd.library.cif import crystal_cif
 
     phase = each.fit.phase
-    comment = "Cell refined against a scan by deepxrd match; sites as they were."
+    comment = _REFINED
     if phase.source is not None:
         comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
     crystal = refined_crystal(phase, each.fit.parameters)

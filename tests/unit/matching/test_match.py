@@ -62,6 +62,11 @@ def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {
         "ranking.csv", "phases.json", "fit.png", "SrTiO3_made-SrTiO3.cif",
     }  # fmt: skip
+    (tmp_path / "own.cif").write_text("data_own\n")
+    nothing = replace(found, mixture=None, phases=(), ranking=())
+    write_match(nothing, tmp_path, title="made")
+    assert [path.name for path in tmp_path.glob("*.cif")] == ["own.cif"]
+    write_match(found, tmp_path, title="made")
     kept = json.loads((tmp_path / "phases.json").read_text())
     assert kept["confident"] is True
     assert kept["phases"][0]["cell"]["a_angstrom"] == pytest.approx(3.905, abs=0.002)
@@ -70,6 +75,9 @@ def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) 
     assert "SrTiO3 P m -3 m (221), made-SrTiO3, 100% by weight" in match_text(found)
     told = replace(found, observed=replace(found.observed, remarks=("points left out: 45 without a number",)))
     assert "  points left out: 45 without a number\n" in match_text(told)
+    for probability, shown in ((0.847, "  84%  SrTiO3"), (0.85, "  85%  SrTiO3"), (0.004, "   0%  SrTiO3")):
+        unsure = replace(found, phases=(replace(found.phases[0], probability=probability),))
+        assert f"each with its probability:\n  {shown}" in match_text(unsure)
 
 
 def test_two_phases_are_found_with_their_shares_and_no_third() -> None:

@@ -73,6 +73,8 @@ def test_mistakes_are_told_without_a_traceback(command: Command, measured: Path)
         ([measured.name], "say what the scan may hold"),
         ([measured.name, "--elements", "Sr,Xx"], "'Xx' is no element"),
         ([measured.name, "SrTiO3", "--max-phases", "9"], "--max-phases 9"),
+        ([measured.name, "SrTiO3", "--checkpoint", "absent"], "no checkpoint at absent"),
+        ([measured.name, "SrTiO3", "srtio3"], "did you mean SrTiO3"),
         ([measured.name, "SrTiO3", "--jobs", "0"], "--jobs 0"),
     ):
         done = command("cli", "match", *arguments)

@@ -71,6 +71,9 @@ def _match(options: argparse.Namespace) -> None:
     if not 1 <= options.max_phases <= 4:  # noqa: PLR2004 - as the help says
         msg = f"--max-phases {options.max_phases}: give a number from 1 to 4"
         raise DeepXRDError(msg)
+    if options.checkpoint is not None and not options.checkpoint.exists():  # though known formulas do without it
+        msg = f"no checkpoint at {options.checkpoint}: give a folder of model=candidates, or leave --checkpoint out"
+        raise CheckpointError(msg)
     paths, formulas = scans_and_formulas(options.scans)
     asked = Asked(
         elements=parse_elements(options.elements) if options.elements else (),

@@ -71,7 +71,8 @@ def match_text(result: MatchResult, *, n: int = 5) -> str:
     if result.observed.kbeta:
         lines.append(f"  every strong line has a Kβ line of {result.observed.kbeta:.0%} beside it, which is fitted too")
     if result.phases:
-        lines.append("  phases, each with its probability:")
+        what = "phases" if result.is_confident else "what fits best"
+        lines.append(f"  {what}, each with its probability:")
     lines += [f"  {_percent(each)}  {phase_label(each)}; {_cell_text(each)}" for each in result.phases]
     found = {each.fit.phase.formula for each in result.phases}
     others: dict[str, Ranked] = {}

@@ -77,7 +77,8 @@ def test_one_phase_is_found_with_its_cell_under_a_hump_of_glass(tmp_path: Path) 
     assert "  points left out: 45 without a number\n" in match_text(told)
     for probability, shown in ((0.847, "  84%  SrTiO3"), (0.85, "  85%  SrTiO3"), (0.004, "   0%  SrTiO3")):
         unsure = replace(found, phases=(replace(found.phases[0], probability=probability),))
-        assert f"each with its probability:\n  {shown}" in match_text(unsure)
+        what = "phases" if probability >= CONFIDENT else "what fits best"
+        assert f"  {what}, each with its probability:\n  {shown}" in match_text(unsure)
 
 
 def test_two_phases_are_found_with_their_shares_and_no_third() -> None:

@@ -14,7 +14,7 @@ from deepxrd.chem.symmetry import KEPT_NARROWER_SYMPREC_ANGSTROM, KEPT_SYMPREC_A
 from deepxrd.errors import LibraryError, SourceError
 from deepxrd.io.files import locked, value_hash
 from deepxrd.io.progress import progress_bar
-from deepxrd.library.card import write_library_card
+from deepxrd.library.card import check_card_path, write_library_card
 from deepxrd.library.container import FORMAT, read_container, write_container
 from deepxrd.library.library import Library
 from deepxrd.library.merge import merge
@@ -74,7 +74,7 @@ def build_library(
 
     Raises:
         SourceError: a source is missing or empty, or too much of it cannot be read.
-        LibraryError: there is another library at the path.
+        LibraryError: there is another library at the path, or another text in the place of its card.
     """
     facts = _facts(inputs, name)
     identity = value_hash(facts)[:16]
@@ -86,6 +86,7 @@ def build_library(
                 return library
             msg = f"{path} holds a library of other structures: give another path, or ask to overwrite it"
             raise LibraryError(msg)
+        check_card_path(path)
         work = path.with_name(f".{path.name}.{identity}.partial")
         work.mkdir(exist_ok=True)
         for left_by_a_kill in work.glob(".*"):

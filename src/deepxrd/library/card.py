@@ -6,11 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deepxrd.errors import LibraryError
 from deepxrd.io.files import file_hash, write_text
+
+_WHAT = "A library of crystal structures for deepxrd, kept as asymmetric units by space group."
+_HEAD_BYTES = 4096
+
+
+def check_card_path(path: Path) -> None:
+    """Make sure that the card of a library replaces nothing but a card.
+
+    Raises:
+        LibraryError: there is another file at its place.
+    """
+    card = card_path(path)
+    if not card.exists():
+        return
+    if card.is_file():
+        with card.open("rb") as stream:
+            if _WHAT.encode() in stream.read(_HEAD_BYTES):
+                return
+    msg = f"{card} is no card of a library, and that of {path.name} would replace it: give the library another name"
+    raise LibraryError(msg)
 
 
 def card_path(path: Path) -> Path:
-    """Where the card of a library file is: named as the library, or ``README.md`` beside the package's."""
+    """Where the card of a library file is: named as the library, or ``README.md`` of one called ``library``."""
     return path.with_name("README.md" if path.stem == "library" else f"{path.stem}.md")
 
 
@@ -36,7 +57,7 @@ def card_text(path: Path, header: Mapping[str, Any]) -> str:
     lines = [
         f"# {header['name']}",
         "",
-        "A library of crystal structures for deepxrd, kept as asymmetric units by space group.",
+        _WHAT,
         "",
         "| | |",
         "|---|---|",

@@ -135,6 +135,10 @@ def test_the_same_library_is_not_built_twice_and_another_is_not_replaced(
     written = path.stat().st_mtime_ns
     built(records, path)
     assert path.stat().st_mtime_ns == written
+    (tmp_path / "README.md").write_text("my own notes\n")
+    with pytest.raises(LibraryError, match=r"README\.md is no card of a library"):
+        built(records[:4], tmp_path / "library.dxl")
+    assert (tmp_path / "README.md").read_text() == "my own notes\n"
     with pytest.raises(LibraryError, match="other structures"):
         built(records[:4], path)
     assert len(built(records[:4], path, overwrite=True)) == 4

@@ -271,7 +271,7 @@ def test_rows_are_read_right_across_row_groups_and_batches(
         (lambda _: None, "needs to know where the files are"),
         (lambda _: "", "needs to know where the files are"),
         (lambda folder: folder / "absent.csv", "no such file or folder: .*absent.csv"),
-        (lambda folder: folder, "no CIF or POSCAR file in"),
+        (lambda folder: folder, "no CIF, POSCAR or CSV file in"),
         (lambda folder: _written(folder / "t.xlsx", b"x"), r"'\.xlsx'"),
         (lambda folder: _written(folder / "table", b"x"), "its ending ''"),
     ],

@@ -19,6 +19,7 @@ from deepxrd.chem.crystal import Crystal
 
 _MOST = 6
 """Operations of a plane lattice, A and −A counted once."""
+_FEWEST_SITES = 16  # with fewer, to look for rows that are alike takes as long as to compute them
 _METRIC_TOL = 1e-6  # of the largest element: beyond that the cell does not have the symmetry
 _WIDE = 1 << 21  # more than twice any index k
 
@@ -74,7 +75,7 @@ def row_symmetry(
 ) -> tuple[RowSymmetry, NDArray[np.int64]]:
     """What the rotations of crystals do to rows along the axis that is best for it.
 
-    Rotations that a cell does not have are not believed.
+    Rotations that a cell does not have are not believed, and those of crystals of few sites are not looked at.
 
     Args:
         crystals: n of them.
@@ -88,7 +89,7 @@ def row_symmetry(
     out, chosen = RowSymmetry.none(len(crystals)), np.argmin(np.einsum("nii->ni", metric), axis=1)
     alike: dict[bytes, list[int]] = {}
     for place, crystal in enumerate(crystals):
-        if crystal.rotations is not None:
+        if crystal.rotations is not None and len(crystal.atomic_numbers) >= _FEWEST_SITES:
             alike.setdefault(crystal.rotations.tobytes(), []).append(place)
     for name, places in alike.items():
         rotations = np.frombuffer(name, dtype=np.int8).reshape(-1, 3, 3).astype(np.float64)

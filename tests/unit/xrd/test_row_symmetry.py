@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from deepxrd.chem import Crystal
 from deepxrd.library.asymmetric import FREE_CELL_PARAMETERS, AsymmetricUnit, full_cells
 from deepxrd.library.space_groups import N_GROUPS, crystal_family, space_group
+from deepxrd.xrd import row_symmetry
 from deepxrd.xrd.batched import simulate_patterns
 from deepxrd.xrd.lattice_points import enumerate_rows
 from deepxrd.xrd.packing import pack_crystals
@@ -19,6 +21,14 @@ from deepxrd.xrd.settings import XrdSettings
 SAME_TOL = 0.001  # of 100: the same sum in another order, in single precision
 
 _PAPER = XrdSettings()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _of_all_crystals() -> Iterator[None]:
+    """Use the symmetry of small crystals too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_symmetry, "_FEWEST_SITES", 0)
+        yield
 
 
 def crystal_of(number: int, seed: int, *, primitive: bool) -> Crystal:
@@ -104,6 +114,13 @@ def test_symmetry_that_a_cell_does_not_have_is_not_believed() -> None:
     plain = simulate_patterns([replace(strained, rotations=None)], _PAPER)
     np.testing.assert_array_equal(simulate_patterns([strained], _PAPER), plain)
     assert np.abs(simulate_patterns([cubic], _PAPER) - plain).max() > 1
+
+
+def test_small_crystals_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_symmetry, "_FEWEST_SITES", 1000)
+    crystal = crystal_of(221, 1, primitive=True)
+    computed, _ = reflections([crystal, replace(crystal, rotations=None)])
+    assert computed[0] == computed[1]
 
 
 def test_a_pattern_does_not_depend_on_company() -> None:

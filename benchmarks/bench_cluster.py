@@ -1,4 +1,4 @@
-"""Screening by two workers of a Dask cluster, one of which is killed half-way, beside one process.
+"""Screening by two workers of a Dask cluster, one of which is killed half-way.
 
     python benchmarks/bench_cluster.py -n 1000000 --options '--quality fast'
 
@@ -48,9 +48,9 @@ def main() -> None:
         table = families(options.n, options.seed, Path(work) / "formulas.parquet")
         predict = [*CLI, "predict", "--file", str(table), *options.options.split()]
         result: dict[str, Any] = {"n": options.n, "seed": options.seed, "options": options.options}
-        result |= on_cluster(predict, Path(work) / "cluster", n_parts=-(-options.n // 1024), tree=tree)
-        print(result, flush=True)
         out = Path(work) / "cluster"
+        result |= on_cluster(predict, out, n_parts=-(-options.n // 1024), tree=tree)
+        print(result, flush=True)
         result["bytes"] = sum(path.stat().st_size for path in out.glob("patterns/part-*"))
         result["again"] = made_again(predict, out, n=options.again, seed=options.seed, tree=tree)
     result |= facts({"after": tree}, load)

@@ -57,13 +57,12 @@ def _build(options: argparse.Namespace) -> None:
 
     from deepxrd.config.instantiate import build
     from deepxrd.config.stored import compose_source
+    from deepxrd.io.stopping import check_jobs
     from deepxrd.library.build import LibraryInput, build_library
     from deepxrd.library.card import card_path
     from deepxrd.sources import Source
 
-    if options.jobs == 0 or options.jobs < -1:
-        msg = f"--jobs {options.jobs}: give a number of processes, or -1 for one per core"
-        raise DeepXRDError(msg)
+    check_jobs(options.jobs, option="--jobs ")
     try:
         source = build(compose_source(options.settings), Source)  # type: ignore[type-abstract]
     except HydraException as error:

@@ -12,7 +12,7 @@ from joblib import Parallel, cpu_count, parallel_config
 from deepxrd.chem import StructureLimits
 from deepxrd.errors import ConfigError
 from deepxrd.io.cluster import connected
-from deepxrd.io.stopping import worker_pool
+from deepxrd.io.stopping import check_jobs, worker_pool
 
 _WORTH_A_PROCESS = 5_000  # crystals: fewer are simulated before another process has started
 _BACKENDS = ("loky", "dask")
@@ -49,9 +49,7 @@ class BuildOptions:
         if not 0 <= self.max_failed_share <= 1:  # which is so of what is not a number
             msg = f"build.max_failed_share={self.max_failed_share}: give a share from 0 to 1"
             raise ConfigError(msg)
-        if self.n_jobs == 0 or self.n_jobs < -1:
-            msg = f"build.n_jobs={self.n_jobs}: give a number of processes, or -1 for one per core"
-            raise ConfigError(msg)
+        check_jobs(self.n_jobs, option="build.n_jobs=")
         _ = self.limits  # an impossible one is refused now, not after the source was read
 
     @property

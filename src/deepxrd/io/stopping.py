@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from deepxrd.errors import ConfigError
 
 if TYPE_CHECKING:
     from joblib import Parallel
@@ -45,6 +48,22 @@ def if_stopped(way_on: str) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         stop.add_note(way_on)
         raise
+
+
+def check_jobs(n_jobs: int, *, option: str, most: float = math.inf) -> None:
+    """Find out before anything is done whether there can be so many processes.
+
+    Args:
+        n_jobs: how many; -1 for one per core.
+        option: how the number was given, such as ``--jobs`` and a blank.
+        most: more are refused.
+
+    Raises:
+        ConfigError: there cannot.
+    """
+    if n_jobs == 0 or n_jobs < -1 or n_jobs > most:
+        msg = f"{option}{n_jobs}: give a number of processes, or -1 for one per core"
+        raise ConfigError(msg)
 
 
 def worker_pool(n_jobs: int, **settings: Any) -> Parallel:

@@ -14,7 +14,7 @@ from deepxrd.chem import parse_typed_formula
 from deepxrd.errors import ConfigError, DeepXRDError, ScanError
 from deepxrd.io.files import atomic_path, safe_name
 from deepxrd.io.progress import progress_bar
-from deepxrd.io.stopping import worker_pool
+from deepxrd.io.stopping import check_jobs, worker_pool
 from deepxrd.matching.match import MatchResult, match_scan
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import match_text, verdict, write_match
@@ -138,9 +138,7 @@ def match_files(
         ConfigError: an option cannot be understood, or no such number of processes can be.
     """
     _ = options.polarisation  # what is impossible is refused before anything is done
-    if jobs == 0 or jobs < -1 or jobs > _MOST_JOBS:
-        msg = f"--jobs {jobs}: give a number of processes, or -1 for one per core"
-        raise ConfigError(msg)
+    check_jobs(jobs, option="--jobs ", most=_MOST_JOBS)
     if len(paths) == 1:
         result = match_file(paths[0], phases, options)
         write_match(result, folder, title=paths[0].name)

@@ -20,7 +20,7 @@ from deepxrd.io.cluster import connected, done_by_workers
 from deepxrd.io.files import atomic_path, file_hash, write_json
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.io.progress import progress_bar
-from deepxrd.io.stopping import if_stopped, worker_pool
+from deepxrd.io.stopping import check_jobs, if_stopped, worker_pool
 from deepxrd.prediction.screening_part import (
     MANIFEST,
     Load,
@@ -91,9 +91,7 @@ def screen(
         ScreeningError: a process was killed.
         ClusterError: workers of the cluster are unlike this process, do not see the folder, or are gone.
     """
-    if n_jobs == 0 or n_jobs < -1:
-        msg = f"--jobs {n_jobs}: give a number of processes, or -1 for one per core"
-        raise ConfigError(msg)
+    check_jobs(n_jobs, option="--jobs ")
     n_rows = sum(1 for _ in read_formulas(table))
     predictor = load()
     manifest = _manifest(predictor, table, n_rows=n_rows, rows_per_part=rows_per_part)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deepxrd.io.stopping import end_with, if_stopped, is_running, sigterm_raises
+from deepxrd.errors import ConfigError
+from deepxrd.io.stopping import check_jobs, end_with, if_stopped, is_running, sigterm_raises
 
 LIMIT_S = 2.0
 _COMMAND = """
@@ -109,3 +110,14 @@ def test_sigterm_is_an_exception_only_within_the_block_and_notes_are_kept_from_i
         signal.raise_signal(signal.SIGTERM)
     assert stop.value.__notes__ == ["inner", "outer"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 9])
+def test_processes_that_cannot_be_are_refused_by_the_name_of_the_option(n_jobs: int) -> None:
+    with pytest.raises(ConfigError, match=f"--jobs {n_jobs}: give a number of processes, or -1 for one per core"):
+        check_jobs(n_jobs, option="--jobs ", most=8)
+
+
+@pytest.mark.parametrize("n_jobs", [-1, 1, 8])
+def test_processes_that_can_be_are_taken(n_jobs: int) -> None:
+    check_jobs(n_jobs, option="--jobs ", most=8)

@@ -75,7 +75,7 @@ def _pymatgen_parameters() -> dict[str, list[list[float]]]:
     """Pymatgen's table, read without importing pymatgen, which takes half a second and spglib with it.
 
     Raises:
-        ConfigError: pymatgen-core is not installed, or keeps its table elsewhere.
+        ConfigError: pymatgen is not installed, or keeps its table elsewhere.
     """
     found = importlib.util.find_spec("pymatgen")
     for place in found.submodule_search_locations or () if found else ():
@@ -83,7 +83,7 @@ def _pymatgen_parameters() -> dict[str, list[list[float]]]:
         if file.is_file():
             parameters: dict[str, list[list[float]]] = json.loads(file.read_text(encoding="utf-8"))
             return parameters
-    msg = f"pymatgen-core has no file {_PYMATGEN_TABLE}: install the version that constraints.txt names"
+    msg = f"pymatgen has no file {_PYMATGEN_TABLE}: install the version that constraints.txt names"
     raise ConfigError(msg)
 
 

@@ -51,7 +51,7 @@ def simulate_patterns(
         ``(n, n_points)`` float32, the largest value of each pattern 100; zeros where no reflection is in range.
 
     Raises:
-        ConfigError: if the table of form factors lacks an element.
+        PatternError: if the table of form factors lacks an element.
     """
     patterns = np.zeros((len(crystals), settings.n_points), dtype=np.float32)
     if not crystals:

@@ -61,6 +61,7 @@ def simulate(
 
     Raises:
         PatternError: something that was given is no crystal.
+        ConfigError: nothing can be simulated here, as where the table of form factors is not installed.
     """
     crystals = as_crystals(crystals)
     engine = partial(_batched, device=device) if settings.engine == "batched" else _reference
@@ -71,6 +72,8 @@ def simulate(
         some = [crystals[row] for row in rows]
         try:
             patterns[rows] = engine(some, settings)
+        except ConfigError:
+            raise  # no structure's fault: every other one would fail alike
         except Exception:  # noqa: BLE001 - one odd structure must not end a long build: find it, and count it by name
             patterns[rows], found = _one_by_one(engine, some, settings)
             for row, failure in zip(rows, found, strict=True):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepxrd.chem.elements import SYMBOLS
-from deepxrd.errors import ConfigError
+from deepxrd.errors import PatternError
 from deepxrd.xrd.fine_grid import LEAST_ROWS, make_fine_grid, theta_of_w
 from deepxrd.xrd.form_factors import form_factors
 from deepxrd.xrd.lattice_points import Panel, Rows, batches, cut_panels, enumerate_rows
@@ -100,12 +100,12 @@ class LineEngine:
         return self.grid.smooth(moments.view(self.grid.n_moments, n_patterns, -1))[: len(crystals)]
 
     def _check_elements(self, numbers: NDArray[np.int64]) -> None:
-        """Raise `ConfigError` if there is no form factor for one of the elements."""
+        """Raise `PatternError` if there is no form factor for one of the elements."""
         unknown = numbers[~self._known[numbers - 1]]
         if len(unknown):
             table = self._settings.form_factors
             msg = f"the form factors {table!r} lack {SYMBOLS[int(unknown[0]) - 1]}: leave out such structures"
-            raise ConfigError(msg)
+            raise PatternError(msg)
 
     def _to_device(self, crystals: PackedCrystals, rows: Rows) -> _Group:
         """Copy a group to the device."""

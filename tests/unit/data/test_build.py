@@ -18,7 +18,8 @@ from deepxrd.chem import PAPER_ELEMENTS, Crystal, OneHotEncoding
 from deepxrd.data import BuildOptions, PatternStore, Selection, build, ensure_store
 from deepxrd.errors import ConfigError, SelectionError, SourceError, StoreError
 from deepxrd.sources import FilesSource, ReadFailure, Source, StructureRecord
-from deepxrd.xrd import XrdSettings, simulate
+from deepxrd.xrd import XrdSettings, form_factors, simulate
+from deepxrd.xrd.line_engine import line_engine
 
 _XRD = XrdSettings(two_theta_min_deg=10, two_theta_max_deg=100, n_points=128, sigma_deg=0.8)
 _ENGINE_TOL = 1e-3  # of 100
@@ -287,6 +288,19 @@ def test_a_pattern_without_a_reflection_is_a_failure(records: list[StructureReco
     store = _ensure(_Listed([wide, *records[1:]]), tmp_path, xrd=low)
     assert store.samples["material_id"].tolist() == [wide.material_id]
     assert set(store.manifest["counts"]["simulation_failed"].values()) == {"no reflection within the range"}
+
+
+def test_a_missing_table_of_form_factors_ends_a_build_and_is_no_failure_of_the_structures(
+    records: list[StructureRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _Listed([*records])
+    line_engine.cache_clear()  # the factors that other tests have read
+    with monkeypatch.context() as broken:
+        broken.setattr(form_factors, "_PYMATGEN_TABLE", "nowhere.json")
+        broken.setattr(form_factors, "_pymatgen_parameters", form_factors._pymatgen_parameters.__wrapped__)
+        with pytest.raises(ConfigError, match=r"no file nowhere\.json"):
+            _ensure(source, tmp_path)
+    assert len(_ensure(source, tmp_path)) == len(records)  # the folder that is left holds nothing to repeat
 
 
 def test_if_no_pattern_can_be_simulated_the_first_reasons_are_shown(

@@ -16,7 +16,7 @@ from pymatgen.analysis.diffraction.core import AbstractDiffractionPatternCalcula
 from pymatgen.analysis.diffraction.xrd import XRDCalculator
 
 from deepxrd.chem import Crystal, lattice_from_parameters
-from deepxrd.errors import ConfigError
+from deepxrd.errors import PatternError
 from deepxrd.xrd.batched import simulate_patterns
 from deepxrd.xrd.form_factors import form_factors
 from deepxrd.xrd.packing import consecutive_groups
@@ -295,7 +295,7 @@ def test_pattern_without_reflections_is_zero(cscl: Crystal) -> None:
 
 
 def test_element_without_form_factor_is_named(cscl: Crystal) -> None:
-    with pytest.raises(ConfigError, match="'pymatgen' lack Es"):
+    with pytest.raises(PatternError, match="'pymatgen' lack Es"):
         simulate_patterns([cscl, replace(cscl, atomic_numbers=np.array([99, 8]))], _PAPER)
 
 

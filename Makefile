@@ -61,7 +61,7 @@ readings: $(VENV)/.installed-dev ## Table 2 under five widths of lines, three se
 	$(BIN)/python benchmarks/keep_runs.py --sweep outputs/sweeps/readings --out results/tables/runs/readings && \
 	$(BIN)/python benchmarks/readings.py page --sweep results/tables/runs/readings --out results/tables
 
-tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (104 runs, those kept in results/ are not run again): SNAPSHOT=PATH ARGS=hydra/launcher=joblib
+tables: $(VENV)/.installed-dev ## the paper's Tables 3, 4 and 5 (120 runs, those kept in results/ are not run again): SNAPSHOT=PATH ARGS=hydra/launcher=joblib
 	mkdir -p outputs/sweeps && cp -rn results/tables/runs/. outputs/sweeps/; \
 	real="source=files source.path=$(SNAPSHOT)" && for table in table3 table4 table5; do \
 	  $(RUN_ENV) $(BIN)/python -m deepxrd.train sweep=$$table $$real $(ARGS) || failed=1; \

@@ -186,7 +186,21 @@ class SweepScores:
         Raises:
             ConfigError: they were tested on other samples.
         """
-        return {key: _mean_of([_per_sample(run, self.metric) for run in runs]) for key, runs in self.done.items()}
+        return {
+            key: pd.concat(_of_same_samples([_per_sample(run, self.metric) for run in runs]), axis=1).mean(axis=1)
+            for key, runs in self.done.items()
+        }
+
+    def pairs(self, one: tuple[Any, ...], other: tuple[Any, ...]) -> list[tuple[pd.Series, pd.Series]]:
+        """The score of each test sample for the finished sweep runs of two places, those of one seed side by side.
+
+        Raises:
+            ConfigError: they were tested on other samples.
+        """
+        here, there = ({run.settings.get(SEED): run for run in self.done.get(place, [])} for place in (one, other))
+        shared = [seed for seed in here if seed in there]
+        found = _of_same_samples([_per_sample(runs[seed], self.metric) for seed in shared for runs in (here, there)])
+        return list(zip(found[::2], found[1::2], strict=True))
 
     @cached_property
     def _runs(self) -> dict[tuple[Any, ...], list[SweepRun]]:
@@ -196,12 +210,11 @@ class SweepScores:
         return found
 
 
-def _mean_of(scores: list[pd.Series]) -> pd.Series:
+def _of_same_samples(scores: list[pd.Series]) -> list[pd.Series]:
     if any(set(each.index) != set(scores[0].index) for each in scores):
         msg = "two runs of the sweep were tested on other samples; run it again with one data set and one data.split"
         raise ConfigError(msg)
-    mean: pd.Series = pd.concat(scores, axis=1).mean(axis=1)
-    return mean
+    return scores
 
 
 def _paper_data(layout: Layout, settings: Mapping[Any, Any]) -> str:

@@ -115,33 +115,45 @@ def test_scores_of_an_evaluation_can_be_chosen_where_all_runs_have_one(made: Mad
 
 def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> None:
     rng = np.random.default_rng(0)
-    base = around(0.5)
-    folder = made(
-        {
-            (20, 0.001, 64): base,
-            (20, 0.002, 64): base + 0.02,
-            (10, 0.001, 64): base - 0.05 + 0.01 * rng.normal(size=200),  # worse for sure
-            (15, 0.001, 64): base + 0.3 * rng.normal(size=200) - 0.002,  # who knows
-            (20, 0.001, 128): base + 0.05,  # better for sure
-        }
-    )
-    depth, batch = conclusions.claims(SweepScores.read(folder, "peak_f1_2deg"))
+    rates = (0.001, 0.002, 0.003)
+    base = {rate: around(0.5) + 0.02 * rng.normal() for rate in rates}  # the luck of each training
+    runs = {(20, rate, 64): base[rate] for rate in rates}
+    for rate in rates:
+        luck = 0.001 * rng.normal()
+        runs[10, rate, 64] = base[rate] - 0.05 + luck + 0.01 * rng.normal(size=200)  # worse for sure
+        runs[15, rate, 64] = base[rate] - 0.002 + luck + 0.3 * rng.normal(size=200)  # who knows
+        runs[20, rate, 128] = base[rate] + 0.05 + luck  # better for sure
+    runs[20, 0.001, 32] = base[0.001] - 0.05  # once, which may be luck
+    scores = SweepScores.read(made(runs), "peak_f1_2deg")
+    depth, rate_claim, batch = conclusions.claims(scores)
     assert [(step.worse, step.verdict) for step in depth.steps] == [
         (10, conclusions.HOLDS),
         (15, conclusions.OPEN),
         (25, conclusions.UNKNOWN),
     ]
     assert depth.verdict == conclusions.UNKNOWN
-    assert [(step.worse, step.verdict) for step in batch.steps] == [
-        (32, conclusions.UNKNOWN),
-        (128, conclusions.REFUTED),
+    assert [step.n_pairs for step in rate_claim.steps] == [4, 4, 0]
+    assert [(step.worse, step.n_pairs, step.verdict) for step in batch.steps] == [
+        (32, 1, conclusions.UNKNOWN),
+        (128, 3, conclusions.REFUTED),
     ]
     assert batch.verdict == conclusions.REFUTED
-    step = batch.steps[1]
-    assert step.difference is not None
-    assert step.difference.mean == pytest.approx(-0.05)  # only the pair at 0.001 counts, composition by composition
-    assert step.n_pairs == 1
-    assert "-0.0500" in conclusions.text(SweepScores.read(folder, "peak_f1_2deg"))
+    found = batch.steps[1].difference
+    assert found is not None
+    assert found.mean == pytest.approx(np.mean([(base[rate] - runs[20, rate, 128]).mean() for rate in rates]))
+    text = conclusions.text(scores)
+    assert f"{found.mean:+.4f}" in text
+    assert "32: +0.0500 (+0.0500 to +0.0500 over systems; 1 pair of sweep runs): cannot be said yet" in text
+
+
+def test_what_seeds_turn_round_stays_open_however_many_the_samples(made: Made) -> None:
+    """Each pair differs by far more than its samples leave in doubt, once this way and once that."""
+    base = around(0.5, 400)
+    runs = {(20, 0.001, 64, seed): base + shift for seed, shift in ((1, 0.1), (2, -0.08), (3, 0.06))}
+    runs |= {(20, 0.001, 128, seed): base for seed in (1, 2, 3)}
+    scores = SweepScores.read(made(runs, keys=[*KEYS, "seed"]), "peak_f1_2deg")
+    step = conclusions.claims(scores)[2].steps[1]
+    assert (step.n_pairs, step.verdict) == (3, conclusions.OPEN)
 
 
 @pytest.mark.parametrize(
@@ -168,25 +180,26 @@ def test_table_3_has_the_papers_numbers_for_the_data_set_that_is_its_own(made: M
 
 def test_of_many_steps_one_that_chance_would_give_stays_open(made: Made) -> None:
     """One of five differences has a p below 0.05: significant alone, and not among five (Holm 1979)."""
-    base, n = around(0.5, 40), 40
+    base, n, seeds = around(0.5, 40), 40, range(20)
     noise = np.random.default_rng(17).normal(size=(5, n))
     noise -= noise.mean(axis=1, keepdims=True)
     others = [(d, 0.001, 64) for d in (10, 15, 25)] + [(20, 0.001, b) for b in (32, 128)]
-    runs = {(20, 0.001, 64): base}
+    runs = {(20, 0.001, 64, seed): base for seed in seeds}
     for place, run in enumerate(others):
         shift = 2.2 / np.sqrt(n) if place == 0 else 0.0  # 2.2 standard errors
-        runs[run] = base - shift - noise[place] / noise[place].std()
-    found = conclusions.claims(SweepScores.read(made(runs), "peak_f1_2deg"))
+        runs |= {(*run, seed): base - shift - noise[place] / noise[place].std() for seed in seeds}
+    found = conclusions.claims(SweepScores.read(made(runs, keys=[*KEYS, "seed"]), "peak_f1_2deg"))
     step = found[0].steps[0]
     assert step.difference is not None
     assert step.difference.p_value < 0.05 < (step.p_corrected or 0)
     assert step.difference.low > 0
-    assert {each.verdict for claim in found for each in claim.steps} == {conclusions.OPEN}
+    assert {each.verdict for claim in (found[0], found[2]) for each in claim.steps} == {conclusions.OPEN}
 
 
 def test_a_lower_error_is_better(made: Made) -> None:
-    folder = made({(20, 0.001, 64): around(0.5), (20, 0.001, 128): around(0.4), (20, 0.001, 32): around(0.3)})
-    _, batch = conclusions.claims(SweepScores.read(folder, "mse"))
+    sizes = {64: 0.5, 128: 0.4, 32: 0.3}
+    runs = {(20, rate, size): around(mean + rate) for size, mean in sizes.items() for rate in (0.001, 0.002)}
+    _, _, batch = conclusions.claims(SweepScores.read(made(runs), "mse"))
     assert batch.verdict == conclusions.HOLDS
 
 
@@ -204,17 +217,18 @@ def test_the_difference_of_two_values_is_the_mean_over_pairs_that_differ_in_noth
 
 def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
     runs = {
-        ("abc3", loss): around(mean)
+        ("abc3", loss, seed): around(mean + luck)
         for loss, mean in zip(("mse", "msle", "cosine", "pearson"), (1, 2, 3, 4), strict=True)
+        for seed, luck in ((1, 0.01), (2, -0.01))
     }
-    scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss"]), "peak_f1_2deg")
+    scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss", "seed"]), "peak_f1_2deg")
     abc3, ternary = conclusions.claims(scores)
     assert abc3.verdict == conclusions.HOLDS
     assert ternary.verdict == conclusions.UNKNOWN
-    assert sweep_tables.markdown(scores).splitlines()[2:] == [
-        "| abc3 | 1.000 | 0.626 | 2.000 | 0.644 | 3.000 | 0.673 | **4.000** | **0.681** |",
-        "| ternary | not run | 0.612 | not run | 0.631 | not run | 0.667 | not run | **0.678** |",
-    ]
+    abc3_row, ternary_row = sweep_tables.markdown(scores).splitlines()[2:]
+    assert "| 1.000 ± 0.014 (n 2) | 0.626 | 2.000 ± 0.014 (n 2) | 0.644 |" in abc3_row
+    assert abc3_row.endswith("| **4.000 ± 0.014** (n 2) | **0.681** |")
+    assert ternary_row == "| ternary | not run | 0.612 | not run | 0.631 | not run | 0.667 | not run | **0.678** |"
 
 
 def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:
@@ -250,7 +264,7 @@ def test_a_table_of_the_papers_is_averaged_over_seeds_too(made: Made) -> None:
     assert scores.layout.title == "Table 4"
     assert "| 20 | 0.001 |" in sweep_tables.markdown(scores)
     n, difference = conclusions.compare_values(scores, "data.batch_size", 64, 128, {})
-    assert n == 1
+    assert n == 2
     assert difference is not None
     assert difference.mean == pytest.approx(0.1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def train(cfg: DictConfig) -> float:
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
+    if note := share.warning_of_other_work(plain["threads"]):
+        print(note, file=sys.stderr)  # noqa: T201 - for the user, before a long wait
     result = fit_and_test(plain, run_dir, overrides=overrides)
     if is_main_process() and not result.metrics:
         print("trainer.fast_dev_run: batches of all parts went through; nothing was scored or kept")  # noqa: T201

@@ -64,6 +64,45 @@ def take_share(n_runs: int, threads: int | None) -> None:
         torch.cuda.set_per_process_memory_fraction(1 / n_runs)
 
 
+def warning_of_other_work(threads: int | None) -> str | None:
+    """What to do about other programs that keep cores busy which a training on the CPU would take; None if none do.
+
+    The threads of a training wait for each other at every step, actively: where one does not get its core, the others
+    burn theirs. On two cores with two other programs an epoch took 80 s by two threads and 21 s by one; 15 s at rest.
+
+    Args:
+        threads: of the training; None for all cores.
+    """
+    import torch
+
+    wanted = threads or n_cores()
+    busy = busy_cores()
+    there = os.cpu_count() or 1
+    if wanted == 1 or torch.cuda.is_available() or there - busy > wanted - 0.5:
+        return None
+    return (
+        f"note: other programs keep {busy:.1f} of {there} cores busy, and threads wait for each other: "
+        "threads=1 can be several times faster"
+    )
+
+
+def busy_cores(seconds: float = 0.2) -> float:
+    """How many of this machine's cores are at work while this process sleeps; 0 where the system does not say."""
+    before = _ticks()
+    time.sleep(seconds)
+    total, idle = (now - then for now, then in zip(_ticks(), before, strict=True))
+    return (os.cpu_count() or 1) * (1 - idle / total) if total > 0 else 0.0
+
+
+def _ticks() -> tuple[int, int]:
+    """Time of all cores since the start of the machine, and that without work (Linux: proc_stat(5))."""
+    try:
+        fields = [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split(None, 9)[1:9]]
+    except (OSError, ValueError):
+        return 0, 0
+    return sum(fields), sum(fields[3:5])
+
+
 def launcher_trouble(error: RuntimeError) -> str | None:
     """What to do about a launcher that cannot start here; None if the error is about something else."""
     if str(error).startswith("Unknown plugin class"):

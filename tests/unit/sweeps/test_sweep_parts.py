@@ -210,6 +210,36 @@ def test_runs_at_once_are_one_unless_the_launcher_starts_several_here(monkeypatc
     assert share.runs_at_once(None, "joblib") == share.RUNS_PER_GPU
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a training would not be on the CPU")
+def test_a_training_is_warned_of_cores_that_others_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(share, "n_cores", lambda: 8)
+
+    def busy(cores: float) -> None:
+        ticks = iter([(1000, 500), (1800, 500 + round(100 * (8 - cores)))])  # 800 ticks of 8 cores
+        monkeypatch.setattr(share, "_ticks", lambda: next(ticks))
+
+    busy(3.5)
+    assert share.busy_cores(0) == pytest.approx(3.5)
+    busy(3.5)
+    note = share.warning_of_other_work(None)
+    assert note is not None
+    assert "3.5 of 8 cores" in note
+    for cores, threads in ((3.5, 4), (0.25, None), (8, 1)):
+        busy(cores)
+        assert share.warning_of_other_work(threads) is None
+    monkeypatch.setattr(share, "_ticks", lambda: (0, 0))  # a system that does not say
+    assert share.warning_of_other_work(None) is None
+
+
+@pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="Linux alone has it")
+def test_the_time_without_work_is_part_of_all_time() -> None:
+    (before, idle_before), _ = share._ticks(), share.busy_cores(0.05)
+    after, idle_after = share._ticks()
+    assert 0 <= idle_after - idle_before <= after - before
+    assert after > before
+
+
 def test_a_run_keeps_to_its_share_of_cores_and_gpu_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
     memory: list[float] = []

@@ -222,9 +222,10 @@ def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
         for seed, luck in ((1, 0.01), (2, -0.01))
     }
     scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss", "seed"]), "peak_f1_2deg")
-    abc3, ternary = conclusions.claims(scores)
-    assert abc3.verdict == conclusions.HOLDS
-    assert ternary.verdict == conclusions.UNKNOWN
+    best, order, *ternary = conclusions.claims(scores)
+    assert [(step.better, step.worse) for step in best.steps] == [("pearson", w) for w in ("cosine", "msle", "mse")]
+    assert best.verdict == order.verdict == conclusions.HOLDS
+    assert {claim.verdict for claim in ternary} == {conclusions.UNKNOWN}
     abc3_row, ternary_row = sweep_tables.markdown(scores).splitlines()[2:]
     assert "| 1.000 ± 0.014 (n 2) | 0.626 | 2.000 ± 0.014 (n 2) | 0.644 |" in abc3_row
     assert abc3_row.endswith("| **4.000 ± 0.014** (n 2) | **0.681** |")

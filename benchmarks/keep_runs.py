@@ -3,9 +3,9 @@
     python benchmarks/keep_runs.py --sweep outputs/sweeps/table4 --out results/tables/runs/table4
     mkdir -p outputs/sweeps && cp -r results/tables/runs/table4 outputs/sweeps/    # elsewhere, before the sweep
 
-Of each finished run it keeps settings, facts, scores, the fingerprint by which a sweep knows it, the validation curve,
-and of each test sample those scores that tables are made of; some 30 KB on ABC₃. ``--drop-checkpoints`` removes the
-checkpoints of the runs that it has kept, 70 MB each.
+Of each finished run it keeps settings (paths made relative), facts, scores, the fingerprint by which a sweep knows it,
+the validation curve, and of each test sample those scores that tables are made of; some 30 KB on ABC₃.
+``--drop-checkpoints`` removes the checkpoints of the runs that it has kept, 70 MB each.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepxrd.io.files import atomic_path, write_json
+from deepxrd.io.files import atomic_path, write_json, write_text
 from deepxrd.runs.names import CHECKPOINTS, CONFIG, METRICS, OVERRIDES, PER_SAMPLE, RUN_FACTS, SWEEP, SWEEP_RUN
 from deepxrd.runs.sweep_folder import DONE, SweepFolder
 from deepxrd.training.loggers import CURVES
 from readings import MEASURED
+from relative_paths import HERE, relative
 
 SCORES = ["peak_recall_any", "peak_f1_2deg", "pearson_distance"]
 """What tables are made of."""
-_AS_THEY_ARE = (CONFIG, OVERRIDES, METRICS, SWEEP_RUN, MEASURED)
+_TEXTS = (CONFIG, OVERRIDES, METRICS, SWEEP_RUN, MEASURED)
 _CURVE = ["epoch", "step", "val/loss", "val/pearson_distance", "val/peak_recall_any", "val/peak_f1_2deg"]
 
 
@@ -50,9 +51,9 @@ def main() -> None:
 def keep(run: Path, out: Path) -> None:
     """Copy the small files of one finished run."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in _AS_THEY_ARE:
+    for name in _TEXTS:
         if (run / name).is_file():
-            shutil.copyfile(run / name, out / name)
+            write_text(out / name, relative((run / name).read_text(encoding="utf-8"), HERE))
     facts = json.loads((run / RUN_FACTS).read_text(encoding="utf-8"))
     facts.pop("packages", None)  # a list of hundreds
     write_json(out / RUN_FACTS, facts)

@@ -16,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TEXT = (".csv", ".json", ".md", ".tex", ".txt", ".yaml")
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:work|tmp|root|home|mnt|scratch|Users)/[\w./-]*")
 """An absolute path to where people keep their own files."""
+HERE = {str(REPOSITORY): "", str(REPOSITORY.parent): ".."}
+"""This checkout, and what is beside it."""
 
 
 def relative(text: str, prefixes: dict[str, str]) -> str:
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--prefix", action="append", default=[], metavar="OLD=NEW")
     options = parser.parse_args()
-    prefixes = {str(REPOSITORY): "", str(REPOSITORY.parent): ".."} | dict(p.split("=", 1) for p in options.prefix)
+    prefixes = HERE | dict(p.split("=", 1) for p in options.prefix)
     for path in sorted(p for folder in options.folders for p in folder.rglob("*") if p.suffix in TEXT):
         old = path.read_bytes().decode("utf-8")
         new = relative(old, prefixes)

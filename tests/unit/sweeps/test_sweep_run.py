@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import keep_runs
+import relative_paths
 from deepxrd.analysis.sweep_scores import SweepScores
 from deepxrd.io.files import file_hash
 from deepxrd.runs.sweep_folder import DONE, FAILED, SweepFolder
@@ -54,7 +55,10 @@ def test_kept_small_files_stand_for_a_run_that_was_made_elsewhere(
     cfg = composed("seed=1", "trainer.max_epochs=1")
     sweep_run.run_one(cfg, sweep.planned[0].path, overrides=[])
     kept = tmp_path / "kept"
+    with (sweep.planned[0].path / "config.yaml").open("a") as config:
+        config.write(f"# resumed in {relative_paths.REPOSITORY}/outputs/there\n")
     keep_runs.keep(sweep.planned[0].path, kept / sweep.planned[0].path.name)
+    assert "# resumed in outputs/there" in (kept / "seed-1" / "config.yaml").read_text()
     assert not list(kept.rglob("*.ckpt"))
     assert sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) < 60_000
     record = json.loads((kept / "seed-1" / "sweep_run.json").read_text())

@@ -22,7 +22,7 @@ def difference_over_trainings(
 ) -> PairedDifference:
     """Mean difference over pairs of trainings, its interval and p value for other trainings on other samples.
 
-    The variance of the mean is that of two crossed sets of clusters (Cameron, Gelbach and Miller 2011, equation 2.13):
+    The variance of the mean is that of two crossed sets of clusters (Cameron, Gelbach and Miller 2011, section 2):
     from pair to pair, plus from group to group, less what both count, from pair and group to pair and group; each with
     its correction for few clusters. Interval and p value are Student's, of one degree of freedom less than pairs.
 

@@ -68,7 +68,8 @@ def warning_of_other_work(threads: int | None) -> str | None:
     """What to do about other programs that keep cores busy which a training on the CPU would take; None if none do.
 
     The threads of a training wait for each other at every step, actively: where one does not get its core, the others
-    burn theirs. On two cores with two other programs an epoch took 80 s by two threads and 21 s by one; 15 s at rest.
+    burn theirs. On two cores with two other programs, `make train` of one epoch took 80 s by two threads and 21 s by
+    one; at rest 15 s and 20 s.
 
     Args:
         threads: of the training; None for all cores.
@@ -76,9 +77,10 @@ def warning_of_other_work(threads: int | None) -> str | None:
     import torch
 
     wanted = threads or n_cores()
-    busy = busy_cores()
-    there = os.cpu_count() or 1
-    if wanted == 1 or torch.cuda.is_available() or there - busy > wanted - 0.5:
+    if wanted == 1 or torch.cuda.is_available():
+        return None
+    busy, there = busy_cores(), os.cpu_count() or 1
+    if there - busy > wanted - 0.5:
         return None
     return (
         f"note: other programs keep {busy:.1f} of {there} cores busy, and threads wait for each other: "

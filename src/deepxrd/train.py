@@ -49,7 +49,7 @@ def train(cfg: DictConfig) -> float:
     _refuse_baseline(plain["model"])
     if plain["threads"]:
         share.take_share(1, plain["threads"])
-    if note := share.warning_of_other_work(plain["threads"]):
+    if is_main_process() and (note := share.warning_of_other_work(plain["threads"])):
         print(note, file=sys.stderr)  # noqa: T201 - for the user, before a long wait
     result = fit_and_test(plain, run_dir, overrides=overrides)
     if is_main_process() and not result.metrics:

@@ -187,7 +187,7 @@ class SweepScores:
             ConfigError: they were tested on other samples.
         """
         return {
-            key: pd.concat(_of_same_samples([_per_sample(run, self.metric) for run in runs]), axis=1).mean(axis=1)
+            key: pd.concat(_of_same_samples([self._per_run[run.path] for run in runs]), axis=1).mean(axis=1)
             for key, runs in self.done.items()
         }
 
@@ -199,8 +199,13 @@ class SweepScores:
         """
         here, there = ({run.settings.get(SEED): run for run in self.done.get(place, [])} for place in (one, other))
         shared = [seed for seed in here if seed in there]
-        found = _of_same_samples([_per_sample(runs[seed], self.metric) for seed in shared for runs in (here, there)])
+        found = _of_same_samples([self._per_run[runs[seed].path] for seed in shared for runs in (here, there)])
         return list(zip(found[::2], found[1::2], strict=True))
+
+    @cached_property
+    def _per_run(self) -> dict[Path, pd.Series]:
+        """The score of each test sample for each finished sweep run, by its folder."""
+        return {run.path: _per_sample(run, self.metric) for runs in self.done.values() for run in runs}
 
     @cached_property
     def _runs(self) -> dict[tuple[Any, ...], list[SweepRun]]:

@@ -41,6 +41,7 @@ from deepxrd.runs.names import (
 from deepxrd.training import assemble
 from deepxrd.training.checkpoints import check_resumable
 from deepxrd.training.devices import check_devices
+from deepxrd.training.epoch_lines import EpochLines
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.kept import check_best, scores_of_best
 from deepxrd.training.loggers import CURVES, close, log_test, make_loggers, refusals_of_loggers
@@ -138,6 +139,8 @@ def _train(
         with refusals_of_loggers():
             logger.log_hyperparams({**cfg, **facts})
     trainer = make_trainer(cfg, run_dir, loggers, {"config": cfg, **facts})
+    if cfg["trainer"]["enable_progress_bar"] and not Console().is_terminal:
+        trainer.callbacks.append(EpochLines())  # type: ignore[attr-defined]
     try:
         with refusals(cfg["trainer"]):
             trainer.fit(module, datamodule=datamodule, ckpt_path=str(last) if resumed else None, weights_only=True)

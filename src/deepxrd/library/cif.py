@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import SYMBOLS, Crystal, Formula
+from deepxrd.chem import SYMBOLS, Crystal
 from deepxrd.io.files import safe_name
 from deepxrd.library.asymmetric import AsymmetricUnit
 from deepxrd.library.space_groups import DENOMINATOR, space_group
@@ -31,14 +31,14 @@ def cif_text(unit: AsymmetricUnit, *, name: str, comment: str = "") -> str:
     """
     group = space_group(unit.space_group)
     crystal = unit.to_crystal(primitive=False)
-    formula = crystal.formula
+    formula_sum, n_units = _formula_sum(crystal)
     block = safe_name(name) or "crystal"
     keys = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
     lines = [
         *(f"# {line}" for line in comment.splitlines()),
         f"data_{block}",
-        f"_chemical_formula_sum {_quoted(_formula_sum(formula))}",
-        f"_cell_formula_units_Z {_formula_units(crystal, formula)}",
+        f"_chemical_formula_sum {_quoted(formula_sum)}",
+        f"_cell_formula_units_Z {n_units}",
         *(f"_cell_{key} {value:.6f}" for key, value in zip(keys, unit.cell.tolist(), strict=True)),
         f"_cell_volume {crystal.volume:.4f}",
         f"_space_group_name_H-M_alt {_quoted(group.symbol)}",
@@ -102,17 +102,26 @@ def _site_lines(unit: AsymmetricUnit) -> list[str]:
     return lines
 
 
-def _formula_sum(formula: Formula) -> str:
-    """Elements as the dictionary has them: C, H, then by the alphabet; by the alphabet alone without carbon."""
-    counts = dict(formula.counts)
-    first = [symbol for symbol in ("C", "H") if "C" in counts and symbol in counts]
-    order = [*first, *sorted(set(counts) - set(first))]
-    return " ".join(f"{symbol}{counts[symbol] if counts[symbol] > 1 else ''}" for symbol in order)
+def _formula_sum(crystal: Crystal) -> tuple[str, int]:
+    """Elements as the dictionary has them, C, H, then by the alphabet, or by the alphabet alone; and units in the cell.
+
+    Of shared or partly filled sites all that is in the cell is one unit: shares of sites seldom have whole multiples
+    that are small, and Z must be a whole number.
+    """
+    if np.all(crystal.occupancies == 1.0):
+        amounts = {symbol: float(count) for symbol, count in crystal.formula.counts}
+    else:
+        totals = np.bincount(crystal.atomic_numbers, weights=crystal.occupancies)
+        amounts = {SYMBOLS[z - 1]: float(totals[z]) for z in np.flatnonzero(totals).tolist()}
+    n_units = round(float(crystal.occupancies.sum()) / sum(amounts.values()))
+    first = [symbol for symbol in ("C", "H") if "C" in amounts and symbol in amounts]
+    order = [*first, *sorted(set(amounts) - set(first))]
+    return " ".join(f"{symbol}{_amount(amounts[symbol])}" for symbol in order), n_units
 
 
-def _formula_units(crystal: Crystal, formula: Formula) -> str:
-    atoms = float(crystal.occupancies.sum())
-    return f"{atoms / sum(count for _, count in formula.counts):.6g}"
+def _amount(value: float) -> str:
+    text = np.format_float_positional(value, precision=6, fractional=False, trim="-")
+    return "" if text == "1" else text
 
 
 def _quoted(text: str) -> str:

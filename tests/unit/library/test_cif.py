@@ -1,5 +1,6 @@
 """CIF text, read back by pymatgen: the same composition, symmetry and pattern."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from deepxrd.chem import Crystal
 from deepxrd.library import AsymmetricUnit, cif_text
 from deepxrd.library.cif import crystal_cif, operation_text
 from deepxrd.library.space_groups import N_GROUPS, space_group
+from deepxrd.sources.cif import cif_blocks
 from deepxrd.xrd import XrdSettings, simulate
 from made_libraries import cosines, make_unit, shared_site_crystal
 
@@ -52,6 +54,30 @@ def test_shared_and_partly_filled_sites_are_written() -> None:
     assert back.formula == crystal.formula
     patterns = simulate([crystal, back], XRD)[0]
     assert cosines(patterns[1:], patterns[:1])[0] > SAME_PATTERN
+
+
+@pytest.mark.parametrize("shares", [(0.7, 0.3), (1.997 / 2, 0.003 / 2), (0.9, 0.05), (0.63, 0.17213, 0.1177, 0.07311)])
+def test_a_formula_of_any_shares_is_written_as_what_the_cell_holds(shares: tuple[float, ...]) -> None:
+    """Shares of a doped compound mostly have no small whole multiples, and were refused."""
+    n = len(shares)
+    unit = AsymmetricUnit(
+        221,
+        np.array([4.0, 4.0, 4.0, 90.0, 90.0, 90.0]),
+        np.array([*[26, 24, 28, 42][:n], 8]),
+        "a" * n + "c",
+        np.array([[0.0, 0.0, 0.0]] * n + [[0.0, 0.5, 0.5]]),
+        np.array([*shares, 1.0]),
+    )
+    text = cif_text(unit, name="x")
+    (written,) = re.findall(r"_chemical_formula_sum '(.*)'", text)
+    amounts = {symbol: float(amount or 1) for symbol, amount in re.findall(r"([A-Z][a-z]?)([\d.]*)", written)}
+    assert amounts == pytest.approx(dict(zip(["Fe", "Cr", "Ni", "Mo"][:n], shares, strict=True)) | {"O": 3}, rel=1e-5)
+    assert "_cell_formula_units_Z 1\n" in text
+    ((_, read),) = cif_blocks(text)
+    crystal, _ = read()
+    assert np.bincount(crystal.atomic_numbers, crystal.occupancies) == pytest.approx(
+        np.bincount(unit.atomic_numbers, unit.occupancies * unit.multiplicities)
+    )
 
 
 def test_the_text_says_what_a_reader_looks_for() -> None:

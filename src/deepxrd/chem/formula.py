@@ -13,7 +13,7 @@ from math import gcd, lcm
 from string import ascii_lowercase, ascii_uppercase
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
-from deepxrd.chem.formula_sums import TwoReadingsError, may_be_sum, shown, split_sum
+from deepxrd.chem.formula_sums import TwoReadingsError, may_be_sum, refuse_numbers_after_blanks, shown, split_sum
 from deepxrd.errors import FormulaError
 from deepxrd.io import limits
 
@@ -21,9 +21,16 @@ _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<nu
 _BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
-_APART = "write one formula at a time: others go apart, after a blank"
+_APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
-_WANTED = {",": _APART, ";": _APART, "|": _APART, "+": _CHARGE, "-": _CHARGE, "−": _CHARGE, "–": _CHARGE, "^": _CHARGE}
+_FRACTION = "write a fraction as a decimal, such as 0.667 for 2/3"
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_WANTED = {
+    **dict.fromkeys(",;|", _APART),
+    **dict.fromkeys("/⁄", _FRACTION),
+    **dict.fromkeys("+-−–^", _CHARGE),
+    **dict.fromkeys(_SUPERSCRIPTS, "leave charges and isotopes out: amounts are plain digits or subscripts"),
+}
 """What to do about a sign that no formula has."""
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
@@ -95,8 +102,13 @@ def parse_amounts(text: str) -> dict[str, Fraction | int]:
     if len(text) > limits.FORMULA_CHARACTERS:
         msg = f"{shown(text)} has {len(text):,} characters: a formula may have {limits.FORMULA_CHARACTERS:,}"
         raise FormulaError(msg)
+    if raised := next((character for character in text if character in _SUPERSCRIPTS), None):
+        msg = f"cannot read formula {shown(text)} at {shown(text[text.index(raised) :])}: {_WANTED[raised]}"
+        raise FormulaError(msg)
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     plain = plain.translate(_BRACKETS)
+    if len(plain.split()) > 1:
+        refuse_numbers_after_blanks(plain, text)
     if not may_be_sum(plain):
         return _amounts("".join(plain.split()), text)
     try:

@@ -17,12 +17,14 @@ _OPEN_DOT = re.compile(r"(\d*)\.(\d+)(?=[A-Z(])")
 _LEADING = re.compile(r"(\d+(?:\.\d+)?(?:/\d+)?|\.\d+)(?=[A-Z(])", re.ASCII)
 _UNKNOWN_AMOUNT = re.compile(r"\(?([a-z])\)?(?=[A-Z(])")
 _ELEMENT = re.compile(r"[A-Z][a-z]?")
+_LETTER_OR_BRACKET = re.compile(r"[A-Z(]")
 _ZERO_AMOUNT = re.compile(r"(?<![\d.])0+(?![\d.])")
 _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
 _USUAL_SHARES = frozenset({"5", "25", "75", "33", "34", "66", "67"})
 """Decimals that formulas are often written with: O2.5 is as likely as 5 H2O after O2."""
 _OXYANION = re.compile(r"(?:[NC]O3|BO3|(?:S|P|Si|Cl|V|Cr|Mn|As|Se|Mo|W)O4)\)?\d*$")
 """What a salt may end with: its oxygen is counted already, so a dot behind it joins, as in CuSO4.5H2O."""
+_BEFORE_NUMBER = re.compile(r"(\S*[A-Za-z0-9)])\s+(\d[\d./]*|\.\d+)(?=(\s*)(\S?))", re.ASCII)
 _MOST_PARTS = 40  # ettringite has 32 H2O
 _SHOWN_CHARACTERS = 60
 
@@ -54,6 +56,31 @@ def shown(text: str) -> str:
 def may_be_sum(plain: str) -> bool:
     """Whether there is anything in a formula that this module has to look at."""
     return not plain.isascii() or "." in plain or "*" in plain
+
+
+def refuse_numbers_after_blanks(plain: str, text: str) -> None:
+    """Make sure that a blank before a number parts nothing: ``CuSO4 5H2O`` is a sum, and not 45 H2O.
+
+    Elements and amounts that all stand apart, as in ``Na 2 S O 4``, are plain.
+
+    Args:
+        plain: the formula, normalised.
+        text: as the user wrote it.
+
+    Raises:
+        FormulaError: a number may be that of a further part.
+    """
+    for match in _BEFORE_NUMBER.finditer(plain.translate(_SIGNS)):
+        before, number, blank, after = match.groups()
+        glued = not blank and bool(_LETTER_OR_BRACKET.match(after))
+        apart = bool(after) and len(_ELEMENT.findall(before)) > 1
+        if before[-1].isdigit() or glued or apart:
+            end = f"{before} {number}"
+            msg = (
+                f"formula {shown(text)} has a blank in {shown(end)}: write a sum with ·, as CuSO4·5H2O, or leave the "
+                "blank out"
+            )
+            raise FormulaError(msg)
 
 
 def split_sum(plain: str, text: str) -> list[Term]:

@@ -7,6 +7,7 @@ import re
 from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.chem.formula import Formula, formula_from_amounts, parse_amounts
 from deepxrd.chem.formula_sums import shown
+from deepxrd.chem.typed_slips import slip_in
 from deepxrd.errors import FormulaError
 
 _RUN = re.compile(r"[A-Za-z]+")
@@ -15,12 +16,15 @@ _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I"})
 _METALS = frozenset({"K", "V", "Y", "W", "U"})  # those with one letter
 _RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 54, 84, 85, 86, 87, 88) or z > 94)  # noqa: PLR2004
 _MOST_LETTERS = 40
+_MOST_LETTERS_ALONE = 6  # HgCdTe; what is longer and has no number is a name, such as perovskite
+_NAME = re.compile(r"[A-Za-z][a-z]{3,}(?:[ -][a-z]+)*")
 
 
 def parse_typed_formula(text: str) -> Formula:
     """Parse a formula that a person typed.
 
-    Beyond `parse_formula` it refuses what was surely meant otherwise: ``SIO2``, which says sulfur and iodine.
+    Beyond `parse_formula` it refuses what was surely meant otherwise: ``SIO2``, which says sulfur and iodine, and what
+    `deepxrd.chem.typed_slips` finds, such as ``Ti02`` and ``Fe(III)``.
 
     Raises:
         FormulaError: it cannot be parsed, or is refused; the message says what may be meant.
@@ -36,12 +40,18 @@ def parse_typed_formula(text: str) -> Formula:
         formula = formula_from_amounts(amounts, text)
     except FormulaError as error:
         if meant is None:
+            if isinstance(text, str) and _NAME.fullmatch(text.strip()):
+                msg = f"{error}; names are not read: write the formula, such as SiO2 for quartz"
+                raise FormulaError(msg) from error
             raise
         msg = f"{error}; did you mean {meant}?"
         raise FormulaError(msg) from error
     if meant is not None and _is_doubtful(set(amounts), set(_SYMBOL.findall(meant))):
         way_out = re.sub(r"(?<=[A-Z])(?=[A-Z])", "1", text.strip())
         msg = f"{shown(text)} reads as {', '.join(amounts)}: did you mean {meant}? If not, write {way_out}"
+        raise FormulaError(msg)
+    if slip := slip_in(text):
+        msg = f"{shown(text)} {slip}"
         raise FormulaError(msg)
     return formula
 
@@ -58,7 +68,8 @@ def in_usual_case(text: str) -> str | None:
         Such as ``SiO2`` for ``SIO2``; None if there is no other compound of a metal with an anion in it.
     """
     letters = "".join(_RUN.findall(text))
-    if not 1 < len(letters) <= _MOST_LETTERS or not (letters.isupper() or letters.islower()):
+    most = _MOST_LETTERS_ALONE if letters == text.strip() else _MOST_LETTERS
+    if not 1 < len(letters) <= most or not (letters.isupper() or letters.islower()):
         return None
     runs = {run: _fewest_symbols(run.upper()) for run in _RUN.findall(text)}
     if any(symbols is None for symbols in runs.values()):
@@ -86,8 +97,8 @@ def _fewest_symbols(run: str) -> list[str] | None:
 
 
 def _is_doubtful(read: set[str], meant: set[str]) -> bool:
-    """Whether what was read is surely not what was meant: no metal in it, and nothing organic."""
+    """Whether what was read is surely not what was meant: no metal, nothing organic, no ammonium, no phosphite."""
     metals = read & _METALS
     if metals == {"U"} and "U" not in meant:  # CUO is no uranium
         metals = set()
-    return not metals and not {"C", "H"} <= read
+    return not metals and not ("H" in read and read & {"C", "N", "P"})

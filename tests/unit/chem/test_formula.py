@@ -134,6 +134,50 @@ def test_what_is_no_formula_is_refused_with_the_offending_part(text: str, named:
     assert repr(text) in str(caught.value), "the message shows what was typed"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CuSO4 5H2O",
+        "CuSO4 5 H2O",
+        "NaBr 2H2O",
+        "NaBr 2 H2O",
+        "Al2(SO4)3 18H2O",
+        "Na2(SO4) 10H2O",
+        "KAl(SO4)2 12(H2O)",
+        "CaSO4 ½H2O",
+        "Al2O3 2SiO2 2H2O",
+        "Fe2 3",
+    ],
+)
+def test_a_number_behind_a_blank_is_not_joined_with_what_is_before_it(text: str) -> None:
+    """``CuSO4 5H2O`` was read as CuSO with 45 H2O."""
+    with pytest.raises(FormulaError, match=r"has a blank in .* write a sum with ·"):
+        parse_formula(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Na 2 S O 4", "Na2SO4"),
+        ("Li 1.0 Fe 1.0 P 1.0 O 4.0", "LiFePO4"),
+        ("Ca ( O H ) 2", "Ca(OH)2"),
+        ("Ca(OH) 2", "Ca(OH)2"),
+        ("(N H4)2 S O4", "(NH4)2SO4"),
+        ("2 CaO · 3 SiO2", "Ca2Si3O8"),
+        ("CuSO4 . 5 H2O", "CuSO4(H2O)5"),
+    ],
+)
+def test_blanks_that_part_nothing_are_left_out(text: str, plain: str) -> None:
+    assert parse_formula(text) == parse_formula(plain)
+
+
+@pytest.mark.parametrize("text", ["Na¹¹BH₄", "Li₂¹³CO₃", "²³⁵UO2", "Fe³O⁴", "SO₄²⁻"])
+def test_isotopes_and_charges_are_no_amounts(text: str) -> None:
+    """``Na¹¹BH₄`` was read as Na11BH4."""
+    with pytest.raises(FormulaError, match="leave charges and isotopes out"):
+        parse_formula(text)
+
+
 @pytest.mark.parametrize("value", [None, 3, 2.5, ["Fe"]])
 def test_what_is_no_text_is_refused_by_name(value: object) -> None:
     with pytest.raises(FormulaError, match=re.escape(repr(value))):

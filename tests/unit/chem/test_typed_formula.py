@@ -167,6 +167,80 @@ def test_what_cannot_be_read_is_refused_in_a_short_sentence(typed: str, said: st
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant", "way_out"),
+    [
+        ("Ti02", "TiO2", "Ti2"),
+        ("PbTi03", "PbTiO3", "PbTi3"),
+        ("Na2S04", "Na2SO4", "Na2S4"),
+        ("H20", "H2O", "H"),
+        ("Na20", "Na2O", "Na"),
+        ("Al203", "Al2O3", "Al"),
+        ("Fe304", "Fe3O4", "Fe"),
+        ("W18049", "W18O49", "W"),
+        ("MgAl204", "MgAl2O4", "MgAl204.0"),
+        ("BaFe12019", "BaFe12O19", "BaFe12019.0"),
+        ("YBCO", "YBa2Cu3O7", "Y1B1C1O"),
+        ("NI", "Ni", "N1I"),
+        ("SI", "Si", "S1I"),
+        ("CU", "Cu", "C1U"),
+    ],
+)
+def test_slips_are_refused_with_what_is_meant_and_a_way_out(typed: str, meant: str, way_out: str) -> None:
+    """Each was answered as another compound: ``Al203`` as aluminium, ``PbTi03`` as PbTi3."""
+    with pytest.raises(FormulaError, match=rf"write {re.escape(meant)}\b.* or {re.escape(way_out)}\b"):
+        parse_typed_formula(typed)
+    assert parse_typed_formula(way_out) == parse_formula(typed)
+    parse_typed_formula(meant)
+
+
+@pytest.mark.parametrize("typed", ["Fe(III)", "Fe(II)SO4", "Fe(III)2O3", "Cu(I)Cl", "FeIIIPO4", "Pb[IV]O2", "Fe(Ⅲ)Cl3"])
+def test_oxidation_states_are_not_read_as_iodine(typed: str) -> None:
+    with pytest.raises(FormulaError, match="Roman numerals"):
+        parse_typed_formula(typed)
+
+
+def test_acetate_is_not_read_as_actinium() -> None:
+    with pytest.raises(FormulaError, match="CH3COO for acetate"):
+        parse_typed_formula("Zn(OAc)2")
+    assert parse_typed_formula("Zn(CH3COO)2") == parse_formula("ZnC4H6O4")
+    assert parse_typed_formula("AcOF") == parse_formula("AcOF")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "C60",
+        "C20",
+        "CsPbI3",
+        "CuI",
+        "VI2",
+        "S8",
+        "La0.05Sr0.95MnO3",
+        "Ta11Co104B30",
+        "Ba20Hg103",
+        "C20H102",
+        "Zr525Ni104",
+    ],
+)
+def test_what_is_no_slip_is_read(typed: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(typed)
+
+
+@pytest.mark.parametrize("typed", ["(NH4)2SO4", "P(OH)3", "H2O2", "NH4HSO4", "Ca(H2PO2)2", "PN", "(NH4)2S2O8"])
+def test_what_is_told_as_understood_can_be_typed_again(typed: str) -> None:
+    """``H8SN2O4``, which is said of ammonium sulfate, was refused for a compound of tin."""
+    formula = parse_typed_formula(typed)
+    assert parse_typed_formula(str(formula)) == formula
+
+
+@pytest.mark.parametrize("typed", ["quartz", "Quartz", "perovskite", "stainless steel"])
+def test_names_are_refused_as_such(typed: str) -> None:
+    with pytest.raises(FormulaError, match="names are not read: write the formula") as caught:
+        parse_typed_formula(typed)
+    assert "did you mean" not in str(caught.value)
+
+
 _PIECES = st.sampled_from(
     ["Al2O3", "H2O", "SiO2", "Ca", "O", "5", "3", "0.5", ".", "·", "*", "(", ")", " ", "x", "½", "/", "SIO"]
 )

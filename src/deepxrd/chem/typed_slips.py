@@ -1,0 +1,81 @@
+"""Slips that can be read as a formula, but surely mean another compound: told instead of answered."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from deepxrd.chem.elements import ATOMIC_NUMBERS
+
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+", re.ASCII)
+_BRACKETS = str.maketrans("[]{}", "()()")
+_ROMAN = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)|I{2,}(?![a-z])")
+_ACTINIUM = re.compile(r"OAc(?![a-z])")
+_LEADING_ZERO = re.compile(r"(?<![\d.])0(?=\d)", re.ASCII)
+_OXIDE_OF_ONE = re.compile(r"([A-Z][a-z]?)([23]0|[1-9]\d?0[1-9]\d?)", re.ASCII)  # H20, Al203, W18049
+_ZERO_INSIDE = re.compile(r"[1-9]\d?0[1-9]\d?", re.ASCII)
+_SMALL = 20  # atoms: formulas with larger numbers, such as alloys in per cent, may well hold 104 of something
+_NICKNAMES = {
+    "YBCO": "YBa2Cu3O7",
+    "BSCCO": "Bi2Sr2CaCu2O8",
+    "BSCF": "Ba0.5Sr0.5Co0.8Fe0.2O3",
+    "BFO": "BiFeO3",
+    "BBO": "BaB2O4",
+    "CFO": "CoFe2O4",
+    "KNN": "K0.5Na0.5NbO3",
+}
+"""Names of ceramics whose letters are elements, too."""
+_AS_WRITTEN = frozenset({"CO", "HF", "HO", "PO", "SN"})
+"""Compounds of two elements that are read in this order, although Co, Hf, Ho, Po and Sn are elements."""
+_METALS = frozenset("KVYW")  # with one letter; UC is no copper, but CU is
+_LAST_USUAL = 94
+
+
+def slip_in(text: str) -> str | None:
+    """What is wrong with a formula that can be read, and what to write instead; None in nearly all cases.
+
+    Args:
+        text: as a person typed it.
+    """
+    plain = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).split())
+    if plain in _NICKNAMES:
+        return f"is a short name: write {_NICKNAMES[plain]}, or {'1'.join(plain)} if its letters are elements"
+    if _ROMAN.search(plain):
+        return (
+            "has Roman numerals, which say iodine and vanadium: leave oxidation states out, and write I2, I3 for iodine"
+        )
+    if _ACTINIUM.search(plain):
+        return "has actinium, Ac: write CH3COO for acetate, or AcO for actinium"
+    return _zero_for_oxygen(plain) or _element_in_capitals(plain)
+
+
+def _zero_for_oxygen(plain: str) -> str | None:
+    if _LEADING_ZERO.search(plain):
+        meant, way_out = (_LEADING_ZERO.sub(each, plain) for each in ("O", ""))
+        return f"has the digit 0 where the letter O may be meant: write {meant}, or {way_out} without the 0"
+    if alone := _OXIDE_OF_ONE.fullmatch(plain):
+        if alone[1] == "C":  # there are fullerenes of 20 and more
+            return None
+        meant = alone[1] + _with_oxygen(alone[2])
+        return f"is {alone[1]} and nothing else, with the digit 0: write {meant} with the letter O, or {alone[1]}"
+    symbols, numbers = set(_SYMBOL.findall(plain)), _NUMBER.findall(plain)
+    odd = [number for number in numbers if _ZERO_INSIDE.fullmatch(number)]
+    others = [float(number) for number in numbers if number not in odd]
+    if len(odd) != 1 or "O" in symbols or {"C", "H"} <= symbols or max(others, default=0) >= _SMALL:
+        return None
+    meant, way_out = (plain.replace(odd[0], each) for each in (_with_oxygen(odd[0]), f"{odd[0]}.0"))
+    return f"has the digit 0 where the letter O may be meant: write {meant}, or {way_out}"
+
+
+def _with_oxygen(number: str) -> str:
+    return re.sub(r"(?<=\d)0", "O", number, count=1)
+
+
+def _element_in_capitals(plain: str) -> str | None:
+    """``NI``, which is nitrogen and iodine, for nickel."""
+    symbol = plain.capitalize()
+    is_symbol = len(plain) == 2 and 0 < ATOMIC_NUMBERS.get(symbol, 0) <= _LAST_USUAL  # noqa: PLR2004 - letters
+    if not is_symbol or not plain.isupper() or plain in _AS_WRITTEN or _METALS & set(plain):
+        return None
+    return f"reads as {plain[0]} and {plain[1]}: write {symbol} for the element, or {plain[0]}1{plain[1]}"

@@ -150,14 +150,31 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     if not exact:
         msg = f"formula {shown(text)} holds no atoms"
         raise FormulaError(msg)
-    scale = lcm(*(amount.denominator for amount in exact.values()))
-    whole = {symbol: int(amount * scale) for symbol, amount in exact.items()}
-    divisor = gcd(*whole.values())
-    if sum(whole.values()) // divisor > limits.FORMULA_ATOMS:
+    whole = _whole(exact)
+    if sum(whole.values()) > limits.FORMULA_ATOMS:
         msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
-    return Formula(tuple((symbol, whole[symbol] // divisor) for symbol in order))
+    return Formula(tuple((symbol, whole[symbol]) for symbol in order))
+
+
+def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:
+    """The smallest whole numbers in the ratio of amounts; of shares that have none below the limit, thousandths.
+
+    Occupancies of four digits are the rule in CIFs of solid solutions, and together have no small denominator.
+    """
+    scale = lcm(*(amount.denominator for amount in amounts.values()))
+    whole = _divided({symbol: int(amount * scale) for symbol, amount in amounts.items()})
+    parts = _MAX_DENOMINATOR if scale > 1 else 0
+    while sum(whole.values()) > limits.FORMULA_ATOMS and parts:
+        whole = _divided({symbol: max(1, round(amount * parts)) for symbol, amount in amounts.items()})
+        parts //= 10
+    return whole
+
+
+def _divided(whole: dict[str, int]) -> dict[str, int]:
+    divisor = gcd(*whole.values())
+    return {symbol: count // divisor for symbol, count in whole.items()}
 
 
 def formula_from_atomic_numbers(atomic_numbers: list[int], occupancies: list[float] | None = None) -> Formula:

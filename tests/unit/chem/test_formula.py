@@ -197,6 +197,28 @@ def test_occupancies_near_simple_fractions_are_read_as_those() -> None:
     assert formula_from_atomic_numbers([26, 26, 8], [0.33333, 0.33334, 1.0]).reduced == "Fe2O3"
 
 
+def test_occupancies_without_a_small_common_denominator_make_a_formula() -> None:
+    """An ordinary solid solution was refused as ``formula ''``, and with it a whole build."""
+    occupancies = [0.6134, 0.2333, 0.1533, 0.9127, 0.0873, 0.9871, 0.9871, 0.9871]
+    formula = formula_from_atomic_numbers([57, 38, 20, 25, 26, 8, 8, 8], occupancies)
+    written = parse_formula("La0.6134Sr0.2333Ca0.1533Mn0.9127Fe0.0873O2.9613")
+    for found in (dict(formula.counts), dict(written.counts)):
+        total = sum(found.values())
+        assert {symbol: count / total * 4.9613 for symbol, count in found.items()} == pytest.approx(
+            {"La": 0.6134, "Sr": 0.2333, "Ca": 0.1533, "Mn": 0.9127, "Fe": 0.0873, "O": 2.9613}, abs=6e-4
+        )
+
+
+@given(st.dictionaries(st.sampled_from(_NATURAL), st.floats(0.001, 400.0), min_size=1, max_size=12))
+def test_any_occupancies_make_a_formula_in_their_ratio(totals: dict[str, float]) -> None:
+    numbers = [SYMBOLS.index(symbol) + 1 for symbol in totals]
+    counts = dict(formula_from_atomic_numbers(numbers, list(totals.values())).counts)
+    scale = sum(totals.values()) / sum(counts.values())
+    assert sum(counts.values()) <= 1_000_000
+    for symbol, total in totals.items():
+        assert counts[symbol] * scale == pytest.approx(total, rel=0.01, abs=0.02), symbol
+
+
 def test_amounts_may_be_fractions_and_zeros_are_dropped() -> None:
     amounts = {"Fe": Fraction(1, 3), "O": Fraction(1, 2), "H": Fraction(0)}
     assert formula_from_amounts(amounts) == Formula((("Fe", 2), ("O", 3)))

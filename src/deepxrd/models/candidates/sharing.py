@@ -75,7 +75,7 @@ class Sharing:
                     name = tuple(sorted((int(count), *sorted(z for z, _ in there)) for count, there in slots))
                     if total > 0 and (name not in found or total < found[name][0]):
                         found[name] = total, slots
-            beam = _merged(beam)
+            beam = merged(beam)
         return sorted(found.values(), key=lambda way: way[0])[:_KEPT]
 
     def _fits(self, cost: float, groups: tuple[_Group, ...]) -> list[tuple[float, list[Slot]]]:
@@ -102,20 +102,25 @@ class Sharing:
         return out
 
 
-def _merged(beam: list[tuple[float, tuple[_Group, ...]]]) -> list[tuple[float, tuple[_Group, ...]]]:
+def merged(beam: list[tuple[float, tuple[_Group, ...]]]) -> list[tuple[float, tuple[_Group, ...]]]:
     """All ways to put two groups together, the cheapest few."""
-    table, out = element_distances(), dict[tuple[_Group, ...], float]()
-    for cost, groups in beam:
-        for i, j in combinations(range(len(groups)), 2):
-            (amount, there), (other, also) = groups[i], groups[j]
-            if len(there) + len(also) > SHARING:
-                continue
-            together = (amount + other, tuple(sorted(there + also)))
-            left = tuple(group for k, group in enumerate(groups) if k not in (i, j))
-            total = cost + float(table[_main(there), _main(also)])
-            name = tuple(sorted((*left, together)))
-            if name not in out or total < out[name]:
-                out[name] = total
+    table, pairs = element_distances().tolist(), list[tuple[float, int, int, int]]()
+    for place, (cost, groups) in enumerate(beam):
+        main, size = [_main(there) for _, there in groups], [len(there) for _, there in groups]
+        pairs += [
+            (cost + table[main[i]][main[j]], place, i, j)
+            for i, j in combinations(range(len(groups)), 2)
+            if size[i] + size[j] <= SHARING
+        ]
+    out = dict[tuple[_Group, ...], float]()
+    for total, place, i, j in sorted(pairs):
+        if len(out) >= _BEAM and total > max(out.values()):
+            break  # the groups of many elements are not even put together
+        groups = beam[place][1]
+        (amount, there), (other, also) = groups[i], groups[j]
+        together = (amount + other, tuple(sorted(there + also)))
+        left = tuple(group for k, group in enumerate(groups) if k not in (i, j))
+        out.setdefault(tuple(sorted((*left, together))), total)
     ordered = sorted((cost, name) for name, cost in out.items())
     return ordered[:_BEAM]
 

@@ -1,6 +1,7 @@
 """How candidates are found, shared and given cells, on made-up structures."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from deepxrd.models.candidates.cells import descriptors, predict_cells
 from deepxrd.models.candidates.features import element_table
 from deepxrd.models.candidates.folded import FoldedTrees, folds
 from deepxrd.models.candidates.search import search
-from deepxrd.models.candidates.sharing import Sharing
+from deepxrd.models.candidates.sharing import Sharing, merged
 from deepxrd.models.candidates.targets import plain_targets
 from deepxrd.models.candidates.templates import Templates, entries_of, ways_of
 from made_candidates import XRD, crystals, perovskite, two
@@ -168,6 +169,29 @@ def test_elements_share_sites_and_sites_stay_empty(
     sets = [set(slot[slot > 0].tolist()) for slot in ways.mixed[best]]
     assert not shared or shared in sets
     assert ways.filled[best].sum(axis=1)[:3].min() == pytest.approx(empty)
+
+
+def test_a_formula_of_all_elements_is_answered_in_seconds(templates: Templates) -> None:
+    """It took three quarters of a minute, within which a server answers nobody else."""
+    begun = time.process_time()
+    Sharing(templates).targets([parse_formula("".join(SYMBOLS))], np.array([-1]), np.array([0]))
+    assert time.process_time() - begun < 15
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from(SYMBOLS[:94]), min_size=2, max_size=7, unique=True), st.data())
+def test_the_cheapest_ways_to_share_are_those_of_all_ways(symbols: list[str], data: st.DataObject) -> None:
+    start = tuple((float(n), ((ATOMIC_NUMBERS[each], float(n)),)) for n, each in enumerate(symbols, start=1))
+    beam = [(0.0, start), (data.draw(st.floats(0, 1)), start[::-1])]
+    every: dict[object, float] = {}
+    for cost, groups in beam:
+        for one, other in itertools.combinations(groups, 2):
+            left = [each for each in groups if each not in (one, other)]
+            name = tuple(sorted([*left, (one[0] + other[0], tuple(sorted(one[1] + other[1])))]))
+            main = [max(each[1], key=lambda pair: (pair[1], -pair[0]))[0] for each in (one, other)]
+            every[name] = min(every.get(name, np.inf), cost + element_distances()[main[0], main[1]])
+    best = sorted((cost, name) for name, cost in every.items())[:6]  # type: ignore[type-var]
+    assert merged(beam) == best  # type: ignore[comparison-overlap]
 
 
 def test_shared_sites_hold_what_the_formula_says(model: CandidateModel) -> None:

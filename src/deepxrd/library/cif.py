@@ -32,7 +32,7 @@ def cif_text(unit: AsymmetricUnit, *, name: str, comment: str = "") -> str:
     group = space_group(unit.space_group)
     crystal = unit.to_crystal(primitive=False)
     formula_sum, n_units = _formula_sum(crystal)
-    block = safe_name(name) or "crystal"
+    block, symbol = safe_name(name) or "crystal", group.symbol.replace("_", "")  # the dictionary has 21, not 2_1
     keys = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
     lines = [
         *(f"# {line}" for line in comment.splitlines()),
@@ -41,9 +41,9 @@ def cif_text(unit: AsymmetricUnit, *, name: str, comment: str = "") -> str:
         f"_cell_formula_units_Z {n_units}",
         *(f"_cell_{key} {value:.6f}" for key, value in zip(keys, unit.cell.tolist(), strict=True)),
         f"_cell_volume {crystal.volume:.4f}",
-        f"_space_group_name_H-M_alt {_quoted(group.symbol)}",
+        f"_space_group_name_H-M_alt {_quoted(symbol)}",
         f"_space_group_IT_number {group.number}",
-        f"_symmetry_space_group_name_H-M {_quoted(group.symbol)}",
+        f"_symmetry_space_group_name_H-M {_quoted(symbol)}",
         f"_symmetry_Int_Tables_number {group.number}",
         "loop_",
         "_space_group_symop_id",

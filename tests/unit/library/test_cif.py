@@ -3,6 +3,7 @@
 import re
 import warnings
 
+import gemmi
 import numpy as np
 import pytest
 import spglib
@@ -54,6 +55,15 @@ def test_shared_and_partly_filled_sites_are_written() -> None:
     assert back.formula == crystal.formula
     patterns = simulate([crystal, back], XRD)[0]
     assert cosines(patterns[1:], patterns[:1])[0] > SAME_PATTERN
+
+
+@pytest.mark.parametrize("number", range(1, N_GROUPS + 1))
+def test_the_name_of_a_space_group_is_one_that_others_read(number: int) -> None:
+    """``P 2_1/c`` is in no list of names: the dictionary has screw axes without a sign."""
+    unit = make_unit(number, [("Ba", space_group(number).positions[-1].letter, (0.137, 0.291, 0.383))], scale=2.0)
+    names = re.findall(r"H-M(?:_alt)? '(.*)'", cif_text(unit, name="x"))
+    assert len(names) == 2
+    assert [gemmi.find_spacegroup_by_name(name).number for name in names] == [number, number]
 
 
 @pytest.mark.parametrize("shares", [(0.7, 0.3), (1.997 / 2, 0.003 / 2), (0.9, 0.05), (0.63, 0.17213, 0.1177, 0.07311)])

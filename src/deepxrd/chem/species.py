@@ -10,6 +10,8 @@ from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.errors import SourceError
 
 _CHARGED = re.compile(r"([A-Za-z]{1,2})(?:\d*\.?\d*[+-]|[+-]\d*\.?\d*|\d)?")
+_IONS = re.compile(r"NH[234]?(?:\d*\+)?|CN(?:\d*-)?|NO[23]?(?:\d*-)?|CO3(?:2-)?|PO[34](?:\d-)?")
+"""Groups of atoms that would pass for nihonium, copernicium, nobelium, cobalt and polonium in capitals."""
 _GROUPS = frozenset({"OH", "OW", "WAT", "NH", "CH"})
 """Labels of water, hydroxide and the like: their hydrogens have no site of their own."""
 
@@ -21,9 +23,10 @@ def atomic_number_of(species: str) -> int:
         species: ``Sr``, ``SR``, ``Sr2+``, ``Sr+2``, ``O-``, ``Fe3`` or ``D``.
 
     Raises:
-        SourceError: it is no element, such as ``Vac``, ``X`` or ``OH``.
+        SourceError: it is no element, such as ``Vac``, ``X``, ``OH`` or ``NH4``.
     """
-    match = _CHARGED.fullmatch(species.strip())
+    plain = species.strip()
+    match = None if _IONS.fullmatch(plain) else _CHARGED.fullmatch(plain)
     symbol = match.group(1).capitalize() if match else ""
     if symbol == "D":
         return 1

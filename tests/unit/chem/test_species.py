@@ -23,6 +23,10 @@ from deepxrd.errors import SourceError
         ("Fe2.5+", "Fe"),
         ("D", "H"),
         (" Ti ", "Ti"),
+        ("CO", "Co"),
+        ("CO3+", "Co"),
+        ("HO3+", "Ho"),
+        ("Po4+", "Po"),
         ("Sr0+", "Sr"),
     ],
 )
@@ -31,7 +35,12 @@ def test_elements_with_and_without_charge(species: str, element: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "species", ["Vac", "Va", "X", "X0+", "OH", "", "M", "Q", "T", "Wat", "Fe/Ti", "Fe0.5Ti0.5", "H2O", "?"]
+    "species",
+    [
+        *("Vac", "Va", "X", "X0+", "OH", "", "M", "Q", "T", "Wat", "Fe/Ti", "Fe0.5Ti0.5", "H2O", "?"),
+        # each passed for an element: nihonium, copernicium, nobelium, cobalt, polonium
+        *("NH4", "NH4+", "NH", "CN", "CN-", "CN1-", "NO3", "NO3-", "CO3", "CO32-", "PO4", "PO43-"),
+    ],
 )
 def test_what_is_no_element_is_refused_by_name(species: str) -> None:
     with pytest.raises(SourceError, match="unknown species"):

@@ -150,7 +150,7 @@ def _by_symmetry(
         if not listed.fits(lattice):
             return _Verdict(reason="its symmetry operators do not fit the shape of its cell")
         verdict = _fill(lattice, sites, listed, declared)
-        if verdict.crystal is not None and not declared.amounts:
+        if verdict.crystal is not None and not (declared.amounts and declared.units):
             named = _named_or_none(block, lattice, angles_deg)
             _refuse_contradiction(lattice, sites, listed, named, len(verdict.crystal.atomic_numbers))
         return verdict
@@ -189,7 +189,10 @@ def _named_or_none(block: cif.Block, lattice: NDArray[np.float64], angles_deg: t
 def _refuse_contradiction(
     lattice: NDArray[np.float64], sites: Sites, listed: Symmetry, named: list[Symmetry], n_atoms: int
 ) -> None:
-    """Without a formula, operators and name of the group must at least give the same number of atoms."""
+    """Without a formula and its number in the cell, operators and name must at least give the same number of atoms.
+
+    The formula alone does not tell: of rock salt, one site of each element is in the right ratio, too.
+    """
     if not named or any(len(symmetry) == len(listed) for symmetry in named):
         return
     try:
@@ -199,7 +202,7 @@ def _refuse_contradiction(
     if n_atoms not in others:
         msg = (
             f"its {len(listed)} symmetry operators give {n_atoms} atoms, its space group gives "
-            f"{others[0]}, and no formula says which is right"
+            f"{others[0]}, and no formula with its number in the cell (Z) says which is right"
         )
         raise SourceError(msg)
 

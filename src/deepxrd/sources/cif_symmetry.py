@@ -65,6 +65,7 @@ def listed_symmetry(block: cif.Block) -> Symmetry | None:
         SourceError: an operator cannot be read, or the list is no group.
     """
     triplets = column(block, _LISTS)
+    triplets = triplets if any(triplets) else []  # a list of nothing but ? is none
     magnetic = column(block, _MAGNETIC_LISTS) if not triplets else []
     if not triplets and not magnetic:
         return None

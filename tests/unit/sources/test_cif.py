@@ -202,10 +202,26 @@ def test_a_list_of_operators_that_was_cut_short_is_refused(cif: Cif) -> None:
 
 def test_operators_and_name_that_disagree_need_a_formula(cif: Cif) -> None:
     """The sites of an asymmetric unit under the operators of P 1, as some programs leave them."""
-    assert "no formula says which is right" in refused(cif(operators=("x,y,z",)))
+    assert "no formula with its number in the cell (Z) says which is right" in refused(cif(operators=("x,y,z",)))
     assert "amounts differ" in refused(cif(operators=("x,y,z",), formula="Sr Ti O3"))
     all_sites = "A1 Sr 0 0 0 1\nB1 Ti 0.5 0.5 0.5 1\nX1 O 0.5 0.5 0 1\nX2 O 0.5 0 0.5 1\nX3 O 0 0.5 0.5 1"
     assert len(read(cif(all_sites, operators=("x,y,z",), formula="Sr Ti O3"))[0].atomic_numbers) == 5
+
+
+def test_a_formula_that_fits_too_few_sites_does_not_settle_how_many_there_are(cif: Cif) -> None:
+    """Two atoms in the cell of rock salt were read in silence, as if it were primitive."""
+    sites, cell = "Na1 Na 0 0 0 1\nCl1 Cl 0.5 0.5 0.5 1", (5.64, 5.64, 5.64, 90, 90, 90)
+
+    def text(extra: str = "") -> str:
+        return cif(sites, cell=cell, group="F m -3 m", operators=("x,y,z",), formula="Cl Na", extra=extra)
+
+    assert "1 symmetry operators give 2 atoms, its space group gives 8" in refused(text())
+    assert "holds 1 units of 'Cl Na', but _cell_formula_units_Z is 4" in refused(text("_cell_formula_units_Z 4"))
+    assert len(read(text("_cell_formula_units_Z 1"))[0].atomic_numbers) == 2
+
+
+def test_a_list_of_unknown_operators_is_none(cif: Cif) -> None:
+    assert len(read(cif(extra="loop_\n_symmetry_equiv_pos_as_xyz\n?"))[0].atomic_numbers) == 5
 
 
 def test_an_open_origin_is_settled_by_the_formula_or_refused(cif: Cif) -> None:

@@ -28,7 +28,7 @@ _POSCAR_SUFFIXES = frozenset({".vasp", ".poscar"})
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
 _WRAPPINGS = PACKED | {".txt", ".zip", ".z", ".zst", ".7z", ".rar"}
 """Endings behind that of a structure; those that cannot be unpacked are named when they are read."""
-_READER = "2"
+_READER, _PARQUET_READER = "3", "2"
 """Raised whenever the same files would give other records: built data sets are named by it."""
 _TABLES = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ID_COLUMNS = ("material_id", "id", "jid", "name")
@@ -124,8 +124,10 @@ class FilesSource(Source):
             except OSError as error:
                 msg = f"{file} cannot be read: {error}"
                 raise SourceError(msg) from error
-        found = {"source": self.name, "format": self._format, "sha256": digest.hexdigest(), "reader": _READER}
-        return found if self._format == "parquet" else {**found, "max_volume_per_atom": f"{self._max_volume:g}"}
+        found = {"source": self.name, "format": self._format, "sha256": digest.hexdigest()}
+        if self._format == "parquet":
+            return {**found, "reader": _PARQUET_READER}
+        return {**found, "reader": _READER, "max_volume_per_atom": f"{self._max_volume:g}"}
 
     def __len__(self) -> int:
         if self._format == "parquet":

@@ -43,5 +43,13 @@ def test_no_name_is_one_that_windows_keeps_for_devices(text: str) -> None:
     assert file_name(parse_formula(text)).lower() not in {"con", "prn", "aux", "nul"}
 
 
+def test_names_of_very_long_formulas_fit_on_a_disk_and_differ() -> None:
+    """The system's ``File name too long`` ended a prediction that was computed already."""
+    texts = ["".join(f"{symbol}{1000 + i + (i == last)}" for i, symbol in enumerate(SYMBOLS[:60])) for last in (0, 59)]
+    names = [file_name(parse_formula(text)) for text in [*texts, "".join(SYMBOLS)]]
+    assert len({name.lower() for name in names}) == 3
+    assert all(len(name) <= 140 for name in names)
+
+
 def test_a_formula_of_all_elements_has_a_name_at_once() -> None:
     assert file_name(parse_formula("".join(SYMBOLS)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +36,6 @@ class AdditiveVolumes:
         stands_in = element_distances()[:, occurring].argmin(axis=1)
         self.volume_angstrom3: NDArray[np.float64] = solution[stands_in]
         """By atomic number, ``(1 + 118,)``."""
-
-    @classmethod
-    def from_table(cls, volume_angstrom3: NDArray[np.float64]) -> Self:
-        """The same sums from volumes that were learned before, ``(1 + 118,)``."""
-        volumes = cls.__new__(cls)
-        volumes.volume_angstrom3 = volume_angstrom3
-        return volumes
 
     def of(self, formulas: Sequence[Formula]) -> NDArray[np.float64]:
         """Sum over the atoms of each reduced formula, ``(n,)``, Å^3."""

@@ -18,7 +18,7 @@ from deepxrd.library.space_groups import crystal_family, space_group
 from deepxrd.library.symmetry import COORDINATE_STEPS, element_order
 from deepxrd.library.tables import CELL_UNIT, GROUND_STATE_SHIFT, HELD_OUT, ICSD_SHIFT, NO_NUMBER
 
-_NUMBERED = re.compile(r"(.*?)(0|[1-9]\d{0,8})", re.DOTALL)
+_NUMBERED = re.compile(r"(.*?)(0|[1-9]\d{0,8})", re.DOTALL | re.ASCII)
 _LARGEST_CODE = 0xFFFFFFFF
 
 

@@ -141,6 +141,7 @@ class Library:
         Raises:
             LibraryError: a symbol is no element.
         """
+        elements = list(elements)  # what is gone through twice
         unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
         if unknown:
             msg = f"{unknown[0]!r} is no element: give symbols such as Ca, W and O"

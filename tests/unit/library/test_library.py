@@ -147,6 +147,8 @@ def test_a_text_that_is_no_formula_is_refused(small_library: Library) -> None:
 def test_nothing_is_found_where_there_is_nothing(small_library: Library) -> None:
     assert len(small_library.find_formula("Na2Cl")) == 0
     assert len(small_library.find_elements(["U"])) == 0
+    once = small_library.find_elements(each for each in ("Sr", "Ti", "O"))  # which was gone through before it was used
+    assert len(once) == len(small_library.find_elements(["Sr", "Ti", "O"])) > 0
     assert small_library.crystals(small_library.find_id("mp-4")) == []
     assert small_library.phases(small_library.find_prototype(Prototype.of(227, ["a"]))) == []
 

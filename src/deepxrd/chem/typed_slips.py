@@ -14,6 +14,7 @@ _ROMAN = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)|I{2,}(?![a-z])")
 _ACTINIUM = re.compile(r"OAc(?![a-z])")
 _LEADING_ZERO = re.compile(r"(?<![\d.])0(?=\d)", re.ASCII)
 _OXIDE_OF_ONE = re.compile(r"([A-Z][a-z]?)([23]0|[1-9]\d?0[1-9]\d?)", re.ASCII)  # H20, Al203, W18049
+_WATER = re.compile(r"((?:^|[^A-Za-z0-9)])[\d/]*H)20(?![A-Za-z0-9]|\.\d)", re.ASCII)  # ·5H20, (H20)5
 _ZERO_INSIDE = re.compile(r"[1-9]\d?0[1-9]\d?", re.ASCII)
 _SMALL = 20  # atoms: formulas with larger numbers, such as alloys in per cent, may well hold 104 of something
 _NICKNAMES = {
@@ -59,6 +60,9 @@ def _zero_for_oxygen(plain: str) -> str | None:
             return None
         meant = alone[1] + _with_oxygen(alone[2])
         return f"is {alone[1]} and nothing else, with the digit 0: write {meant} with the letter O, or {alone[1]}"
+    if _WATER.search(plain):
+        meant = _WATER.sub(lambda match: f"{match[1]}2O", plain)
+        return f"has the digit 0 in water: write {meant} with the letter O, or H20.0"
     symbols, numbers = set(_SYMBOL.findall(plain)), _NUMBER.findall(plain)
     odd = [number for number in numbers if _ZERO_INSIDE.fullmatch(number)]
     others = [float(number) for number in numbers if number not in odd]

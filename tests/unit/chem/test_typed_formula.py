@@ -194,6 +194,18 @@ def test_slips_are_refused_with_what_is_meant_and_a_way_out(typed: str, meant: s
     parse_typed_formula(meant)
 
 
+@pytest.mark.parametrize("sign", ["·", "*", ".", "∙"])
+def test_hydrates_with_the_digit_0_are_refused(sign: str) -> None:
+    """``CuSO4·5H20`` was answered with a hundred hydrogen atoms."""
+    with pytest.raises(FormulaError, match=rf"write CuSO4{re.escape(sign)}5H2O with the letter O"):
+        parse_typed_formula(f"CuSO4{sign}5H20")
+    with pytest.raises(FormulaError, match=r"write CuSO4\(H2O\)5 with the letter O"):
+        parse_typed_formula("CuSO4[H20]5")
+    assert parse_typed_formula("H20RuC6NO14") == parse_formula("H20RuC6NO14")
+    assert parse_typed_formula("C10H20") == parse_formula("CH2")
+    assert parse_typed_formula("CuSO4·H20.0") == parse_formula("CuSO4H20")
+
+
 @pytest.mark.parametrize("typed", ["Fe(III)", "Fe(II)SO4", "Fe(III)2O3", "Cu(I)Cl", "FeIIIPO4", "Pb[IV]O2", "Fe(Ⅲ)Cl3"])
 def test_oxidation_states_are_not_read_as_iodine(typed: str) -> None:
     with pytest.raises(FormulaError, match="Roman numerals"):

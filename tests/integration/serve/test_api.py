@@ -97,6 +97,13 @@ def test_what_cannot_be_predicted_is_said_in_a_sentence(server: LiveServer, ques
     assert says in answer.json()["error"]
 
 
+@pytest.mark.parametrize("typed", ["S1I1O2", "C1S"])
+def test_the_way_out_that_a_refusal_names_is_answered(server: LiveServer, typed: str) -> None:
+    """It was understood as ``SIO2``, which a worker then refused for a slip."""
+    (answer,) = predict(server, typed)
+    assert answer["formula"] == str(parse_formula(typed))
+
+
 def test_a_formula_is_understood_while_it_is_typed(server: LiveServer) -> None:
     def ask(text: str) -> dict:
         return server.client.get("/api/formula", params={"text": text}).json()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import Axis
-from deepxrd.scans.headings import Role, axis_of, is_no_pattern, roles
+from deepxrd.scans.headings import Role, axis_of, is_no_pattern, is_other_axis, roles
 from deepxrd.scans.scan import Fact
 
 UNNAMED = "nothing names it: the first column"
@@ -24,6 +24,7 @@ _PREFERRED = (
     Axis.THETA,
 )  # fmt: skip
 _THREE = 3
+_TOLD = 6  # names of columns
 _WITHIN = 1.6  # of the square root of counts, for a third column to be their deviation
 
 
@@ -79,7 +80,7 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int, *
         for column, name in enumerate(names)
         if (kind := _kind(name, found[column]))
     ]
-    if not axes and any(is_no_pattern(name) for name in names):
+    if not axes and (is_other_axis(names[0]) or any(is_no_pattern(name) for name in names)):
         msg = f"line {names_at} names the columns {', '.join(names)}: none is an angle, q or d"
         raise ScanError(msg)
     _, axis, kind = min(axes, default=(0, 0, Axis.TWO_THETA))
@@ -109,9 +110,22 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int, *
         which = "the last" if last else "the first of no known name"
         facts.append(Fact("columns", f"intensity is column {intensity + 1}, {which}", f"names in line {names_at}"))
     sigma = next((column for column, (role, _) in enumerate(found) if role is Role.UNCERTAINTY), None)
+    _tell_unread(facts, names, {axis, intensity, sigma}, names_at)
     name = names[intensity].lower() if intensity < len(names) else ""
     unit = "cps" if re.search(r"cps|/\s*s|per s|rate", name) else "counts" if re.search(r"count|cts", name) else ""
     return Columns(axis, intensity, kind, source, sigma, unit, facts)
+
+
+def _tell_unread(facts: list[Fact], names: Sequence[str], read: set[int | None], names_at: int) -> None:
+    """Say which named columns are of no use; one of times or attenuators may be, and says so itself."""
+    rest = [
+        f"{column + 1}, {name!r}"
+        for column, name in enumerate(names)
+        if column not in read and name and not re.search(r"time|second|atten|absorber", name, re.IGNORECASE)
+    ]
+    if rest:
+        more = f" and {len(rest) - _TOLD} more" if len(rest) > _TOLD else ""
+        facts.append(Fact("not read", f"column {'; '.join(rest[:_TOLD])}{more}", f"named in line {names_at}"))
 
 
 def _is_unknown(found: Sequence[tuple[Role, int]], column: int) -> bool:

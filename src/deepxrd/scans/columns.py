@@ -16,12 +16,14 @@ from deepxrd.scans.block import MAX_BLOCKS, Block
 from deepxrd.scans.choose import Columns, choose_columns
 from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
 from deepxrd.scans.files import lines_of
-from deepxrd.scans.headings import Role, roles, wavelengths_in
+from deepxrd.scans.headings import Role, is_other_axis, roles, wavelengths_in
 from deepxrd.scans.scan import Fact
 
 _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
 _LABELS = re.compile(r"#L\s+(.*)")
+_WORDS = re.compile(r"[\s;,]+")
+_REMARK = re.compile(r"#|!|//")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
 _ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
 _FACTOR = re.compile(r"factor", re.IGNORECASE)
@@ -47,10 +49,28 @@ def read_columns(text: str) -> list[Block]:
         ScanError: a line is no data, columns are not told apart, or there is no pattern.
     """
     lines = list(enumerate(lines_of(text), 1))
+    remarks = _cut_remarks(lines)
     head, parts = _parts(lines)
     dialect = find_dialect([row for part in parts for row in part.rows][:_SAMPLE])
     _refuse_skipped_data(head, parts[0].rows[0], dialect)
-    return [_block(head + part.head, part.rows, dialect) for part in parts[:MAX_BLOCKS]]
+    blocks = [_block(head + part.head, part.rows, dialect) for part in parts[:MAX_BLOCKS]]
+    if remarks:
+        (place, remark), n = remarks[0], len(remarks)
+        told = f"behind the numbers of {f'{n} lines, the first' if n > 1 else 'a line'}: {remark[:40]!r}"
+        blocks[0].facts.append(Fact("not read", told, f"line {place}"))
+    return blocks
+
+
+def _cut_remarks(lines: list[Row]) -> list[Row]:
+    """Take comments behind numbers off the lines; returns their lines' numbers and texts."""
+    remarks: list[Row] = []
+    for index, (place, line) in enumerate(lines):
+        mark = _REMARK.search(line)
+        before = line[: mark.start()] if mark else ""
+        if mark and looks_numeric(before) and len(_WORDS.split(before.strip())) > 1:
+            lines[index] = (place, before.rstrip())
+            remarks.append((place, line[mark.end() :].strip()))
+    return remarks
 
 
 def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:
@@ -85,7 +105,7 @@ def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:
 def _first_data(lines: list[Row]) -> int:
     """Index of the first line of numbers that others follow."""
     content = [(index, line) for index, (_, line) in enumerate(lines) if line.strip() and not _is_comment(line)]
-    several = [looks_numeric(line) and len(re.split(r"[\s;,]+", line.strip())) > 1 for _, line in content]
+    several = [looks_numeric(line) and len(_WORDS.split(line.strip())) > 1 for _, line in content]
     for place, (index, line) in enumerate(content):
         if not all(several[place : place + _SURE]):
             continue
@@ -186,6 +206,8 @@ def _names(head: list[Row], width: int, dialect: Dialect) -> tuple[list[str], in
         if cells is None:
             continue
         if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
+            if place == lines[-1][0] and is_other_axis(cells[0]):
+                return cells, place
             units = units or cells
             continue
         if units is not None:

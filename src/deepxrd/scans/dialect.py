@@ -13,6 +13,8 @@ _DECIMAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
 _NUMBER = re.compile(rf"{_DECIMAL}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _COMMA_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 _POINT_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u2009\u202f'’]\d{3})+(?:[.,]\d*)?")  # 1 234,5 and 1'234.5
+_GROUP_MARK = re.compile(r"(?<=\d)[ \u2009\u202f'’](?=\d{3}(?!\d))")
 _MISSING = {"", "-", "--", "na", "n/a", "n.a.", "null", "none", "*"}
 _BLANKS_WITHIN = re.compile(r"[^\s,;] +[^\s,;]")  # tabs and blanks both part columns
 _LEADING_ZERO = re.compile(r"0\d+")
@@ -63,6 +65,7 @@ class Dialect:
         """The number in a cell, NaN where it says that it is missing; None if it is no number."""
         if cell.lower() in _MISSING:
             return float("nan")
+        cell = _ungrouped(cell) if self.separator else cell
         if self.thousands:
             pattern, mark = (_POINT_THOUSANDS, ".") if self.comma_is_decimal else (_COMMA_THOUSANDS, ",")
             cell = cell.replace(mark, "") if pattern.fullmatch(cell) else cell
@@ -102,14 +105,14 @@ def find_dialect(rows: Sequence[tuple[int, str]]) -> Dialect:
     if ";" in bare:
         separator = ";"
     elif "\t" in bare.strip():
-        by_tabs = _most(rows, lambda row: "\t" in row.strip() and not _BLANKS_WITHIN.search(row))
+        by_tabs = _most(rows, lambda row: "\t" in row.strip() and not _has_blanks(row))
         separator = "\t" if by_tabs else ""
     elif "," in bare and not _most(rows, lambda row: len(row.split()) > 1 and not re.search(r",\s|\s,", row)):
         separator = ","
     else:
         separator = ""
     plain = Dialect(separator)
-    cells = [(place, column, cell) for place, row in rows for column, cell in enumerate(plain.split(row))]
+    cells = [(place, column, _ungrouped(cell)) for place, row in rows for column, cell in enumerate(plain.split(row))]
     with_comma = [item for item in cells if "," in item[2]]
     if not with_comma:
         _refuse_doubled_commas(separator, cells)
@@ -165,6 +168,16 @@ def _refuse_doubled_commas(separator: str, cells: list[tuple[int, int, str]]) ->
     if doubled:
         msg = f"line {doubled[0][0]} has ',{doubled[0][1]}': commas part columns and decimals alike; part columns by ;"
         raise ScanError(msg)
+
+
+def _has_blanks(row: str) -> bool:
+    """Whether a cell of a line of tabs has a blank within, other than between thousands."""
+    return any(_BLANKS_WITHIN.search(_ungrouped(cell.strip())) for cell in row.split("\t"))
+
+
+def _ungrouped(cell: str) -> str:
+    """A number without blanks or apostrophes between its thousands."""
+    return _GROUP_MARK.sub("", cell) if _GROUPED.fullmatch(cell) else cell
 
 
 def _most(rows: Sequence[tuple[int, str]], test: Callable[[str], bool]) -> bool:

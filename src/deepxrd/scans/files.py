@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
+import gzip
+import lzma
 import re
 import stat
 import xml.etree.ElementTree as ET
 import zipfile
+import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +26,11 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_PACKED: tuple[tuple[bytes, str, Callable[[BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]], ...] = (
+    (b"\x1f\x8b", "gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
+    (b"BZh", "bzip2", bz2.BZ2File),
+    (b"\xfd7zXZ", "xz", lzma.LZMAFile),
+)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -49,6 +59,31 @@ def read_bytes(path: Path) -> bytes:
     if not data.strip(b"\0 \t\r\n"):
         msg = f"{path} is empty"
         raise ScanError(msg)
+    return data
+
+
+def unpacked(data: bytes) -> bytes:
+    """What gzip, bzip2 or xz packed, up to `MAX_BYTES`; other data as they are.
+
+    Raises:
+        ScanError: it is damaged, or unpacks to more.
+    """
+    for mark, by, opened in _PACKED:
+        if not data.startswith(mark):
+            continue
+        try:
+            with opened(BytesIO(data)) as stream:
+                content = stream.read(MAX_BYTES + 1)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            msg = f"it is packed by {by} and damaged: {error}"
+            raise ScanError(msg) from None
+        if len(content) > MAX_BYTES:
+            msg = f"it unpacks to more than {MAX_BYTES / 2**20:.0f} MB: no scan is that large"
+            raise ScanError(msg)
+        if not content.strip(b"\0 \t\r\n"):
+            msg = f"what {by} packed in it is empty"
+            raise ScanError(msg)
+        return content
     return data
 
 

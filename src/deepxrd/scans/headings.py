@@ -25,18 +25,26 @@ class Role(Enum):
 
 _TWO_THETA = re.compile(
     r"(?:2|two|zwei)[\s_\-*]*(?:theta|th|θ|thet|tht)|\btth\b|\bttheta\b|^tt$|bragg|^angles?\b|^pos(?:ition)?\b|"
-    r"^deg(?:rees?)?$|diffraction angle|^winkel|^x_?2th|^2t$|^°\s*2|2-theta"
+    r"^deg(?:rees?)?$|diffraction angle|^winkel|^x_?2th|^2t$|^°\s*2|2-theta|"
+    r"^(?:[aáâ]ngulo|angolo|угол|角度|回折角|衍射角)"
 )
+_BY_ANGLE_ALONE = re.compile(r"^angles?[\s_]*[(\[,]?[\s_]*(?:theta|θ)\b")
 _THETA = re.compile(r"^(?:theta|th|θ|omega)(?:$|[\s_(\[,/])")
 _Q = re.compile(r"^(?:q|\|q\||scattering vector|momentum transfer|wave ?vector)(?:$|[\s_(\[,/*^=-])")
 _D = re.compile(r"^d(?:$|[\s_(\[,/])|^d[\s_-]?(?:spacings?|values?|hkl)|^lattice spacing")
 _NO_PATTERN = re.compile(
     r"\btof\b|time[- ]of[- ]flight|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm"
 )
+_OTHER_AXIS = re.compile(
+    r"^(?:time|temp(?:erature)?|r|frames?|frequency|voltage|potential|field|mass|m/z|retention|"
+    r"(?:binding|kinetic|photon)[\s_]energy|raman|wave[\s_-]?length|zeit|temps|tiempo|время|时间|時間|温度)(?![^\W\d_])|"
+    r"^t[\s_]?[(\[](?:s|min|h|k|°?c)\b|cm\^?-1"
+)
 _RADIANS = re.compile(r"(?<![a-z])rad(?:ians?)?(?![a-z])")
 _NANOMETRES = re.compile(r"nm")
 _NOT_MEASURED = re.compile(
-    r"^(?:no|nr|index|idx|points?|pt|row|line)\b|\btime|second|monitor|epoch|temperature|"
+    r"^(?:no|nr|№|index|idx|points?|pt|row|line)\b|\btime|(?<!per )(?<!/)second|monitor|epoch|temperature|"
+    r"zeit|время|时间|時間|фон(?![^\W\d_])|untergrund|^fondo?(?![^\W\d_])|背景|本底|バックグラウンド|"
     r"calc|bkg|backg|bgr|diff(?!rac)|fit|model|weight|residual|smooth|norm?alised? fit|simul"
 )
 _UNCERTAINTY = re.compile(
@@ -45,7 +53,9 @@ _UNCERTAINTY = re.compile(
 _PEAK = re.compile(r"^[hkl]$|^hkl$|^\(?h\s*k\s*l\)?$|mult|fwhm|^peak\s*no|^int\.?\s*breadth|^height")
 _INTENSITIES = (
     re.compile(r"counts?(?!\w*\s*(?:time|/))|^cts"),
-    re.compile(r"inten|^int\b|^intens|^i\b|^i[\s_(\[,/]|^imp"),
+    re.compile(
+        r"inten|^int\b|^intens|^i\b|^i[\s_(\[,/]|^imp|интенс|имп|强度|強度|计数|^coups|^conteggi|^cuentas|^contagens"
+    ),
     re.compile(r"obs|^meas|^exp\b|^raw"),
     re.compile(r"cps|count.?rate|counts?/|counts? per"),
     re.compile(r"^y\b|^y[\s_(\[]|signal|^data"),
@@ -67,19 +77,28 @@ _STATED = {
                     rf"(?:\(?\[?\s*(å|a|ang\w*|ångstr\w*|nm|pm|m|kev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*{_LENGTH}")
     for key, words in _KEYS.items()
 }  # fmt: skip
-_RATIO = re.compile(rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|ratio)[^0-9]*{_NUMBER}")
+_RATIO_WORD = r"(?:(?<![^\W\d_])|(?<=alpha)|(?<=wl)|(?<=length))ratio(?![^\W\d_])"
+"""Not that of configuration, concentration or duration."""
+_RATIO = re.compile(
+    rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|{_RATIO_WORD})[^0-9]*{_NUMBER}"
+)
 _ENERGY = re.compile(rf"energy[^0-9+\-.a-z]*(?:\(?\[?\s*(kev|ev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*(kev|ev\b)?")
 _OF_A_DETECTOR = re.compile(r"threshold|window|discrimin|resolution|cut-?off|lower|upper")
 _SYMBOL = "|".join(anode.lower() for anode in ANODES)
 _ANODE = re.compile(
-    rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name)?[^a-z\n]*\b({_SYMBOL})\b"
+    rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name|type|element)?[^a-z\n]*\b({_SYMBOL})\b|"
+    rf"\b({_SYMBOL})[\s-]+(?:anode|target|tube|radiation)\b"
 )
+_ELEMENTS = {"copper": "cu", "molybdenum": "mo", "chromium": "cr", "iron": "fe", "cobalt": "co", "silver": "ag"}
+_ELEMENT = re.compile(rf"\b(?:{'|'.join(_ELEMENTS)})\b")
 _LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+2|12|1|2)?")
 
 
 def axis_of(words: str) -> Axis | None:
     """What an axis is by its name and unit, such as ``q_A^-1``, ``2th_deg`` or ``d (A)``; None if that is not plain."""
     plain = _plain(words)
+    if _BY_ANGLE_ALONE.search(plain):
+        return Axis.THETA
     if _TWO_THETA.search(plain):
         return Axis.TWO_THETA_RADIANS if _RADIANS.search(plain) else Axis.TWO_THETA
     if _THETA.search(plain):
@@ -94,6 +113,12 @@ def axis_of(words: str) -> Axis | None:
 def is_no_pattern(words: str) -> bool:
     """Whether an axis is named, and is none of a powder pattern: energy, time of flight, radius, channel."""
     return bool(_NO_PATTERN.search(_plain(words)))
+
+
+def is_other_axis(words: str) -> bool:
+    """Whether a first column is named, and is none of a powder pattern, or what a table beside one may hold as well."""
+    plain = _plain(words)
+    return bool(_OTHER_AXIS.search(plain) or _NO_PATTERN.search(plain))
 
 
 def roles(names: Sequence[str]) -> list[tuple[Role, int]]:
@@ -137,10 +162,11 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
             break
         share = _RATIO.search(plain)
         ratio = float(share[1].replace(",", ".")) if share and ratio is None else ratio
+        plain = _ELEMENT.sub(lambda name: _ELEMENTS[name[0]], plain)
         symbol = _LINE.search(plain) or _ANODE.search(plain)
         if symbol and not anode:
             line_of = symbol[2] if symbol.re is _LINE else None
-            anode = f"{symbol[1]}Ka{line_of if line_of in {'1', '2'} else ''}"
+            anode = f"{symbol[1] or symbol[2]}Ka{line_of if line_of in {'1', '2'} else ''}"
             anode_where = f"header line {place}, {symbol[0].strip()!r}"
     main = values.get("ka1", values.get("any"))
     if main is not None:

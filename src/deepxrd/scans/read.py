@@ -20,7 +20,7 @@ from deepxrd.scans.bruker_raw4 import read_version_4
 from deepxrd.scans.clean import stretches
 from deepxrd.scans.columns import read_columns
 from deepxrd.scans.cpi import read_cpi
-from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes
+from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes, unpacked
 from deepxrd.scans.gsas import is_gsas, read_gsas
 from deepxrd.scans.jcamp import read_jcamp
 from deepxrd.scans.join import joined
@@ -62,9 +62,6 @@ _NOT_READ: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF: give the numbers"),
     (b"\x89HDF", "HDF5: export the pattern as text"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or another Office file: save it as .csv"),
-    (b"\x1f\x8b", "packed by gzip: unpack it first"),
-    (b"BZh", "packed by bzip2: unpack it first"),
-    (b"\xfd7zXZ", "packed by xz: unpack it first"),
     (b"7z\xbc\xaf", "packed by 7-Zip: unpack it first"),
 )
 _DAMAGE = (
@@ -92,9 +89,10 @@ def read_scans(path: Path, *, radiation: str | None = None, axis: str | None = N
         msg = f"unknown axis {axis!r}: it is one of {', '.join(AXIS_NAMES)}"
         raise ScanError(msg)
     kind = None if axis is None else AXIS_NAMES[axis]
-    data = read_bytes(path)
+    packed = read_bytes(path)
     format_name = ""
     try:
+        data = unpacked(packed)
         format_name, read = _format(data)
         parts = [part for block in read() for part in stretches(block, axis=kind, radiation=given)]
         return joined(parts, radiation=given, given=radiation or "", format_name=format_name)
@@ -156,6 +154,9 @@ def _zip_format(archive: Archive) -> tuple[str, Callable[[], list[Block]]]:
         return "Bruker BRML", lambda: read_brml(archive)
     if is_rasx(archive):
         return "Rigaku RASX", lambda: read_rasx(archive)
+    files = [name for name in archive.names if not name.startswith("__MACOSX/")]
+    if len(files) == 1 and not (data := archive.read(files[0])).startswith(b"PK"):
+        return _format(unpacked(data))
     inside = ", ".join(archive.names[:3])
     what = (
         "an Excel or other Office file: save it as .csv"

@@ -1,0 +1,138 @@
+"""Writings of one scan that were refused or read wrongly once, beyond those of `test_columns`."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from test_columns import ANGLES, COUNTS, ROOTS, rows
+
+from deepxrd.errors import ScanError
+from deepxrd.scans import Scan, files
+
+Read = Callable[..., Scan]
+PLAIN = rows("{x} {y}")
+LINES = PLAIN.splitlines()
+
+
+def zipped(*names: str) -> bytes:
+    """A zip of the scan under each of these names."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, PLAIN)
+    return buffer.getvalue()
+
+
+def facts(scan: Scan, what: str) -> list[str]:
+    """What a scan tells of one thing."""
+    return [str(fact) for fact in scan.facts if fact.what == what]
+
+
+def grouped(mark: str) -> list[str]:
+    """The counts with a mark between their thousands."""
+    return [f"{count:,}".replace(",", mark) for count in COUNTS]
+
+
+SAME: dict[str, str | bytes] = {
+    "gzip": gzip.compress(PLAIN.encode()),
+    "bzip2": bz2.compress(PLAIN.encode()),
+    "xz": lzma.compress(PLAIN.encode()),
+    "a zip of one": zipped("scan.xy"),
+    "a zip of a Mac": zipped("scan.xy", "__MACOSX/._scan.xy"),
+    "a remark behind the first numbers": "\n".join([LINES[0] + " # beam on", *LINES[1:]]),
+    "remarks behind all numbers": "".join(f"{line} ! ok\n" for line in LINES),
+    "a remark in a table": rows("{x},{y}").replace("\n", " // beam off\n", 9),
+    "thousands by blanks": "Angle;Intensité\n" + rows("{c};{t}", t=grouped(" ")),
+    "thousands by no-break blanks": "Angle\tIntensité\n" + rows("{c}\t{t},0", t=grouped("\u202f")),
+    "thousands by apostrophes": rows("{x};{t}", t=grouped("'")),
+    "a blank, then a tab": rows("{x} {y}\t{s}", s=ROOTS),
+    "per second": "2theta,counts per second,error\n" + rows("{x},{y},{s}", s=ROOTS),
+    "a slash and a second": "2theta,intensity (counts/second),error\n" + rows("{x},{y},{s}", s=ROOTS),
+    "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
+    "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
+    "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_every_writing_gives_the_same_axis_and_counts(name: str, read: Read) -> None:
+    scan = read(SAME[name])
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    np.testing.assert_allclose(scan.two_theta_deg, np.array(ANGLES, float), atol=1e-9)
+
+
+def test_what_is_packed_is_bounded_and_damage_is_told(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ScanError, match="packed by gzip and damaged"):
+        read(gzip.compress(PLAIN.encode())[:-40])
+    with pytest.raises(ScanError, match=r"a zip of a\.xy, b\.xy"):
+        read(zipped("a.xy", "b.xy"))
+    monkeypatch.setattr(files, "MAX_BYTES", 200_000)
+    with pytest.raises(ScanError, match="unpacks to more than"):
+        read(gzip.compress(b"10.0 5\n" * 100_000))
+
+
+def test_a_remark_behind_numbers_is_told_with_its_line(read: Read) -> None:
+    scan = read("\n".join([*LINES[:50], LINES[50] + "  # beam off", *LINES[51:]]))
+    assert facts(scan, "not read") == ["behind the numbers of a line: 'beam off' (line 51)"]
+
+
+def test_columns_that_are_not_used_are_told(read: Read) -> None:
+    scan = read("2theta,counts A,counts B,Bkg\n" + rows("{x},{y},{s},30", s=ROOTS))
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    assert facts(scan, "not read") == ["column 3, 'counts B'; 4, 'Bkg' (named in line 1)"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Time (min),Signal (mV)", "t (s),I", "Temperature (C),Heat flow", "r(A),G(A^-2)", "Binding Energy (eV),Counts",
+        "Raman shift (cm-1),Intensity", "Wavelength (nm),Absorbance",
+    ],
+)  # fmt: skip
+def test_measurements_of_other_kinds_are_refused(names: str, read: Read) -> None:
+    with pytest.raises(ScanError, match="none is an angle, q or d"):
+        read(names + "\n" + rows("{x},{y}"))
+
+
+def test_an_angle_called_theta_is_doubled(read: Read) -> None:
+    half = [f"{float(angle) / 2:.4f}" for angle in ANGLES]
+    scan = read("Angle (theta),I\n" + rows("{h},{y}", h=half))
+    np.testing.assert_allclose(scan.two_theta_deg, np.array(ANGLES, float), atol=1e-3)
+
+
+LINES_OF_COPPER = "K-Alpha1 [Å],1.540598\nK-Alpha2 [Å],1.544426\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "ratio"),
+    [
+        ("Configuration=Reflection, Owner=User-1\n" + LINES_OF_COPPER, None),
+        ("Concentration: 0.2 mol\n" + LINES_OF_COPPER, None),
+        ("Duration: 0.5 h\n" + LINES_OF_COPPER + "K-A2 / K-A1 ratio,0.497\n", 0.497),
+        (LINES_OF_COPPER + "AlphaRatio=0.51\n", 0.51),
+        (LINES_OF_COPPER + "WaveLengthRatio=0.52\n", 0.52),
+    ],
+)
+def test_a_ratio_is_a_word_of_its_own(header: str, ratio: float | None, read: Read) -> None:
+    waves = read(header + PLAIN).wavelengths
+    assert waves is not None
+    assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom, waves.ratio) == (1.540598, 1.544426, ratio)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Anode material: Copper", "CuKa"), ("# X-ray source: Cobalt K-alpha", "CoKa"), ("Mo radiation", "MoKa"),
+        ("Radiation type: Ag", "AgKa"), ("# sample: iron oxide on a silver plate", ""),
+    ],
+)  # fmt: skip
+def test_a_tube_by_the_name_of_its_element(header: str, name: str, read: Read) -> None:
+    waves = read(header + "\n" + PLAIN).wavelengths
+    assert (waves.name if waves else "") == name

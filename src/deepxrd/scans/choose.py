@@ -147,6 +147,9 @@ def _by_numbers(table: NDArray[np.float64]) -> Columns:
         if (np.diff(index) == 1).all() and index[0] in {0, 1} and _is_axis(table[:, 1]):
             first = 1
             facts.append(Fact("column 1", "only counts the lines", "its numbers"))
+    if width > first + 2 and _is_spacing(table[:, first], table[:, first + 1]):
+        facts.append(Fact("columns", f"intensity is column {first + 3}", f"column {first + 2} is d of the angles"))
+        return Columns(first, first + 2, Axis.TWO_THETA, f"{UNNAMED} and d beside it", facts=facts)
     columns = Columns(
         first, first + 1, Axis.TWO_THETA, f"{UNNAMED}" + (" after the index" if first else ""), facts=facts
     )
@@ -163,6 +166,14 @@ def _by_numbers(table: NDArray[np.float64]) -> Columns:
             rest = ", ".join(str(column + 1) for column in range(first + 2, width))
             facts.append(Fact("not read", f"column {rest}", "no names"))
     return columns
+
+
+def _is_spacing(angles: NDArray[np.float64], column: NDArray[np.float64]) -> bool:
+    """Whether numbers are the d of angles 2θ at one wavelength, to a hundredth."""
+    if len(angles) < _THREE or not (np.isfinite(column).all() and (column > 0).all()):
+        return False
+    lengths = 2 * column * np.sin(np.radians(angles) / 2)
+    return bool(lengths.min() > 0 and lengths.max() < 1.01 * lengths.min() and np.ptp(column) > 0.1 * column.max())
 
 
 def _is_axis(column: NDArray[np.float64]) -> bool:

@@ -7,6 +7,7 @@ beginning of another scan; any other is an error with its number.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,12 +18,14 @@ from deepxrd.scans.choose import Columns, choose_columns
 from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import Role, is_other_axis, roles, wavelengths_in
+from deepxrd.scans.remarks import Row, cut_remarks, n_words
 from deepxrd.scans.scan import Fact
 
 _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
 _LABELS = re.compile(r"#L\s+(.*)")
 _WORDS = re.compile(r"[\s;,]+")
+_LEADING = re.compile(r"\s*-?\d+(?:[.,]\d+)?")
 _REMARK = re.compile(r"#|!|//")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
 _ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
@@ -30,16 +33,15 @@ _FACTOR = re.compile(r"factor", re.IGNORECASE)
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
 _MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
-Row = tuple[int, str]
-"""Line number and text."""
 
 
 @dataclass
 class _Part:
-    """A scan of a text: its own header lines and its lines of numbers."""
+    """A scan of a text: its own header lines, its lines of numbers, and comments among these."""
 
     head: list[Row] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    notes: list[Row] = field(default_factory=list)
 
 
 def read_columns(text: str) -> list[Block]:
@@ -49,32 +51,22 @@ def read_columns(text: str) -> list[Block]:
         ScanError: a line is no data, columns are not told apart, or there is no pattern.
     """
     lines = list(enumerate(lines_of(text), 1))
-    remarks = _cut_remarks(lines)
-    head, parts = _parts(lines)
+    remarks = cut_remarks(lines)
+    head, parts, below = _parts(lines)
     dialect = find_dialect([row for part in parts for row in part.rows][:_SAMPLE])
     _refuse_skipped_data(head, parts[0].rows[0], dialect)
-    blocks = [_block(head + part.head, part.rows, dialect) for part in parts[:MAX_BLOCKS]]
-    if remarks:
-        (place, remark), n = remarks[0], len(remarks)
-        told = f"behind the numbers of {f'{n} lines, the first' if n > 1 else 'a line'}: {remark[:40]!r}"
-        blocks[0].facts.append(Fact("not read", told, f"line {place}"))
+    blocks = [_block(head + part.head, part, dialect, more_names=remarks.are_columns) for part in parts[:MAX_BLOCKS]]
+    if below:
+        blocks[-1].facts.append(Fact("not read", f"text from line {below} on", "after the last of the data"))
+    blocks[0].facts += remarks.told()
+    if remarks.are_indices:
+        for block in blocks:
+            block.peaks = True
     return blocks
 
 
-def _cut_remarks(lines: list[Row]) -> list[Row]:
-    """Take comments behind numbers off the lines; returns their lines' numbers and texts."""
-    remarks: list[Row] = []
-    for index, (place, line) in enumerate(lines):
-        mark = _REMARK.search(line)
-        before = line[: mark.start()] if mark else ""
-        if mark and looks_numeric(before) and len(_WORDS.split(before.strip())) > 1:
-            lines[index] = (place, before.rstrip())
-            remarks.append((place, line[mark.end() :].strip()))
-    return remarks
-
-
-def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:
-    """The header, and the scans after it.
+def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part], int]:
+    """The header, the scans after it, and the number of the line at which text follows the last; 0 for none.
 
     Raises:
         ScanError: there are no lines of numbers, or one among them is no data.
@@ -84,28 +76,58 @@ def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part]]:
     inner = max((place for place, (_, line) in enumerate(head) if _SCAN.match(line)), default=len(head))
     parts = [_Part(head=head[inner:])]
     names = {line.strip() for _, line in head if line.strip() and not _is_comment(line)}
-    for place, line in lines[begin:]:
+    below = 0
+    for index, (place, line) in enumerate(lines[begin:], begin):
         word = line.strip()
         if looks_numeric(line):
             parts[-1].rows.append((place, line))
         elif not word or (_is_comment(line) and not _SCAN.match(line)):
-            if parts[-1].rows and word:
-                parts[-1].head.append((place, line))
+            if word:
+                (parts[-1].notes if parts[-1].rows else parts[-1].head).append((place, line))
         elif _END.fullmatch(word):
             break
-        elif _SCAN.match(line) or word in names:
+        elif _SCAN.match(line) or (word in names and parts[-1].rows):
+            parts.append(_Part(head=[(place, line)]))
+        elif not parts[-1].rows:
+            parts[-1].head.append((place, line))
+        elif not any(looks_numeric(line) for line in _from(lines, index)) and not word[0].isdecimal():
+            below = place
+            break
+        elif _begins_anew(_from(lines, index), names, parts[-1].rows):
             parts.append(_Part(head=[(place, line)]))
         else:
             msg = f"line {place} is no data: {word[:60]!r}"
             raise ScanError(msg)
     parts = [part for part in parts if part.rows]
-    return head[:inner], parts
+    return head[:inner], parts, below
+
+
+def _from(lines: list[Row], index: int) -> Iterator[str]:
+    """The texts of lines from one on."""
+    return (lines[at][1] for at in range(index, len(lines)))
+
+
+def _begins_anew(after: Iterator[str], names: set[str], rows: list[Row]) -> bool:
+    """Whether text among data is the header of another scan: it repeats the first one's, or the axis goes back."""
+    for line in after:
+        if line.strip() in names:
+            return True
+        if looks_numeric(line):
+            first, last, now = (_leading(row) for row in (rows[0][1], rows[-1][1], line))
+            return (now - last) * (last - first) < 0
+    return False
+
+
+def _leading(line: str) -> float:
+    """The number at the beginning of a line; NaN if it is not plain."""
+    match = _LEADING.match(line)
+    return float(match[0].replace(",", ".")) if match else float("nan")
 
 
 def _first_data(lines: list[Row]) -> int:
     """Index of the first line of numbers that others follow."""
     content = [(index, line) for index, (_, line) in enumerate(lines) if line.strip() and not _is_comment(line)]
-    several = [looks_numeric(line) and len(_WORDS.split(line.strip())) > 1 for _, line in content]
+    several = [looks_numeric(line) and n_words(line) > 1 for _, line in content]
     for place, (index, line) in enumerate(content):
         if not all(several[place : place + _SURE]):
             continue
@@ -133,8 +155,9 @@ def _refuse_skipped_data(head: list[Row], first: Row, dialect: Dialect) -> None:
             raise ScanError(msg)
 
 
-def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
-    """A scan of its header and rows."""
+def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) -> Block:
+    """A scan of the header that holds for it, and its rows; there may be names of columns that were cut off."""
+    rows = part.rows
     facts = [Fact("text", dialect.in_words(), "")]
     width = _width(rows, dialect)
     if len(rows) * _MOST_ACROSS < width:
@@ -155,12 +178,12 @@ def _block(head: list[Row], rows: list[Row], dialect: Dialect) -> Block:
                 msg = f"line {place} is no data: {cell[:40]!r} is no number"
                 raise ScanError(msg)
             table[index, column] = value
-    names, names_at = _names(head, width, dialect)
+    names, names_at = _names(head, width, dialect, more=more_names)
     columns = choose_columns(
         table, names, names_at, [line for _, line in head], last=any(_LABELS.match(line) for _, line in head)
     )
     facts += columns.facts
-    wave, where = wavelengths_in(line for _, line in head)
+    wave, where = wavelengths_in(line for _, line in head + part.notes)
     if wave is None and where:
         facts.append(Fact("wavelength", "not used", where))
     return Block(
@@ -191,8 +214,15 @@ def _width(rows: list[Row], dialect: Dialect) -> int:
     return width
 
 
-def _names(head: list[Row], width: int, dialect: Dialect) -> tuple[list[str], int]:
-    """Names of the columns from the nearest line above them that has as many cells, and its number; else none."""
+def _names(head: list[Row], width: int, dialect: Dialect, *, more: bool = False) -> tuple[list[str], int]:
+    """Names of the columns from the nearest line above them that has as many cells, and its number; else none.
+
+    Args:
+        head: lines above the numbers.
+        width: number of columns.
+        dialect: of the numbers.
+        more: whether a line of names may go on behind the columns.
+    """
     lines = [(place, line) for place, line in head if line.strip()]
     labels = [(place, match[1]) for place, line in lines if (match := _LABELS.match(line))]
     if labels:
@@ -202,7 +232,7 @@ def _names(head: list[Row], width: int, dialect: Dialect) -> tuple[list[str], in
                 return parts, place
     units: list[str] | None = None
     for place, line in reversed(lines[-6:]):
-        cells = _cells(line, width, dialect)
+        cells = _cells(line, width, dialect, more=more)
         if cells is None:
             continue
         if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
@@ -216,7 +246,7 @@ def _names(head: list[Row], width: int, dialect: Dialect) -> tuple[list[str], in
     return [], 0
 
 
-def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
+def _cells(line: str, width: int, dialect: Dialect, *, more: bool) -> list[str] | None:
     """The cells of a line of names; None if it is none."""
     plain = re.sub(r"^\s*(?:[#!%'*&$>;@]|//|-->)+\s*(?:-->)?", "", line).strip()
     splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
@@ -226,6 +256,9 @@ def _cells(line: str, width: int, dialect: Dialect) -> list[str] | None:
     for cells in named:
         if len(cells) == width:
             return cells
+    for cells in named:
+        if more and len(cells) > width and {Role.AXIS, Role.INTENSITY} <= {role for role, _ in roles(cells[:width])}:
+            return cells[:width]
     for cells in named:
         found = {role for role, _ in roles(cells)}
         if 2 <= len(cells) < width and {Role.AXIS, Role.INTENSITY} <= found:  # noqa: PLR2004 - further columns unnamed

@@ -19,6 +19,8 @@ from deepxrd.scans import Scan, files
 Read = Callable[..., Scan]
 PLAIN = rows("{x} {y}")
 LINES = PLAIN.splitlines()
+HALVES = ["\n".join([*half, ""]) for half in (LINES[:150], LINES[150:])]
+SPEC_HALVES = ["".join(half) for half in np.split(np.array(rows("{x} 1 5000 {y}").splitlines(keepends=True)), 2)]
 
 
 def zipped(*names: str) -> bytes:
@@ -55,6 +57,15 @@ SAME: dict[str, str | bytes] = {
     "a blank, then a tab": rows("{x} {y}\t{s}", s=ROOTS),
     "per second": "2theta,counts per second,error\n" + rows("{x},{y},{s}", s=ROOTS),
     "a slash and a second": "2theta,intensity (counts/second),error\n" + rows("{x},{y},{s}", s=ROOTS),
+    "text behind all numbers": "2theta,counts,comment\n" + rows("{x},{y},ok"),
+    "quoted text behind all": '"Winkel";"Int";"Phase"\n' + rows('"{c}";"{y}";"Quarz"'),
+    "text after the last": PLAIN + "\nTotal counts: 12345\n\nsigned\n",
+    "two halves with titles": f"Run A\n2theta I\n{HALVES[0]}Run B\n2theta I\n{HALVES[1]}",
+    "two halves with headers": f"[Run]\nStart,10\n[Data]\n{HALVES[0]}[Run]\nStart,14\n[Data]\n{HALVES[1]}",
+    "the later half first": f"{HALVES[1]}run 2\n{HALVES[0]}",
+    "two SPEC scans": "#S 1 ascan\n{0}{1}\n#S 2 ascan\n{0}{2}".format(
+        "#L Two Theta  Epoch  Monitor  Det\n", *SPEC_HALVES
+    ),
     "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
     "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
     "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
@@ -81,6 +92,43 @@ def test_what_is_packed_is_bounded_and_damage_is_told(read: Read, monkeypatch: p
 def test_a_remark_behind_numbers_is_told_with_its_line(read: Read) -> None:
     scan = read("\n".join([*LINES[:50], LINES[50] + "  # beam off", *LINES[51:]]))
     assert facts(scan, "not read") == ["behind the numbers of a line: 'beam off' (line 51)"]
+
+
+def test_text_below_the_data_is_told_but_a_damaged_last_line_is_refused(read: Read) -> None:
+    assert facts(read(PLAIN + "Total counts: 12345\n"), "not read") == [
+        "text from line 301 on (after the last of the data)"
+    ]
+    with pytest.raises(ScanError, match=r"line 301 is no data: '17\.500 1x3'"):
+        read(PLAIN + "17.500 1x3\n")
+
+
+def test_a_title_in_the_middle_of_a_scan_is_no_new_one(read: Read) -> None:
+    with pytest.raises(ScanError, match="line 151 is no data: 'Run B'"):
+        read(f"{HALVES[0]}Run B\n{HALVES[1]}")
+
+
+def test_many_comments_among_the_data_do_not_hide_the_names(read: Read) -> None:
+    scan = read("I 2theta\n" + rows("{y} {x}").replace("\n", "\n# ok\n", 9))
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+
+
+CARD = [(26.578, 3.351, 100), (33.893, 2.644, 80), (37.949, 2.369, 25), (51.755, 1.765, 65), (54.740, 1.6755, 14)]
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("PDF#05-0566 QM=Star\n2-Theta d(A) I(f) (h k l) Theta 1/(2d)\n", "{} {} {} (1 1 0) 13.289 0.1492"),
+        ("#  2-Theta    d(A)   I(f)   ( h k l)   n^2\n", "  {}  {}  {}  ( 1 -1  0)  2"),
+        ("", "{} {} {}"),
+        ("2theta,d,intensity,phase\n", "{},{},{},Cassiterite"),
+    ],
+)
+def test_cards_of_a_database_are_lists_of_peaks(header: str, form: str, read: Read) -> None:
+    scan = read(header + "".join(form.format(*peak) + "\n" for peak in CARD))
+    assert scan.is_peak_list
+    np.testing.assert_array_equal(scan.two_theta_deg, [peak[0] for peak in CARD])
+    np.testing.assert_array_equal(scan.counts, [peak[2] for peak in CARD])
 
 
 def test_columns_that_are_not_used_are_told(read: Read) -> None:

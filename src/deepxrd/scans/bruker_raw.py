@@ -9,10 +9,16 @@ from __future__ import annotations
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
 from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps
+from deepxrd.scans.scan import Fact
 
 _HEADER_1, _FILE_HEADER_2, _FILE_HEADER_3, _RANGE_HEADER_3 = 156, 256, 712, 304
 _SMALLEST_HEADER_2 = 48
 _PLAIN_RECORD = 4
+_OTHER_DRIVES = {
+    3: "rocking curve", 4: "chi", 5: "phi", 6: "x", 7: "y", 8: "z", 9: "aux1", 10: "aux2", 11: "aux3", 12: "psi",
+    13: "hkl", 14: "reciprocal space",
+}  # fmt: skip
+"""Scan types of version 3 in which 2θ stands still, or does not run alone."""
 _AXIS = "the header's start and step"
 
 
@@ -97,6 +103,7 @@ def read_version_3(data: bytes) -> list[Block]:
     if n_ranges > MAX_BLOCKS:
         msg = f"its header says {n_ranges} ranges: the file is damaged"
         raise ScanError(msg)
+    others: list[str] = []
     for _ in range(n_ranges):
         size, n = fields.u32(place), fields.u32(place + 4)
         if size != _RANGE_HEADER_3:
@@ -107,6 +114,11 @@ def read_version_3(data: bytes) -> list[Block]:
             msg = f"records of {record} bytes, at byte {place}: the file is damaged"
             raise ScanError(msg)
         start = place + size + fields.u32(place + 256)
+        other = _OTHER_DRIVES.get(fields.u32(place + 196))
+        if other:
+            others.append(other)
+            place = start + n * record
+            continue
         blocks.append(
             Block(
                 axis=steps(fields.f64(place + 16), fields.f64(place + 176), n),
@@ -121,6 +133,12 @@ def read_version_3(data: bytes) -> list[Block]:
             )
         )
         place = start + n * record
+    kinds = ", ".join(sorted(set(others)))
+    if others and not blocks:
+        msg = f"it holds only scans of other drives: {kinds}"
+        raise ScanError(msg)
+    if others:
+        blocks[0].facts.append(Fact("not read", f"{len(others)} scans of other drives", kinds))
     return blocks
 
 

@@ -26,8 +26,10 @@ from deepxrd.scans.jcamp import read_jcamp
 from deepxrd.scans.join import joined
 from deepxrd.scans.philips import read_rd, read_udf
 from deepxrd.scans.rigaku import is_rasx, read_ras, read_rasx, read_rigaku_text
+from deepxrd.scans.rigaku_raw import read_rigaku_raw
 from deepxrd.scans.scan import Scan
 from deepxrd.scans.start_step_stop import find_header, is_mdi, read_mdi, read_start_step_stop
+from deepxrd.scans.stoe import read_stoe
 from deepxrd.scans.uxd import is_uxd, read_uxd
 from deepxrd.scans.xrdml import read_xrdml
 from deepxrd.xrd import parse_radiation
@@ -39,6 +41,8 @@ _BINARY: tuple[tuple[bytes, str, Callable[[bytes], list[Block]]], ...] = (
     (b"RAW ", "Bruker RAW, version 1", read_version_1),
     (b"V3RD", "Philips RD, version 3", read_rd),
     (b"V5RD", "Philips RD, version 5", read_rd),
+    (b"FI\0\0", "Rigaku RAW", read_rigaku_raw),
+    (b"RAW_1.", "Stoe RAW", read_stoe),
 )
 _TEXT: tuple[tuple[re.Pattern[str], str, Callable[[str], list[Block]]], ...] = (
     (re.compile(r"\*TYPE"), "Rigaku text", read_rigaku_text),
@@ -54,7 +58,6 @@ _TEXT_TOLD_BY_MORE: tuple[tuple[Callable[[str], object], str, Callable[[str], li
     (find_header, "start, step, stop and counts (FullProf, DBWS)", read_start_step_stop),
 )
 _NOT_READ: tuple[tuple[bytes, str], ...] = (
-    (b"FI\0\0", "a binary Rigaku .raw, whose layout is not public: export it as .ras, .rasx or .asc"),
     (b"\x89PNG", "a picture, PNG: give the numbers"),
     (b"\xff\xd8\xff", "a picture, JPEG: give the numbers"),
     (b"II*\0", "a picture, TIFF: integrate it to a pattern first"),

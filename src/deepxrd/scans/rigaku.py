@@ -15,6 +15,7 @@ from deepxrd.scans.scan import Fact
 
 _PROFILE = re.compile(r"(?:^|/)Profile\d*\.txt$")
 _WITH_ATTENUATOR = 3  # columns
+_NM = 10.0  # Å
 _NO_AXIS = "it holds no scan of 2θ, only of "
 
 
@@ -54,9 +55,7 @@ def read_ras(text: str) -> list[Block]:
         blocks[-1].facts.append(
             Fact("end", "the mark of the data's end is missing: it may be cut short", "*RAS_INT_END")
         )
-    if not blocks:
-        raise ScanError(_NO_AXIS + (", ".join(sorted(set(others))) or "nothing"))
-    return blocks
+    return _told(blocks, others)
 
 
 def read_rasx(archive: Archive) -> list[Block]:
@@ -81,8 +80,20 @@ def read_rasx(archive: Archive) -> list[Block]:
             if line.strip() and line.strip()[0] not in "*#"
         ]
         _close(rows, header, 1, blocks, others)
+    return _told(blocks, others)
+
+
+def _told(blocks: list[Block], others: list[str]) -> list[Block]:
+    """The scans of 2θ of a file, with a word on those that are none.
+
+    Raises:
+        ScanError: there are only such.
+    """
+    kinds = ", ".join(sorted(set(others)))
     if not blocks:
-        raise ScanError(_NO_AXIS + (", ".join(sorted(set(others))) or "nothing"))
+        raise ScanError(_NO_AXIS + (kinds or "nothing"))
+    if others:
+        blocks[0].facts.append(Fact("not read", f"{len(others)} scans of other axes", kinds))
     return blocks
 
 
@@ -94,21 +105,30 @@ def read_rigaku_text(text: str) -> list[Block]:
     """
     header: dict[str, str] = {}
     values: list[float] = []
-    blocks: list[Block] = []
+    groups: list[tuple[dict[str, str], list[float]]] = []
+    in_counts = False
     for place, line in enumerate(lines_of(text), 1):
         word = line.strip()
         if word.startswith("*"):
             key, _, value = (part.strip() for part in word[1:].partition("="))
+            in_counts = key == "COUNT"
             if key in {"BEGIN", "END", "EOF"} and values:
-                blocks.append(_group(header, values))
+                groups.append((dict(header), values))
                 values = []
             else:
                 header[key] = value
-        elif word and not word.startswith("#"):
+        elif word and not word.startswith("#") and (in_counts or word[0].isdecimal()):  # a memo may have several lines
             values += numbers(word.replace(",", " ").split(), line=place)
     if values:
-        blocks.append(_group(header, values))
-    return blocks[:MAX_BLOCKS]
+        groups.append((header, values))
+    others = [axis for header, _ in groups if (axis := header.get("SCAN_AXIS", "")) and not _is_two_theta(axis)]
+    blocks = [_group(*group) for group in groups[:MAX_BLOCKS] if group[0].get("SCAN_AXIS", "") not in others]
+    return _told(blocks, others)
+
+
+def _is_two_theta(axis: str) -> bool:
+    """Whether 2θ is among the axes that a name tells."""
+    return "2" in axis or "two" in axis.lower()
 
 
 def _row(words: list[str], place: int) -> list[float]:
@@ -132,13 +152,17 @@ def _close(
         msg = "a range without data"
         raise ScanError(msg)
     table = np.array(rows, dtype=np.float64)
-    wave = [parse_number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{line}")) for line in (1, 2)]
+    unit = _NM if header.get("HW_XG_WAVE_LENGTH_UNIT", "").lower().startswith("n") else 1.0
+    wave = [
+        length and unit * length for length in (parse_number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{i}")) for i in (1, 2))
+    ]
     lines = stated(*wave, anode=header.get("HW_XG_TARGET_NAME", ""))
     block = Block(
         axis=table[:, 0],
         values=table[:, 1],
         axis_source=f"scan axis {axis_name}" if axis_name else "the format's first column",
         unit=header.get("MEAS_SCAN_UNIT_Y", "").lower(),
+        seconds_per_step=_seconds(*(header.get(f"MEAS_SCAN_{key}", "") for key in ("SPEED", "SPEED_UNIT", "STEP"))),
         wavelengths=lines,
         wavelengths_source=("*HW_XG_WAVE_LENGTH" if wave[0] else "*HW_XG_TARGET_NAME") if lines else "",
         lines=first + np.arange(len(table)),
@@ -152,6 +176,16 @@ def _close(
     if (table[:, 2] != 1).any() and (table[:, 2] > 0).all():
         block.attenuation = table[:, 2]
     blocks.append(block)
+
+
+def _seconds(speed: str, unit: str, step: str) -> float | None:
+    """Counting time of a point, s: what a speed in seconds is, and what one in degrees a minute makes of a step."""
+    value, width = parse_number(speed), parse_number(step)
+    if not value or value < 0:
+        return None
+    if unit.lower().startswith("s"):
+        return value
+    return 60 * width / value if unit.lower().endswith("min") and width and width > 0 else None
 
 
 def _conditions(root: ET.Element) -> dict[str, str]:
@@ -173,6 +207,10 @@ def _conditions(root: ET.Element) -> dict[str, str]:
         text = next((element.text or "" for element in root.iter(tag)), "").strip()
         if text:
             header[key] = text
+    for tag, key in (("Speed", "SPEED"), ("SpeedUnit", "SPEED_UNIT"), ("Step", "STEP")):
+        text = root.findtext(f".//ScanInformation/{tag}", "").strip()  # an axis of the optics may have these, too
+        if text:
+            header[f"MEAS_SCAN_{key}"] = text
     return header
 
 
@@ -186,8 +224,6 @@ def _group(header: Mapping[str, str], values: list[float]) -> Block:
         msg = f"a group says *COUNT = {said:g}, and {len(values)} numbers follow: it is cut short, or damaged"
         raise ScanError(msg)
     axis_name = header.get("SCAN_AXIS", "")
-    if axis_name and "2" not in axis_name and "two" not in axis_name.lower():
-        raise ScanError(_NO_AXIS + axis_name)
     wave = [parse_number(header.get(key)) for key in ("WAVE_LENGTH1", "WAVE_LENGTH2")]
     lines = stated(*wave, anode=header.get("TARGET", ""))
     unit = header.get("YUNIT", "").lower()
@@ -196,6 +232,7 @@ def _group(header: Mapping[str, str], values: list[float]) -> Block:
         values=np.array(values, dtype=np.float64),
         axis_source="*START and *STEP" + (f" of {axis_name}" if axis_name else ""),
         unit="counts" if unit.startswith("count") else unit,
+        seconds_per_step=_seconds(header.get("SPEED", ""), header.get("SPEED_DIM", ""), header.get("STEP", "")),
         wavelengths=lines,
         wavelengths_source=("*WAVE_LENGTH1" if wave[0] else "*TARGET") if lines else "",
         title=header.get("SAMPLE", ""),

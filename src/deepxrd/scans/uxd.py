@@ -9,9 +9,11 @@ import numpy as np
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, quantum, stated, steps
 from deepxrd.scans.files import lines_of
+from deepxrd.scans.scan import Fact
 
 _MARKER = re.compile(r"_(2THETA|D|THETA)?-?(COUNTS?|CPS|I|INTENSITY)(TIME)?\s*$", re.IGNORECASE)
 _DRIVES = {"COUPLED", "2THETA", "TWOTHETA", "LOCKEDCOUPLED", "UNLOCKEDCOUPLED", "DETECTOR", "THETA-2THETA", "LOCKED"}
+_OTHER_DRIVES = {"THETA", "OMEGA", "ROCKING", "ROCKINGCURVE", "PHI", "CHI", "KHI", "PSI", "X", "Y", "Z"}
 
 
 def is_uxd(text: str) -> bool:
@@ -79,7 +81,7 @@ class _Reading:
             column, drive = (self._marker[1] or "").upper(), self._header.get("DRIVE", "").upper().replace(" ", "")
             if column == "D" or self._marker[2].upper().startswith("I"):
                 self.others.append(self._marker[0])
-            elif not column and drive and drive not in _DRIVES:
+            elif drive in _OTHER_DRIVES or (not column and drive and drive not in _DRIVES):
                 self.others.append(drive)
             else:
                 self.blocks.append(self._block(column, self._marker))
@@ -106,7 +108,7 @@ class _Reading:
         )
         start, step = parse_number(header.get("START")), parse_number(header.get("STEPSIZE"))
         if column:
-            self._fill(block, twice=column == "THETA")
+            self._fill(block, twice=column == "THETA", timed=bool(marker[3]))
             if column == "2THETA":
                 _unrounded(block, start, step)
         elif start is None or step is None:
@@ -118,16 +120,25 @@ class _Reading:
             block.axis_source = "_START and _STEPSIZE"
         return block
 
-    def _fill(self, block: Block, *, twice: bool) -> None:
-        """Angles and counts of two columns."""
+    def _fill(self, block: Block, *, twice: bool, timed: bool) -> None:
+        """Angles and counts of two columns, and times of a third."""
+        width = 3 if timed else 2
         pairs = zip(self._places, self._rows, strict=True)
-        bad = next(((place, len(row)) for place, row in pairs if len(row) != 2), None)  # noqa: PLR2004
+        bad = next(((place, len(row)) for place, row in pairs if len(row) != width), None)
         if bad is not None:
-            msg = f"line {bad[0]} has {bad[1]} number{'s' if bad[1] > 1 else ''}, where angle and intensity stand"
+            stand = "angle, intensity and time" if timed else "angle and intensity"
+            msg = f"line {bad[0]} has {bad[1]} number{'s' if bad[1] > 1 else ''}, where {stand} stand"
             raise ScanError(msg)
         table = np.array(self._rows, dtype=np.float64)
         block.axis, block.values = table[:, 0] * (2.0 if twice else 1.0), table[:, 1]
         block.lines = np.array(self._places)
+        if timed and table[:, 2].min() > 0:
+            times = table[:, 2]
+            block.seconds_per_step = float(times.max())
+            if np.ptp(times) > 0:
+                told = f"from {times.min():g} to {times.max():g} s, set to one"
+                block.facts.append(Fact("counting time", told, f"marker {self._marker[0] if self._marker else ''}"))
+                block.attenuation = None if block.unit == "cps" else times.max() / times
 
 
 def _cells(line: str) -> list[str]:

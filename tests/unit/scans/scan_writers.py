@@ -61,7 +61,9 @@ def raw2(ranges: Sequence[tuple[float, Counts]], *, header: int = 60) -> bytes:
     return out
 
 
-def raw3(ranges: Sequence[tuple[float, Counts]], *, supplement: int = 40, record: int = 4) -> bytes:
+def raw3(
+    ranges: Sequence[tuple[float, Counts]], *, supplement: int = 40, record: int = 4, kinds: Sequence[int] = ()
+) -> bytes:
     """Version 3, RAW1.01: 712 bytes, 304 a range, supplementary headers, records that may hold further values."""
     head = bytearray(712)
     _put(head, 0, "", b"RAW1.01\0")
@@ -73,11 +75,12 @@ def raw3(ranges: Sequence[tuple[float, Counts]], *, supplement: int = 40, record
         _put(head, at, "d", value)
     _put(head, 656, "", b"A\0\0\0")
     out = bytes(head)
-    for start, counts in ranges:
+    for place, (start, counts) in enumerate(ranges):
         part = bytearray(304)
         for at, form, value in (
             (0, "I", 304), (4, "I", len(counts)), (8, "d", start / 2), (16, "d", start), (176, "d", STEP),
             (192, "f", 2.0), (240, "d", ALPHA1), (252, "I", record), (256, "I", supplement),
+            (196, "I", kinds[place] if kinds else 0),
         ):  # fmt: skip
             _put(part, at, form, value)
         data = b"".join(struct.pack("<f", count) + b"\1" * (record - 4) for count in counts)
@@ -113,6 +116,47 @@ def raw4(ranges: Sequence[tuple[float, Counts]], *, record: int = 4, kind: bytes
             _put(part, at, form, value)
         out += part + drive + b"".join(struct.pack("<f", count) + b"\1" * (record - 4) for count in counts)
     return bytes(out)
+
+
+def rigaku_raw(ranges: Sequence[tuple[float, Counts]]) -> bytes:
+    """Rigaku FI: 2136 bytes, then for each range a PI of 1002 and a DA of 20, which ends in its number of points."""
+    head = bytearray(2136)
+    _put(head, 0, "", b"FI\0\0\xd8\4")
+    _put(head, 1212, "d", ALPHA1)
+    _put(head, 1220, "d", ALPHA2)
+    out = bytes(head)
+    for start, counts in ranges:
+        part = bytearray(1002)
+        _put(part, 0, "", b"PI")
+        for at, value in ((826, start), (830, start + STEP * (len(counts) - 1)), (834, STEP), (838, 2.0)):
+            _put(part, at, "f", value)
+        out += bytes(part) + b"DA".ljust(16, b"\0") + struct.pack("<I", len(counts)) + _floats(counts)
+    return out
+
+
+def rigaku_raw_old(counts: Counts, data_at: int) -> bytes:
+    """Rigaku FI, the older layout: angles at 3004, the counts up to the end of the file."""
+    head = bytearray(data_at)
+    _put(head, 0, "", b"FI\0\0\xd4\3")
+    _put(head, 984, "d", ALPHA1)
+    _put(head, 992, "d", ALPHA2)
+    for at, value in ((3000, 2.0), (3004, START), (3008, START + STEP * (len(counts) - 1)), (3012, STEP)):
+        _put(head, at, "f", value)
+    return bytes(head) + _floats(counts)
+
+
+def stoe(counts: Counts, place: int) -> bytes:
+    """Stoe: a file header, a range's header of 512 bytes at a place, counts as integers, filled up to 512."""
+    head = bytearray(place + 512)
+    _put(head, 0, "", b"RAW_1.06Powdat")
+    _put(head, 322, "f", ALPHA1)
+    for at, form, value in (
+        (0x22, "H", len(counts)), (0x2C, "f", START), (0x30, "f", START / 2),
+        (0x34, "f", START + STEP * (len(counts) - 1)),
+    ):  # fmt: skip
+        _put(head, place + at, form, value)
+    data = bytes(head) + struct.pack(f"<{len(counts)}i", *counts)
+    return data + bytes(-len(data) % 512 + 512)
 
 
 def rd(counts: Counts, version: bytes = b"V3RD") -> bytes:

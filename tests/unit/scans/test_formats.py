@@ -25,6 +25,7 @@ RANGED: dict[str, Callable[[Ranges], bytes]] = {
     "Rigaku RAS": write.ras,
     "Rigaku RASX": write.rasx,
     "Rigaku text": write.rigaku_text,
+    "Rigaku RAW": write.rigaku_raw,
     "Bruker UXD": write.uxd,
 }
 SINGLE: dict[str, tuple[str, Callable[[Sequence[int]], bytes]]] = {

@@ -23,6 +23,7 @@ ONE = [(10.0, COUNTS)]
 TEXT = "".join(f"{10 + 0.02 * i:.3f} {c}\n" for i, c in enumerate(COUNTS))
 WHOLE: dict[str, bytes] = {
     "raw1": write.raw1(ONE), "raw2": write.raw2(ONE), "raw3": write.raw3(ONE), "raw4": write.raw4(ONE),
+    "rigaku raw": write.rigaku_raw(ONE), "old": write.rigaku_raw_old(COUNTS, 3074), "stoe": write.stoe(COUNTS, 1536),
     "rd": write.rd(COUNTS), "xrdml": write.xrdml(ONE, factors=[1] * 60), "ras": write.ras(ONE),
     "asc": write.rigaku_text(ONE), "uxd": write.uxd(ONE), "uxd pairs": write.uxd(ONE, marker="_2THETACOUNTS"),
     "udf": write.udf(COUNTS), "cpi": write.cpi(COUNTS), "dbws": write.dbws(COUNTS), "fullprof": write.fullprof(COUNTS),

@@ -24,6 +24,7 @@ from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes,
 from deepxrd.scans.gsas import is_gsas, read_gsas
 from deepxrd.scans.jcamp import read_jcamp
 from deepxrd.scans.join import joined
+from deepxrd.scans.pdcif import is_cif, read_pdcif
 from deepxrd.scans.philips import read_rd, read_udf
 from deepxrd.scans.rigaku import is_rasx, read_ras, read_rasx, read_rigaku_text
 from deepxrd.scans.rigaku_raw import read_rigaku_raw
@@ -176,12 +177,11 @@ def _text_format(data: bytes, text: str) -> tuple[str, Callable[[], list[Block]]
         return "PANalytical XRDML" if "<xrdMeasurements" in text[:20_000] else "XML", lambda: read_xrdml(data)
     if first.startswith("*RAS_"):
         return "Rigaku RAS", lambda: read_ras(decode_leniently(data, otherwise="cp932"))
-    if first.startswith("DATA_"):
-        msg = "it is a CIF: give the pattern itself as columns of text"
-        raise ScanError(msg)
     for begins, name, read in _TEXT:
         if begins.match(first):
             return name, functools.partial(read, text)
+    if is_cif(text):
+        return "powder CIF", lambda: read_pdcif(text)
     for is_it, name, read in _TEXT_TOLD_BY_MORE:
         if is_it(text):
             return name, functools.partial(read, text)

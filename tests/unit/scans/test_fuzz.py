@@ -29,6 +29,7 @@ WHOLE: dict[str, bytes] = {
     "udf": write.udf(COUNTS), "cpi": write.cpi(COUNTS), "dbws": write.dbws(COUNTS), "fullprof": write.fullprof(COUNTS),
     **{form: write.gsas(COUNTS, form) for form in ("STD", "ESD", "FXYE", "ALT")},
     **{form: write.jcamp(COUNTS, form) for form in ("AFFN", "PAC", "SQZ", "DIFDUP")},
+    "cif": b"data_a\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n" + TEXT.encode(),
     "xy": TEXT.encode(), "csv": ("2theta,counts\n" + TEXT.replace(" ", ",")).encode(),
     "decimal commas": TEXT.replace(".", ",").encode(), "spec": ("#S 1 ascan\n#L tth  det\n" + TEXT).encode(),
     "chi": (f"a\n2-Theta\nI\n {len(COUNTS)}\n" + TEXT).encode(), "mdi": b"t\n10 0.02 1 CU 1.54 11.18 60\n" + b"5 " * 60,

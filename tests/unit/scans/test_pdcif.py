@@ -1,0 +1,83 @@
+"""Powder CIF as programs of refinement write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from deepxrd.errors import ScanError
+from deepxrd.scans import Scan
+
+Read = Callable[..., Scan]
+ANGLES = 10 + 0.05 * np.arange(80)
+COUNTS = np.random.default_rng(0).poisson(150 + 3000 * np.exp(-0.5 * ((ANGLES - 12) / 0.1) ** 2))
+PLAIN = "".join(f"  {a:.3f} {c}\n" for a, c in zip(ANGLES, COUNTS, strict=True))
+WITH_DEVIATIONS = "".join(f"{c}({round(c**0.5)}) 0.1 101.2 .\n" for c in COUNTS)
+RANGE = "_pd_meas_2theta_range_min 10.0\n_pd_meas_2theta_range_max 13.95\n_pd_meas_2theta_range_inc 0.05\n"
+DOUBLET = "loop_\n_diffrn_radiation_wavelength\n_diffrn_radiation_wavelength_wt\n1.54056(2) 1.0\n1.54439(2) 0.497(3)\n"
+WAVELENGTH = "_diffrn_radiation_wavelength 1.5406\n"
+COLUMNS = "loop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n"
+
+SAME = {
+    "two columns": f"data_a\n{WAVELENGTH}{COLUMNS}{PLAIN}",
+    "names with dots": "data_a\n_diffrn_radiation_wavelength.wavelength 1.5406\nloop_\n_pd_meas.2theta_scan\n"
+    f"_pd_meas.intensity_total\n{PLAIN}\n",
+    "comments and text before": "#====\n# by a program\n#====\n\ndata_a\n_audit_update_record\n; it's of 2002\nloop_ of"
+    " no meaning\n;\n_pd_char_colour 'it's white'\n_diffrn_radiation_wavelength 1.5406 # lab\n"
+    f"{COLUMNS}{PLAIN}#--eof--#\n",
+    "the wavelength in another block": f"data_instrument\n{WAVELENGTH}data_a\n{COLUMNS}{PLAIN}",
+    "windows": f"data_a\n{WAVELENGTH}{COLUMNS}{PLAIN}".replace("\n", "\r\n"),
+    "a structure beside it": "data_s\n_cell_length_a 5.4\nloop_\n_atom_site_label\n_atom_site_fract_x\nSi1 0.0\n"
+    f"O1 0.25\ndata_a\n{WAVELENGTH}{COLUMNS}{PLAIN}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_pattern_of_a_cif_is_read(name: str, read: Read) -> None:
+    scan = read(SAME[name])
+    assert scan.format == "powder CIF"
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    np.testing.assert_allclose(scan.two_theta_deg, ANGLES, atol=1e-9)
+    assert scan.unit == "counts"
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(COUNTS))
+    assert scan.wavelengths is not None
+    assert scan.wavelengths.kalpha1_angstrom == 1.5406
+
+
+def test_a_range_with_deviations_in_brackets_and_a_doublet(read: Read) -> None:
+    names = ("meas_intensity_total", "proc_ls_weight", "proc_intensity_bkg_calc", "calc_intensity_total")
+    loop = "loop_\n" + "".join(f" _pd_{name}\n" for name in names)
+    scan = read(f"data_a\n{DOUBLET}{RANGE}{loop}{WITH_DEVIATIONS}\ndata_b\n_cell_length_a 1\n")
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    np.testing.assert_allclose(scan.two_theta_deg, ANGLES, atol=1e-9)
+    np.testing.assert_allclose(scan.uncertainty, np.round(np.sqrt(COUNTS)))
+    waves = scan.wavelengths
+    assert waves is not None
+    assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom, waves.ratio) == (1.54056, 1.54439, 0.497)
+
+
+def test_decimals_of_deviations_and_values_that_are_missing(read: Read) -> None:
+    rows = "10.0 120.5(12)\n10.1 ?\n10.2 1.305e2(4)\n10.3 .\n10.4 99(3)\n"
+    scan = read("data_a\nloop_\n_pd_proc_2theta_corrected\n_pd_proc_intensity_total\n" + rows, axis="two_theta")
+    np.testing.assert_allclose(scan.counts, [120.5, 130.5, 99])
+    np.testing.assert_allclose(scan.uncertainty, [1.2, 0.4, 3])
+    assert scan.left_out == {"without a number": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("data_a\n_cell_length_a 5.4\n", "a CIF without a measured pattern"),
+        ("data_a\nloop_\n_pd_proc_d_spacing\n_pd_calc_intensity_total\n1.0 5\n1.1 6\n", "only a calculated one"),
+        ("data_a\nloop_\n_pd_meas_time_of_flight\n_pd_meas_counts_total\n1000 5\n1100 6\n", "without a measured"),
+        (f"data_a\n{COLUMNS}{PLAIN} 14.0\n", "a loop of 2 columns holds 161 values"),
+        (f"data_a\n{COLUMNS}{PLAIN} 14.0 abc\n", "_pd_meas_counts_total holds 'abc'"),
+        (f"data_a\n{RANGE}loop_\n_pd_meas_counts_total\n1\n2\n3\n", "and 3 values follow"),
+    ],
+)
+def test_a_cif_without_a_pattern_or_with_a_damaged_one_is_refused(text: str, told: str, read: Read) -> None:
+    with pytest.raises(ScanError) as error:
+        read(text)
+    assert told in str(error.value)

@@ -24,6 +24,9 @@ _PREFERRED = (
     Axis.THETA,
 )  # fmt: skip
 _THREE = 3
+_HIGHEST = 0.99  # quantile of the counts
+_PEAKED = 1.5  # height of the peaks by the median
+_NO_NOISE = 0.03
 _TOLD = 6  # names of columns
 _WITHIN = 1.6  # of the square root of counts, for a third column to be their deviation
 
@@ -182,13 +185,23 @@ def _is_axis(column: NDArray[np.float64]) -> bool:
 
 
 def _are_deviations(counts: NDArray[np.float64], third: NDArray[np.float64]) -> bool:
-    """Whether a column is the standard deviation of counts, as Poisson has it, up to one factor."""
+    """Whether a column is the standard deviation of counts, as Poisson has it, up to one factor.
+
+    A second sample, or a repeat, is as steady over a flat background; so the column must grow as the root at the peaks,
+    or, where there are none, have no noise of its own.
+    """
     fine = np.isfinite(counts) & np.isfinite(third) & (counts > 0)
     if fine.sum() < _THREE or (third[fine] <= 0).any():
         return False
-    ratio = third[fine] / np.sqrt(counts[fine])
-    middle = np.median(ratio)
-    return bool(np.ptp(third[fine]) > 0 and (np.abs(np.log(ratio / middle)) < np.log(_WITHIN)).mean() > 0.9)  # noqa: PLR2004
+    counts, third = counts[fine], third[fine]
+    spread = np.abs(np.log(third / np.sqrt(counts) / np.median(third / np.sqrt(counts))))
+    if np.ptp(third) == 0 or (spread < np.log(_WITHIN)).mean() <= 0.9:  # noqa: PLR2004
+        return False
+    highest = counts >= np.quantile(counts, _HIGHEST)
+    rise, third_rise = (float(np.log(np.median(part[highest]) / np.median(part))) for part in (counts, third))
+    if rise > np.log(_PEAKED):
+        return 0.3 * rise < third_rise < 0.7 * rise
+    return bool(spread.mean() < _NO_NOISE)
 
 
 def _name_from_header(columns: Columns, head: Sequence[str]) -> None:

@@ -11,19 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import MAX_BLOCKS, Block
-from deepxrd.scans.choose import Columns, choose_columns
+from deepxrd.scans.choose import UNNAMED, Columns, choose_columns
+from deepxrd.scans.column_names import LABELS, column_names
 from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
 from deepxrd.scans.files import lines_of
-from deepxrd.scans.headings import Role, is_other_axis, roles, wavelengths_in
+from deepxrd.scans.headings import Role, roles, wavelengths_in
 from deepxrd.scans.remarks import Row, cut_remarks, n_words
 from deepxrd.scans.scan import Fact
+from deepxrd.scans.wrapped import unwrapped
 
 _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
-_LABELS = re.compile(r"#L\s+(.*)")
 _WORDS = re.compile(r"[\s;,]+")
 _LEADING = re.compile(r"\s*-?\d+(?:[.,]\d+)?")
 _REMARK = re.compile(r"#|!|//")
@@ -166,21 +168,16 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
     if len(dialect.split(rows[0][1])) != width:  # start, step and stop above angles and counts
         facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
         rows = rows[1:]
-    table = np.empty((len(rows), width))
-    for index, (place, line) in enumerate(rows):
-        cells = dialect.cells(line, width)
-        if len(cells) != width:
-            msg = f"line {place} has {len(cells)} columns, and the others have {width}: {line.strip()[:60]!r}"
-            raise ScanError(msg)
-        for column, cell in enumerate(cells):
-            value = dialect.number(cell)
-            if value is None:
-                msg = f"line {place} is no data: {cell[:40]!r} is no number"
-                raise ScanError(msg)
-            table[index, column] = value
-    names, names_at = _names(head, width, dialect, more=more_names)
+    table, short = _table(rows, width, dialect)
+    names, names_at = column_names(head, width, dialect, more=more_names)
+    flat = unwrapped(table) if sum(map(bool, names)) <= 2 else None  # noqa: PLR2004 - of angle and intensity
+    if flat is not None:
+        facts.append(Fact("columns", f"an angle, then the intensities of {width - 1} steps", "its numbers"))
+        return _plain_block(flat[0], flat[1], head, facts)
+    if short:
+        raise ScanError(short)
     columns = choose_columns(
-        table, names, names_at, [line for _, line in head], last=any(_LABELS.match(line) for _, line in head)
+        table, names, names_at, [line for _, line in head], last=any(LABELS.match(line) for _, line in head)
     )
     facts += columns.facts
     wave, where = wavelengths_in(line for _, line in head + part.notes)
@@ -203,6 +200,44 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
     )
 
 
+def _table(rows: list[Row], width: int, dialect: Dialect) -> tuple[NDArray[np.float64], str]:
+    """The numbers of lines ``(n, width)``, and what is to be said against a last line that is shorter; NaN fills it.
+
+    Raises:
+        ScanError: a line has another number of columns, or something that is no number.
+    """
+    table = np.empty((len(rows), width))
+    short = ""
+    for index, (place, line) in enumerate(rows):
+        cells = dialect.cells(line, width)
+        if len(cells) != width:
+            msg = f"line {place} has {len(cells)} columns, and the others have {width}: {line.strip()[:60]!r}"
+            if index + 1 < len(rows) or not 1 < len(cells) < width:
+                raise ScanError(msg)
+            short = msg
+            cells += ["nan"] * (width - len(cells))
+        for column, cell in enumerate(cells):
+            value = dialect.number(cell)
+            if value is None:
+                msg = f"line {place} is no data: {cell[:40]!r} is no number"
+                raise ScanError(msg)
+            table[index, column] = value
+    return table, short
+
+
+def _plain_block(axis: NDArray[np.float64], values: NDArray[np.float64], head: list[Row], facts: list[Fact]) -> Block:
+    """A scan of which nothing is known but its points and its header."""
+    wave, where = wavelengths_in(line for _, line in head)
+    return Block(
+        axis=axis,
+        values=values,
+        axis_source=UNNAMED,
+        wavelengths=wave,
+        wavelengths_source=where if wave else "",
+        facts=facts,
+    )
+
+
 def _width(rows: list[Row], dialect: Dialect) -> int:
     """Number of columns: the first line's, unless it alone differs and has the three of start, step and stop."""
     first, *others = (len(dialect.split(line)) for _, line in rows[:10])
@@ -212,69 +247,6 @@ def _width(rows: list[Row], dialect: Dialect) -> int:
         msg = f"line {rows[0][0]} has one column: it must have an axis and intensities"
         raise ScanError(msg)
     return width
-
-
-def _names(head: list[Row], width: int, dialect: Dialect, *, more: bool = False) -> tuple[list[str], int]:
-    """Names of the columns from the nearest line above them that has as many cells, and its number; else none.
-
-    Args:
-        head: lines above the numbers.
-        width: number of columns.
-        dialect: of the numbers.
-        more: whether a line of names may go on behind the columns.
-    """
-    lines = [(place, line) for place, line in head if line.strip()]
-    labels = [(place, match[1]) for place, line in lines if (match := _LABELS.match(line))]
-    if labels:
-        place, text = labels[-1]
-        for parts in (re.split(r"\s{2,}|\t", text.strip()), text.split()):
-            if len(parts) == width:
-                return parts, place
-    units: list[str] | None = None
-    for place, line in reversed(lines[-6:]):
-        cells = _cells(line, width, dialect, more=more)
-        if cells is None:
-            continue
-        if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
-            if place == lines[-1][0] and is_other_axis(cells[0]):
-                return cells, place
-            units = units or cells
-            continue
-        if units is not None:
-            cells = [f"{cell} {unit}" for cell, unit in zip(cells, units, strict=False)]
-        return cells + [""] * (width - len(cells)), place
-    return [], 0
-
-
-def _cells(line: str, width: int, dialect: Dialect, *, more: bool) -> list[str] | None:
-    """The cells of a line of names; None if it is none."""
-    plain = re.sub(r"^\s*(?:[#!%'*&$>;@]|//|-->)+\s*(?:-->)?", "", line).strip()
-    splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
-    with_units = re.sub(r"\s+([(\[][^)\]]*[)\]])", lambda match: re.sub(r"\s", "", match[1]), plain)
-    splits += [re.split(r"\s{2,}", plain), with_units.split()]
-    named = [cells for cells in splits if all(_is_name(cell) for cell in cells)]
-    for cells in named:
-        if len(cells) == width:
-            return cells
-    for cells in named:
-        if more and len(cells) > width and {Role.AXIS, Role.INTENSITY} <= {role for role, _ in roles(cells[:width])}:
-            return cells[:width]
-    for cells in named:
-        found = {role for role, _ in roles(cells)}
-        if 2 <= len(cells) < width and {Role.AXIS, Role.INTENSITY} <= found:  # noqa: PLR2004 - further columns unnamed
-            return cells
-    return None
-
-
-def _is_name(cell: str) -> bool:
-    """Whether a cell may be the name of a column, and neither a number nor a key such as ``x_units:``."""
-    return bool(re.search(r"[^\W\d]|°", cell)) and not cell.endswith((":", "="))
-
-
-def _is_unit(cell: str) -> bool:
-    return bool(
-        re.fullmatch(r"[(\[]?(?:deg\w*|°|counts?|cps|a\.?u\.?|Å\S*|A\S*|nm\S*|1/\S+|s|sec\w*)[)\]]?", cell.strip())
-    )
 
 
 def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | None:

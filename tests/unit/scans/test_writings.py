@@ -155,6 +155,37 @@ def test_an_angle_called_theta_is_doubled(read: Read) -> None:
     np.testing.assert_allclose(scan.two_theta_deg, np.array(ANGLES, float), atol=1e-3)
 
 
+def peaked(angles: np.ndarray, width_deg: float = 0.06) -> np.ndarray:
+    """Expected counts of some peaks on a flat background, ``(n,)``."""
+    peaks = ((3000, 25.3), (800, 37.8), (900, 48.0), (500, 54.0))
+    return 120 + sum(height * np.exp(-0.5 * ((angles - place) / width_deg) ** 2) for height, place in peaks)
+
+
+@pytest.mark.parametrize("across", [5, 10])
+def test_lines_of_an_angle_and_several_steps_are_unwrapped(across: int, read: Read) -> None:
+    angles = 20 + 0.02 * np.arange(2001)
+    counts = np.random.default_rng(0).poisson(peaked(angles))
+    lines = [(angles[i], counts[i : i + across]) for i in range(0, len(angles), across)]
+    scan = read("Rigaku\n\n" + "".join(f"{angle:.2f} {' '.join(map(str, row))}\n" for angle, row in lines))
+    np.testing.assert_array_equal(scan.counts, counts)
+    np.testing.assert_allclose(scan.two_theta_deg, angles, atol=1e-9)
+    assert facts(scan, "columns") == [f"an angle, then the intensities of {across} steps (its numbers)"]
+
+
+@pytest.mark.parametrize("step", [0.02, 0.1])
+def test_repeats_and_samples_side_by_side_are_neither_steps_nor_deviations(step: float, read: Read) -> None:
+    rng = np.random.default_rng(0)
+    angles = 20 + step * np.arange(round(40 / step))
+    counts = rng.poisson(peaked(angles, 3 * step)[:, None] * [1, 1, 1, 1.3, 2.0], (len(angles), 5))
+    text = "".join(f"{a:.2f} {' '.join(map(str, row))}\n" for a, row in zip(angles, counts, strict=True))
+    scan = read(text)
+    np.testing.assert_array_equal(scan.counts, counts[:, 0])
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(counts[:, 0]))
+    assert facts(scan, "not read") == ["column 3, 4, 5, 6 (no names)"]
+    with pytest.raises(ScanError, match=r"line \d+ has 3 columns, and the others have 6"):
+        read(text + "60.00 1 2\n")
+
+
 LINES_OF_COPPER = "K-Alpha1 [Å],1.540598\nK-Alpha2 [Å],1.544426\n"
 
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated
+from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated, steps
 from deepxrd.scans.files import Archive, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -16,6 +16,7 @@ _RAW = re.compile(r"(?:^|/)RawData\d*\.xml$")
 _KIND = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _TWO_THETA = {"twotheta", "2theta"}
 _FEWEST_COLUMNS = 2
+_OFF_BY = 1.5  # channels, as programs count the last one or not
 
 
 def is_brml(archive: Archive) -> bool:
@@ -68,6 +69,8 @@ def _read_route(root: ET.Element, route: ET.Element, name: str) -> Block:
         for place, datum in enumerate(route.findall("Datum"), 1)
     ]
     width = len(rows[0])
+    if len(rows) == 1 and (still := _still(route, rows[0])):
+        return _with_tube(root, still)
     check_count(len(rows))
     uneven = next((place for place, row in enumerate(rows, 1) if len(row) != width), None)
     if uneven is not None or width < _FEWEST_COLUMNS:
@@ -80,26 +83,52 @@ def _read_route(root: ET.Element, route: ET.Element, name: str) -> Block:
     seconds = parse_number(route.findtext(".//ScanInformation/TimePerStep"))
     if seconds is None and "time" in columns:
         seconds = float(np.median(table[:, columns["time"]])) or None
-    lines = stated(
-        _length(root, "WaveLengthAlpha1") or _length(root, "WaveLength"),
-        _length(root, "WaveLengthAlpha2"),
-        _value(root, "WaveLengthRatio"),
-        anode=next((element.text or "" for element in root.iter("TubeMaterial")), ""),
-    )
     block = Block(
         axis=table[:, columns["two_theta"]],
         values=values,
         axis_source=source,
         unit="counts",
         seconds_per_step=seconds,
-        wavelengths=lines,
-        wavelengths_source="the tube's data" if lines else "",
     )
     if factors is not None and np.ptp(factors) > 0 and factors.min() > 0:
         # the stored counts are corrected already, so that their noise is that of fewer counts
         block.sigma = np.sqrt(np.maximum(values / factors, 1)) * factors
         block.facts.append(Fact("attenuation", f"absorber up to {factors.max():g}, in the counts already", name))
+    return _with_tube(root, block)
+
+
+def _with_tube(root: ET.Element, block: Block) -> Block:
+    """A block with the wavelengths of the tube."""
+    lines = stated(
+        _length(root, "WaveLengthAlpha1") or _length(root, "WaveLength"),
+        _length(root, "WaveLengthAlpha2"),
+        _value(root, "WaveLengthRatio"),
+        anode=next((element.text or "" for element in root.iter("TubeMaterial")), ""),
+    )
+    block.wavelengths, block.wavelengths_source = lines, "the tube's data" if lines else ""
     return block
+
+
+def _still(route: ET.Element, row: list[float]) -> Block | None:
+    """The pattern that a detector took at rest, all channels in one row over a scale of 2θ; None if it is no such."""
+    scale = next((info for info in route.iter("ScaleAxisInfo") if info.get("AxisId", "").lower() in _TWO_THETA), None)
+    if scale is None:
+        return None
+    start, stop, width = (parse_number(scale.findtext(end)) for end in ("Start", "Stop", "Increment"))
+    if start is None or stop is None or not width:
+        return None
+    frames = (view for view in route.iter("RawDataView") if view.get(_KIND, "").endswith("RecordedRawDataView"))
+    view = max(frames, key=lambda view: int(view.get("Length", "1")), default=None)
+    first, n = (int(view.get("Start", "0")), int(view.get("Length", "1"))) if view is not None else (0, 0)
+    if n < 2 or first + n > len(row) or abs((stop - start) / width + 1 - n) > _OFF_BY:  # noqa: PLR2004 - a step
+        return None
+    return Block(
+        axis=steps(start, width, n),
+        values=np.array(row[first : first + n]),
+        axis_source="the scale of a detector at rest",
+        unit="counts",
+        seconds_per_step=parse_number(route.findtext(".//ScanInformation/TimePerStep")) or None,
+    )
 
 
 def _columns(route: ET.Element, width: int, name: str) -> tuple[dict[str, int], str]:
@@ -114,7 +143,7 @@ def _columns(route: ET.Element, width: int, name: str) -> tuple[dict[str, int], 
             found.setdefault(key, place)
     source = "DataViews"
     if not found:
-        found, source = _by_axes(route, width), "the order of its axes, the last column being counts"
+        found, source = _by_axes(route, width), "the order of its axes, counts after them"
     missing = [key for key in ("two_theta", "counts") if found.get(key, width) >= width or found[key] < 0]
     if missing:
         axes = ", ".join(info.get("AxisId", "?") for info in route.iter("ScanAxisInfo")) or "no axis"
@@ -147,10 +176,10 @@ def _of_view(view: ET.Element, name: str) -> list[tuple[str, int]]:
 
 
 def _by_axes(route: ET.Element, width: int) -> dict[str, int]:
-    """Columns of older files without views: time, absorber, the scan's axes, counts."""
+    """Columns of older files without views: time, absorber, the scan's axes, counts, and what else was recorded."""
     names = [(info.get("AxisId") or info.get("AxisName") or "").lower() for info in route.iter("ScanAxisInfo")]
     place = next((place for place, axis in enumerate(names) if axis in _TWO_THETA), None)
-    return {} if place is None else {"time": 0, "two_theta": 2 + place, "counts": width - 1}
+    return {} if place is None else {"time": 0, "two_theta": 2 + place, "counts": min(2 + len(names), width - 1)}
 
 
 def _value(root: ET.Element, name: str) -> float | None:

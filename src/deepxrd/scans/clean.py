@@ -25,6 +25,7 @@ _SUSPECT = 1.5  # steps: worth a closer look
 _NEAR = 5  # points on each side whose steps a gap is held against
 _ROUNDING = 2.1  # quanta
 _FEWEST_IN_SEGMENT = 3
+_WIDEST_STEP_DEG = 1.5  # with wider ones a scan would miss whole peaks
 _LONGEST_PEAK_LIST = 5_000
 
 
@@ -257,10 +258,12 @@ def _added_up(peaks: Stretch) -> Stretch:
 
 
 def _is_peak_list(part: Stretch) -> bool:
-    """Whether points are peaks: the format says so, or their distances jump about instead of being steps."""
+    """Whether points are peaks: the format says so, or their distances are no steps: wide, or jumping about."""
     if part.block.peaks is not None:
         return part.block.peaks
     steps = np.diff(part.two_theta_deg)
+    if float(np.median(steps)) > _WIDEST_STEP_DEG:
+        return True
     if len(steps) < _FEWEST_IN_SEGMENT or len(steps) > _LONGEST_PEAK_LIST:
         return False
     jumps = np.abs(np.diff(steps))

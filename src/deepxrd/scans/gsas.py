@@ -19,6 +19,8 @@ from deepxrd.scans.headings import wavelengths_in
 from deepxrd.scans.scan import Fact
 
 _CENTI = 100.0  # GSAS writes angles in hundredths of a degree
+_LEAST_END_DEG = 2.0  # no powder pattern ends before it, and where one seems to, a program forgot the hundredths
+_A_POINT_A_RECORD = {"FXYE", "FXY"}
 _CONSTANT = {"CONS", "CONST"}
 _OTHER = {
     "SLOG": "time of flight", "LOG6": "time of flight", "RALF": "time of flight", "TIME_MAP": "time of flight",
@@ -62,7 +64,7 @@ def read_gsas(text: str) -> list[Block]:
 
 def _is_bank(line: str) -> bool:
     words = line.split()
-    return len(words) > _FEWEST_WORDS and words[0] == "BANK" and words[1].isdecimal()
+    return len(words) > _FEWEST_WORDS and words[0].upper() == "BANK" and words[1].isdecimal()
 
 
 def _read_bank(bank: Record, records: list[Record]) -> Block:
@@ -89,9 +91,14 @@ def _read_bank(bank: Record, records: list[Record]) -> Block:
         raise ScanError(msg)
     source = f"BANK line {place}, hundredths of a degree"
     facts: list[Fact] = []
-    axis = steps(start / _CENTI, step / _CENTI, n)
+    unit = _CENTI
+    if step > 0 and (start + n * step) / _CENTI < _LEAST_END_DEG:
+        unit, source = 1.0, f"BANK line {place}, in degrees: in hundredths it would end below {_LEAST_END_DEG:g}°"
+    axis = steps(start / unit, step / unit, n)
     if angles is not None:
-        axis, facts = _listed(axis, angles, step / _CENTI)
+        axis, facts = _listed(axis, angles, step / unit)
+    if form in _A_POINT_A_RECORD and len(records) > n:
+        facts.append(Fact("not read", f"{len(records) - n} records after the {n} points", f"line {records[n][0]}"))
     return Block(
         axis=axis,
         values=values,

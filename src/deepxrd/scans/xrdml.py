@@ -12,6 +12,7 @@ from deepxrd.errors import ScanError
 from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated
 from deepxrd.scans.files import parse_xml
 from deepxrd.scans.scan import Fact
+from deepxrd.xrd import Wavelengths
 
 _NM = 10.0  # Å
 
@@ -75,12 +76,7 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
     wave = next(_children(measurement, "usedWavelength"), None)
     tube = next((element for element in measurement.iter() if _local(element) == "anodeMaterial"), None)
     anode = (tube.text or "").strip() if tube is not None else ""
-    lines = stated(
-        _length(wave, "kAlpha1"),
-        _length(wave, "kAlpha2"),
-        parse_number(_text(wave, "ratioKAlpha2KAlpha1")) if wave is not None else None,
-        anode=anode,
-    )
+    lines, where = _wavelengths(wave, anode)
     metadata = {"anode": anode, "scan axis": scan.get("scanAxis", ""), "status": scan.get("status", "")}
     if wave is not None:
         metadata["intended wavelength"] = wave.get("intended", "")
@@ -92,10 +88,20 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
         unit="cps" if _unit(points, element) == "cps" else "counts",
         seconds_per_step=seconds,
         wavelengths=lines,
-        wavelengths_source="usedWavelength" if _length(wave, "kAlpha1") else "anodeMaterial" if lines else "",
+        wavelengths_source=where,
         facts=facts,
         metadata=metadata,
     )
+
+
+def _wavelengths(wave: ET.Element | None, anode: str) -> tuple[Wavelengths | None, str]:
+    """What was used, and where it stands; all lines of the tube are listed, whichever of them was intended."""
+    beta = _length(wave, "kBeta")
+    if wave is not None and beta and "beta" in wave.get("intended", "").lower():
+        return Wavelengths(beta, None, 0.0), "usedWavelength, K-Beta intended"
+    alpha1, alpha2 = (_length(wave, f"kAlpha{line}") for line in (1, 2))
+    lines = stated(alpha1, alpha2, parse_number(_text(wave, "ratioKAlpha2KAlpha1")), anode=anode)
+    return lines, "usedWavelength" if alpha1 else "anodeMaterial" if lines else ""
 
 
 def _intensities(points: ET.Element) -> tuple[NDArray[np.float64], str]:

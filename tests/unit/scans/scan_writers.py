@@ -250,6 +250,15 @@ def brml(
     return _zip(members)
 
 
+def brml_of(route: str) -> bytes:
+    """Bruker: a file of one scan, given the content of its route."""
+    raw = (
+        '<RawData xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><TubeMaterial>Cu</TubeMaterial><DataRoutes>'
+        f'<DataRoute RouteFlag="Measured">{route}</DataRoute></DataRoutes></RawData>'
+    )
+    return _zip({"Experiment0/RawData0.xml": raw})
+
+
 def ras(ranges: Sequence[tuple[float, Counts]], *, axis: str = "TwoThetaTheta", factor: int = 1) -> bytes:
     """Rigaku: headers in Shift-JIS, then angle, intensity and attenuator factor, for each range."""
     out = ["*RAS_DATA_START"]

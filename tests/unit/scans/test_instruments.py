@@ -111,3 +111,43 @@ def test_a_memo_of_several_lines_and_a_group_of_another_axis_in_rigaku_text(read
     scan = read(text[:begin] + text[begin:].replace("2theta/theta", "omega", 1))
     np.testing.assert_array_equal(scan.counts, COUNTS)
     assert facts(scan, "not read") == ["1 scans of other axes (omega)"]
+
+
+def test_a_bank_in_degrees_or_in_small_letters_and_records_after_the_last(read: Read) -> None:
+    records = "".join(f"{10 + 0.02 * i:.2f} {count} 12.5\n" for i, count in enumerate(COUNTS))
+    scan = read(f"title\nbank 1 60 60 CONST 10.0 0.02 0 0 fxye\n{records}12.00 7 1\n")
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    np.testing.assert_allclose(scan.two_theta_deg, 10 + 0.02 * np.arange(60), atol=1e-9)
+    assert facts(scan, "not read") == ["1 records after the 60 points (line 63)"]
+    assert "in hundredths it would end below" in facts(scan, "axis")[0]
+
+
+def test_kbeta_that_was_intended_is_the_wavelength(read: Read) -> None:
+    text = write.xrdml([(10.0, COUNTS)]).decode().replace("'K-Alpha 1'>", "'K-Beta'><kBeta unit='nm'>0.139225</kBeta>")
+    waves = read(text).wavelengths
+    assert waves is not None
+    assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom) == (pytest.approx(1.39225), None)
+
+
+def test_temperatures_behind_the_counts_of_a_brml_without_views(read: Read) -> None:
+    rows = "".join(
+        f"<Datum>2.0,1,{10 + 0.02 * i:.2f},{5 + 0.01 * i:.2f},{c},25.1,24.9</Datum>" for i, c in enumerate(COUNTS)
+    )
+    axes = '<ScanAxes><ScanAxisInfo AxisId="TwoTheta"/><ScanAxisInfo AxisId="Theta"/></ScanAxes>'
+    scan = read(write.brml_of(f"<ScanInformation>{axes}</ScanInformation>{rows}"))
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+
+
+def test_a_detector_at_rest_in_a_brml(read: Read) -> None:
+    ends = "<Start>10</Start><Stop>11.18</Stop><Increment>0.02</Increment>"
+    scale = f'<ScaleAxisInfo AxisId="TwoTheta">{ends}</ScaleAxisInfo>'
+    views = '<DataViews><RawDataView xsi:type="RecordedRawDataView" Start="3" Length="60"/></DataViews>'
+    row = ",".join(map(str, COUNTS))
+    scan = read(
+        write.brml_of(
+            f"<ScanInformation><ScaleAxes>{scale}</ScaleAxes></ScanInformation>{views}<Datum>9,1,25,{row}</Datum>"
+        )
+    )
+    np.testing.assert_array_equal(scan.counts, COUNTS)
+    np.testing.assert_allclose(scan.two_theta_deg, 10 + 0.02 * np.arange(60), atol=1e-9)
+    assert scan.wavelengths is not None

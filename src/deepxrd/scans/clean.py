@@ -262,7 +262,7 @@ def _is_peak_list(part: Stretch) -> bool:
     if part.block.peaks is not None:
         return part.block.peaks
     steps = np.diff(part.two_theta_deg)
-    if float(np.median(steps)) > _WIDEST_STEP_DEG:
+    if len(steps) and float(np.median(steps)) > _WIDEST_STEP_DEG:
         return True
     if len(steps) < _FEWEST_IN_SEGMENT or len(steps) > _LONGEST_PEAK_LIST:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from deepxrd.scans.dialect import Dialect
 from deepxrd.scans.headings import Role, is_other_axis, roles
@@ -12,14 +13,17 @@ LABELS = re.compile(r"#L\s+(.*)")
 """Of SPEC."""
 
 
-def column_names(head: list[Row], width: int, dialect: Dialect, *, more: bool = False) -> tuple[list[str], int]:
+def column_names(
+    head: list[Row], width: int, dialect: Dialect, *, more: bool = False, dropped: Collection[int] = ()
+) -> tuple[list[str], int]:
     """Names of the columns from the nearest line above them that has as many cells, and its number; else none.
 
     Args:
         head: lines above the numbers.
-        width: number of columns.
+        width: number of columns, without the empty ones.
         dialect: of the numbers.
         more: whether a line of names may go on behind the columns.
+        dropped: the empty columns.
     """
     lines = [(place, line) for place, line in head if line.strip()]
     labels = [(place, match[1]) for place, line in lines if (match := LABELS.match(line))]
@@ -30,7 +34,7 @@ def column_names(head: list[Row], width: int, dialect: Dialect, *, more: bool = 
                 return parts, place
     units: list[str] | None = None
     for place, line in reversed(lines[-6:]):
-        cells = _cells(line, width, dialect, more=more)
+        cells = _beside_empty(line, width, dialect, dropped) or _cells(line, width, dialect, more=more)
         if cells is None:
             continue
         if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
@@ -42,6 +46,15 @@ def column_names(head: list[Row], width: int, dialect: Dialect, *, more: bool = 
             cells = [f"{cell} {unit}" for cell, unit in zip(cells, units, strict=False)]
         return cells + [""] * (width - len(cells)), place
     return [], 0
+
+
+def _beside_empty(line: str, width: int, dialect: Dialect, dropped: Collection[int]) -> list[str] | None:
+    """The cells of a line of names that leaves out empty columns; None if it is none."""
+    if not dropped:
+        return None
+    cells = dialect.cells(line, width + len(dropped))
+    kept = [cell for place, cell in enumerate(cells) if place not in dropped]
+    return kept if len(kept) == width and all(_is_name(cell) for cell in kept) else None
 
 
 def _cells(line: str, width: int, dialect: Dialect, *, more: bool) -> list[str] | None:

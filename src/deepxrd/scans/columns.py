@@ -169,7 +169,13 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
         facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
         rows = rows[1:]
     table, short = _table(rows, width, dialect)
-    names, names_at = column_names(head, width, dialect, more=more_names)
+    empty = np.flatnonzero(np.isnan(table).all(axis=0)).tolist()
+    if empty and width - len(empty) >= 2:  # noqa: PLR2004 - axis and intensity
+        facts.append(Fact("columns", f"{len(empty)} of {width} are empty, and not counted here", ""))
+        table, width = np.delete(table, empty, axis=1), width - len(empty)
+    else:
+        empty = []
+    names, names_at = column_names(head, width, dialect, more=more_names, dropped=empty)
     flat = unwrapped(table) if sum(map(bool, names)) <= 2 else None  # noqa: PLR2004 - of angle and intensity
     if flat is not None:
         facts.append(Fact("columns", f"an angle, then the intensities of {width - 1} steps", "its numbers"))

@@ -32,6 +32,7 @@ from deepxrd.scans.scan import Scan
 from deepxrd.scans.start_step_stop import find_header, is_mdi, read_mdi, read_start_step_stop
 from deepxrd.scans.stoe import read_stoe
 from deepxrd.scans.uxd import is_uxd, read_uxd
+from deepxrd.scans.xlsx import is_xlsx, read_xlsx
 from deepxrd.scans.xrdml import read_xrdml
 from deepxrd.xrd import parse_radiation
 
@@ -158,14 +159,14 @@ def _zip_format(archive: Archive) -> tuple[str, Callable[[], list[Block]]]:
         return "Bruker BRML", lambda: read_brml(archive)
     if is_rasx(archive):
         return "Rigaku RASX", lambda: read_rasx(archive)
+    if is_xlsx(archive):
+        return "Excel workbook", lambda: read_xlsx(archive)
     files = [name for name in archive.names if not name.startswith("__MACOSX/")]
     if len(files) == 1 and not (data := archive.read(files[0])).startswith(b"PK"):
         return _format(unpacked(data))
     inside = ", ".join(archive.names[:3])
     what = (
-        "an Excel or other Office file: save it as .csv"
-        if "[Content_Types].xml" in archive.names
-        else f"a zip of {inside}"
+        "an Office file: save the numbers as .csv" if "[Content_Types].xml" in archive.names else f"a zip of {inside}"
     )
     msg = f"it is {what}"
     raise ScanError(msg)

@@ -14,6 +14,7 @@ import pytest
 import scan_writers as write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_writings import workbook
 
 from deepxrd.errors import ScanError
 from deepxrd.scans import files, read_scans
@@ -34,7 +35,7 @@ WHOLE: dict[str, bytes] = {
     "decimal commas": TEXT.replace(".", ",").encode(), "spec": ("#S 1 ascan\n#L tth  det\n" + TEXT).encode(),
     "chi": (f"a\n2-Theta\nI\n {len(COUNTS)}\n" + TEXT).encode(), "mdi": b"t\n10 0.02 1 CU 1.54 11.18 60\n" + b"5 " * 60,
 }  # fmt: skip
-ZIPPED: dict[str, bytes] = {"brml": write.brml(ONE), "rasx": write.rasx(ONE)}
+ZIPPED: dict[str, bytes] = {"brml": write.brml(ONE), "rasx": write.rasx(ONE), "xlsx": workbook(TEXT.replace(" ", "\t"))}
 HOSTILE = [
     b"\xff\xff\xff\xff",
     b"\x00\x00\x00\x00",

@@ -137,4 +137,4 @@ def test_the_order_of_ranges_in_a_file_does_not_matter(order: list[int]) -> None
 
 def test_a_few_angles_far_apart_are_peaks(read: Read) -> None:
     assert read("2theta I\n25.3 100\n37.8 20\n48.0 35\n").is_peak_list
-    assert not read(text(ANGLE[:3], noisy(0)[:3])).is_peak_list
+    assert not read("2theta I\n" + text(ANGLE[:3], noisy(0)[:3])).is_peak_list

@@ -32,6 +32,36 @@ def zipped(*names: str) -> bytes:
     return buffer.getvalue()
 
 
+def workbook(*sheets: str) -> bytes:
+    """A workbook as spreadsheets write it, of sheets whose cells are parted by tabs; texts are shared."""
+    shared: list[str] = []
+    parts = {}
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    for place, sheet in enumerate(sheets, 1):
+        rows = []
+        for row, line in enumerate(sheet.splitlines(), 1):
+            cells = ""
+            for column, cell in enumerate(line.split("\t")):
+                is_text = not cell.replace(".", "").isdecimal()
+                shared += [cell] if is_text else []
+                value = len(shared) - 1 if is_text else cell
+                if cell:
+                    kind = ' t="s"' if is_text else ""
+                    cells += f'<c r="{chr(65 + column)}{row}"{kind}><v>{value}</v></c>'
+            rows += [f'<row r="{row}">{cells}</row>'] if cells else []
+        parts[f"xl/worksheets/sheet{place}.xml"] = (
+            f"<worksheet {space}><sheetData>{''.join(rows)}</sheetData></worksheet>"
+        )
+    texts = "".join(f"<si><t>{text}</t></si>" for text in shared)
+    parts["xl/sharedStrings.xml"] = f"<sst {space}>{texts}</sst>"
+    parts["[Content_Types].xml"] = "<Types/>"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return buffer.getvalue()
+
+
 def facts(scan: Scan, what: str) -> list[str]:
     """What a scan tells of one thing."""
     return [str(fact) for fact in scan.facts if fact.what == what]
@@ -66,6 +96,10 @@ SAME: dict[str, str | bytes] = {
     "two SPEC scans": "#S 1 ascan\n{0}{1}\n#S 2 ascan\n{0}{2}".format(
         "#L Two Theta  Epoch  Monitor  Det\n", *SPEC_HALVES
     ),
+    "a workbook": workbook("Sample\tx\n\n2theta\tIntensity\n" + rows("{x}\t{y}")),
+    "a workbook with a sheet of words first": workbook("notes\nof 2020\n", "2theta\tI\n" + rows("{x}\t{y}")),
+    "a workbook of texts with decimal commas": workbook("Winkel\tInt\n" + rows("{c}\t{y},0")),
+    "a workbook with an empty column": workbook("\t2theta\tcounts\n" + rows("\t{x}\t{y}")),
     "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
     "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
     "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
@@ -87,6 +121,15 @@ def test_what_is_packed_is_bounded_and_damage_is_told(read: Read, monkeypatch: p
     monkeypatch.setattr(files, "MAX_BYTES", 200_000)
     with pytest.raises(ScanError, match="unpacks to more than"):
         read(gzip.compress(b"10.0 5\n" * 100_000))
+
+
+def test_a_sheet_of_far_cells_is_refused_before_it_fills_the_memory(read: Read) -> None:
+    rows_ = "".join(f'<row r="{i}"><c r="XFD{i}"><v>1</v></c></row>' for i in range(1, 2000))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData>{rows_}</sheetData></worksheet>")
+    with pytest.raises(ScanError, match="a sheet of more than 20000000 cells"):
+        read(buffer.getvalue())
 
 
 def test_a_remark_behind_numbers_is_told_with_its_line(read: Read) -> None:

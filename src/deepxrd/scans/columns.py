@@ -19,7 +19,7 @@ from deepxrd.scans.choose import UNNAMED, Columns, choose_columns
 from deepxrd.scans.column_names import LABELS, column_names
 from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
 from deepxrd.scans.files import lines_of
-from deepxrd.scans.headings import Role, roles, wavelengths_in
+from deepxrd.scans.headings import Role, roles, seconds_in, wavelengths_in
 from deepxrd.scans.remarks import Row, cut_remarks, n_words
 from deepxrd.scans.scan import Fact
 from deepxrd.scans.wrapped import unwrapped
@@ -84,8 +84,7 @@ def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part], int]:
         if looks_numeric(line):
             parts[-1].rows.append((place, line))
         elif not word or (_is_comment(line) and not _SCAN.match(line)):
-            if word:
-                (parts[-1].notes if parts[-1].rows else parts[-1].head).append((place, line))
+            _note(parts, (place, line))
         elif _END.fullmatch(word):
             break
         elif _SCAN.match(line) or (word in names and parts[-1].rows):
@@ -102,6 +101,14 @@ def _parts(lines: list[Row]) -> tuple[list[Row], list[_Part], int]:
             raise ScanError(msg)
     parts = [part for part in parts if part.rows]
     return head[:inner], parts, below
+
+
+def _note(parts: list[_Part], comment: Row) -> None:
+    """Put a comment before the numbers, among them, or, where it states a counting time, before the next ones."""
+    if parts[-1].rows and seconds_in([comment[1]]):
+        parts.append(_Part(head=[comment]))
+    elif comment[1].strip():
+        (parts[-1].notes if parts[-1].rows else parts[-1].head).append(comment)
 
 
 def _from(lines: list[Row], index: int) -> Iterator[str]:
@@ -196,7 +203,7 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
         axis_source=columns.axis_source,
         sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
         unit=columns.unit,
-        seconds_per_step=_seconds(table, names, columns),
+        seconds_per_step=_seconds(table, names, columns) or seconds_in(line for _, line in reversed(head)),
         attenuation=_attenuation(table, names, facts),
         wavelengths=wave,
         wavelengths_source=where if wave else "",

@@ -62,7 +62,8 @@ class Dialect:
         return cells
 
     def number(self, cell: str) -> float | None:
-        """The number in a cell, NaN where it says that it is missing; None if it is no number."""
+        """The number in a cell, without a unit's sign behind it; NaN where it is missing, None if it is no number."""
+        cell = cell.rstrip("°%")
         if cell.lower() in _MISSING:
             return float("nan")
         cell = _ungrouped(cell) if self.separator else cell

@@ -93,7 +93,7 @@ def decode_leniently(data: bytes, *, otherwise: str = "latin-1") -> str:
     Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most. Zeros
     that fill the last block of a file, and the end mark of DOS, are no text.
     """
-    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ").rstrip("\0\x1a")
+    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ").replace("\u2212", "-").rstrip("\0\x1a")
 
 
 def _decoded(data: bytes, otherwise: str) -> str:

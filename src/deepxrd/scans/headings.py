@@ -84,10 +84,14 @@ _RATIO = re.compile(
 )
 _ENERGY = re.compile(rf"energy[^0-9+\-.a-z]*(?:\(?\[?\s*(kev|ev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*(kev|ev\b)?")
 _OF_A_DETECTOR = re.compile(r"threshold|window|discrimin|resolution|cut-?off|lower|upper")
+_SECONDS = re.compile(
+    r"(?:time[\s_]*per[\s_]*step|step[\s_]*time|time[\s_]*/[\s_]*step|counting[\s_]*time)\W*(?:s(?:ec\w*)?\b\W*)?"
+    r"(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)(?!\d|[.,]\d|\s*(?:min|h|ms)\b)"
+)
 _SYMBOL = "|".join(anode.lower() for anode in ANODES)
 _ANODE = re.compile(
     rf"(?:anode|target|tube|radiation|source|x-?ray)[^a-z\n]*(?:material|name|type|element)?[^a-z\n]*\b({_SYMBOL})\b|"
-    rf"\b({_SYMBOL})[\s-]+(?:anode|target|tube|radiation)\b"
+    rf"\b({_SYMBOL})[\s-]+(?:anode|target|tube|radiation)\b|2[\s-]?(?:θ|theta)[\])\s]*\(({_SYMBOL})\b"
 )
 _ELEMENTS = {"copper": "cu", "molybdenum": "mo", "chromium": "cr", "iron": "fe", "cobalt": "co", "silver": "ag"}
 _ELEMENT = re.compile(rf"\b(?:{'|'.join(_ELEMENTS)})\b")
@@ -148,9 +152,10 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
     where, doubt, anode, anode_where = "", "", "", ""
     for place, line in enumerate(lines, 1):
         plain = _plain(line)[:500]
+        told = False
         for key, pattern in _STATED.items():
             match = pattern.search(plain)
-            if match is None or key in values or (key == "any" and "ka1" in values):
+            if match is None or key in values or (key == "any" and ("ka1" in values or told)):
                 continue
             number = float(match[2].replace(",", "."))
             angstrom = written_wavelength(number, match[3] or match[1] or "")
@@ -158,15 +163,14 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
                 doubt = doubt or f"header line {place} says {match[0].strip()!r}, whose unit is not plain"
                 continue
             values[key] = angstrom
-            where = where or f"header line {place}"
-            break
+            where, told = where or f"header line {place}", True
         share = _RATIO.search(plain)
         ratio = float(share[1].replace(",", ".")) if share and ratio is None else ratio
         plain = _ELEMENT.sub(lambda name: _ELEMENTS[name[0]], plain)
         symbol = _LINE.search(plain) or _ANODE.search(plain)
         if symbol and not anode:
             line_of = symbol[2] if symbol.re is _LINE else None
-            anode = f"{symbol[1] or symbol[2]}Ka{line_of if line_of in {'1', '2'} else ''}"
+            anode = f"{next(filter(None, symbol.groups()))}Ka{line_of if line_of in {'1', '2'} else ''}"
             anode_where = f"header line {place}, {symbol[0].strip()!r}"
     main = values.get("ka1", values.get("any"))
     if main is not None:
@@ -177,6 +181,13 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
         except ConfigError:
             return None, doubt
     return (None, doubt) if doubt else _of_energy(lines)
+
+
+def seconds_in(header: Iterable[str]) -> float | None:
+    """The counting time of a point that a header states, s."""
+    found = (match for line in header if (match := _SECONDS.search(_plain(line)[:2000])))
+    value = next((float(match[1].replace(",", ".")) for match in found), 0.0)
+    return value if 0 < value < 1e6 else None  # noqa: PLR2004 - s: twelve days
 
 
 def _of_energy(lines: Sequence[str]) -> tuple[Wavelengths | None, str]:

@@ -24,6 +24,7 @@ from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes,
 from deepxrd.scans.gsas import is_gsas, read_gsas
 from deepxrd.scans.jcamp import read_jcamp
 from deepxrd.scans.join import joined
+from deepxrd.scans.listed import find_listed, read_listed
 from deepxrd.scans.pdcif import is_cif, read_pdcif
 from deepxrd.scans.philips import read_rd, read_udf
 from deepxrd.scans.rigaku import is_rasx, read_ras, read_rasx, read_rigaku_text
@@ -58,6 +59,7 @@ _TEXT_TOLD_BY_MORE: tuple[tuple[Callable[[str], object], str, Callable[[str], li
     (is_gsas, "GSAS", read_gsas),
     (is_mdi, "Jade MDI", read_mdi),
     (find_header, "start, step, stop and counts (FullProf, DBWS)", read_start_step_stop),
+    (find_listed, "counts under a start and step", read_listed),
 )
 _NOT_READ: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a picture, PNG: give the numbers"),

@@ -18,6 +18,7 @@ from deepxrd.scans import Scan, files
 
 Read = Callable[..., Scan]
 PLAIN = rows("{x} {y}")
+LISTED = rows("{y}")
 LINES = PLAIN.splitlines()
 HALVES = ["\n".join([*half, ""]) for half in (LINES[:150], LINES[150:])]
 SPEC_HALVES = ["".join(half) for half in np.split(np.array(rows("{x} 1 5000 {y}").splitlines(keepends=True)), 2)]
@@ -84,6 +85,7 @@ SAME: dict[str, str | bytes] = {
     "thousands by blanks": "Angle;Intensité\n" + rows("{c};{t}", t=grouped(" ")),
     "thousands by no-break blanks": "Angle\tIntensité\n" + rows("{c}\t{t},0", t=grouped("\u202f")),
     "thousands by apostrophes": rows("{x};{t}", t=grouped("'")),
+    "signs of units": "2θ;I\n" + rows("{x}°;{y}%"),
     "a blank, then a tab": rows("{x} {y}\t{s}", s=ROOTS),
     "per second": "2theta,counts per second,error\n" + rows("{x},{y},{s}", s=ROOTS),
     "a slash and a second": "2theta,intensity (counts/second),error\n" + rows("{x},{y},{s}", s=ROOTS),
@@ -100,6 +102,8 @@ SAME: dict[str, str | bytes] = {
     "a workbook with a sheet of words first": workbook("notes\nof 2020\n", "2theta\tI\n" + rows("{x}\t{y}")),
     "a workbook of texts with decimal commas": workbook("Winkel\tInt\n" + rows("{c}\t{y},0")),
     "a workbook with an empty column": workbook("\t2theta\tcounts\n" + rows("\t{x}\t{y}")),
+    "a count a line under keys": "Start = 10.0\nEnd: 17.475 deg\nStep size = 0.025\nStep time = 2 s\n[Data]\n" + LISTED,
+    "a count a line under numbers": "sample\nnote\n10.0\n17.475\n0.025\n1.0\n" + LISTED,
     "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
     "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
     "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
@@ -145,6 +149,13 @@ def test_text_below_the_data_is_told_but_a_damaged_last_line_is_refused(read: Re
         read(PLAIN + "17.500 1x3\n")
 
 
+def test_counts_that_do_not_fill_the_range_of_their_header_are_refused(read: Read) -> None:
+    with pytest.raises(ScanError, match=r"says 321 points \(10 to 18 by 0.025\), and 300 follow"):
+        read("Start=10.0\nStop=18\nStep=0.025\n" + LISTED)
+    with pytest.raises(ScanError, match="no lines of two numbers"):
+        read(LISTED)
+
+
 def test_a_title_in_the_middle_of_a_scan_is_no_new_one(read: Read) -> None:
     with pytest.raises(ScanError, match="line 151 is no data: 'Run B'"):
         read(f"{HALVES[0]}Run B\n{HALVES[1]}")
@@ -172,6 +183,25 @@ def test_cards_of_a_database_are_lists_of_peaks(header: str, form: str, read: Re
     assert scan.is_peak_list
     np.testing.assert_array_equal(scan.two_theta_deg, [peak[0] for peak in CARD])
     np.testing.assert_array_equal(scan.counts, [peak[2] for peak in CARD])
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ('\'Id: "a" Anode: "Cu" Scantype: "Coupled" TimePerStep: "96"', 96.0), ("Scan step time [s],96.39", 96.39),
+        ("# Counting time (sec): 2,5", 2.5), ("# Step time = 3 s", 3.0), ("# Total time: 500", None),
+        ("# Counting time: 10 min", None), ("# Counting time: 1.5 min", None),
+    ],
+)  # fmt: skip
+def test_the_counting_time_of_a_header_is_taken(header: str, seconds: float | None, read: Read) -> None:
+    assert read(f"{header}\n{PLAIN}").ranges[0].seconds_per_step == seconds
+
+
+def test_ranges_under_comments_with_other_counting_times_are_brought_to_one_level(read: Read) -> None:
+    head = '\'Id: "a" Anode: "Cu" TimePerStep: "{}"\n'
+    scan = read(head.format(1) + HALVES[0] + head.format(5) + HALVES[1])
+    np.testing.assert_allclose(scan.counts, COUNTS[:150] + [count / 5 for count in COUNTS[150:]])
+    assert facts(scan, "level") == ["counts from 13.75° on multiplied by 0.2 (5 s a point, after 1 s)"]
 
 
 def test_columns_that_are_not_used_are_told(read: Read) -> None:
@@ -248,10 +278,22 @@ def test_a_ratio_is_a_word_of_its_own(header: str, ratio: float | None, read: Re
     assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom, waves.ratio) == (1.540598, 1.544426, ratio)
 
 
+def test_both_lines_of_a_doublet_on_one_line(read: Read) -> None:
+    waves = read("Ka1: 1.540598 Ka2: 1.544426 Ratio: 0.497\n" + PLAIN).wavelengths
+    assert waves is not None
+    assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom, waves.ratio) == (1.540598, 1.544426, 0.497)
+
+
+def test_angles_below_zero_may_have_a_typographic_minus(read: Read) -> None:
+    scan = read("2theta,I\n\u22120.100,5\n\u22120.075,6\n" + rows("{x},{y}"))
+    assert scan.left_out == {"at angles below 0°": 2}
+
+
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        ("Anode material: Copper", "CuKa"), ("# X-ray source: Cobalt K-alpha", "CoKa"), ("Mo radiation", "MoKa"),
+        ("Position [°2θ] (Copper (Cu))\tIntensity [Counts]", "CuKa"), ("Anode material: Copper", "CuKa"),
+        ("# X-ray source: Cobalt K-alpha", "CoKa"), ("Mo radiation", "MoKa"),
         ("Radiation type: Ag", "AgKa"), ("# sample: iron oxide on a silver plate", ""),
     ],
 )  # fmt: skip

@@ -86,8 +86,9 @@ def _by_names(table: NDArray[np.float64], names: Sequence[str], names_at: int, *
     if not axes and (is_other_axis(names[0]) or any(is_no_pattern(name) for name in names)):
         msg = f"line {names_at} names the columns {', '.join(names)}: none is an angle, q or d"
         raise ScanError(msg)
-    _, axis, kind = min(axes, default=(0, 0, Axis.TWO_THETA))
-    source = f"column {axis + 1} is named {names[axis]!r}" if axes else f"{UNNAMED} is called {names[0]!r}"
+    unnamed = next((column for column, name in enumerate(names) if name.strip().lower() == "x"), 0)
+    _, axis, kind = min(axes, default=(0, unnamed, Axis.TWO_THETA))
+    source = f"column {axis + 1} is named {names[axis]!r}" if axes else f"{UNNAMED} is called {names[axis]!r}"
     candidates = sorted(
         (rank, column) for column, (role, rank) in enumerate(found) if role is Role.INTENSITY and column != axis
     )

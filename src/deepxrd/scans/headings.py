@@ -70,7 +70,8 @@ _KEYS = {
     + _NO_NUMBER,
     "ka2": r"(?:k[\s_-]*(?:alpha|a|α)[\s_-]*2|lambda[\s_-]*2|λ[\s_-]*2|wl[\s_-]*2|wave\s*length[\s_-]*2|alpha[\s_-]*2)"
     + _NO_NUMBER,
-    "any": r"wave[\s_-]*length|lambda|λ|\bwl\b|wavelen",
+    "any": r"wave[\s_-]*length|lambda|λ|\bwl\b|wavelen|wellenl(?:ä|ae|a)nge|longueur d.onde|longitud de onda|"
+    r"lunghezza d.onda|comprimento de onda|длина волны|波长|波長",
 }
 _STATED = {
     key: re.compile(rf"(?:{words})(?:[\s_-]*(?:wave[\s_-]*length|lambda))?[^0-9+\-.a-zåλ]*"

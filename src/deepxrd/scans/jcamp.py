@@ -18,6 +18,11 @@ from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import axis_of, wavelengths_in
 
 _LABEL = re.compile(r"##\s*([^=]*?)\s*=(.*)")
+_BEGINS = re.compile(r"\s*##(?:\s*[^\W\d_].*)?=")
+_OWN_LABEL = re.compile(
+    r"^\s*##\s*(?:TITLE|JCAMP|DATA[ _-]*TYPE|XYDATA|XYPOINTS|PEAK[ _-]*(?:TABLE|ASSIGNMENTS))[ _-]*(?:DX)?\s*=",
+    re.IGNORECASE | re.MULTILINE,
+)
 _SQUEEZED = {letter: str(digit) for digit, letter in enumerate("@ABCDEFGHI")} | {
     letter: f"-{digit}" for digit, letter in enumerate("abcdefghi", 1)
 }
@@ -33,6 +38,11 @@ _PLAIN = re.compile(
 _TABLES = ("XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS")
 _NOT_DIFFRACTION = re.compile(r"INFRARED|RAMAN|NMR|MASS|UV|NIR|CHROMATO|FLUORES", re.IGNORECASE)
 _NEARLY = 1e-6
+
+
+def is_jcamp(text: str) -> bool:
+    """Whether a text begins with a label, and has one of those that only JCAMP-DX has; RRUFF's columns have others."""
+    return bool(_BEGINS.match(text)) and bool(_OWN_LABEL.search(text))
 
 
 def read_jcamp(text: str) -> list[Block]:

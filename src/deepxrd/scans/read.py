@@ -22,7 +22,7 @@ from deepxrd.scans.columns import read_columns
 from deepxrd.scans.cpi import read_cpi
 from deepxrd.scans.files import Archive, decode_leniently, lines_of, read_bytes, unpacked
 from deepxrd.scans.gsas import is_gsas, read_gsas
-from deepxrd.scans.jcamp import read_jcamp
+from deepxrd.scans.jcamp import is_jcamp, read_jcamp
 from deepxrd.scans.join import joined
 from deepxrd.scans.listed import find_listed, read_listed
 from deepxrd.scans.pdcif import is_cif, read_pdcif
@@ -49,12 +49,12 @@ _BINARY: tuple[tuple[bytes, str, Callable[[bytes], list[Block]]], ...] = (
 )
 _TEXT: tuple[tuple[re.Pattern[str], str, Callable[[str], list[Block]]], ...] = (
     (re.compile(r"\*TYPE"), "Rigaku text", read_rigaku_text),
-    (re.compile(r"##\s*[^\W\d_].*=|##="), "JCAMP-DX", read_jcamp),  # a label, and no comment of two marks
     (re.compile("SIETRONICS"), "Sietronics CPI", read_cpi),
     (re.compile("SAMPLEIDENT"), "Philips UDF", read_udf),
 )
 """What the first line of a text begins with, in capitals."""
 _TEXT_TOLD_BY_MORE: tuple[tuple[Callable[[str], object], str, Callable[[str], list[Block]]], ...] = (
+    (is_jcamp, "JCAMP-DX", read_jcamp),
     (is_uxd, "Bruker UXD", read_uxd),
     (is_gsas, "GSAS", read_gsas),
     (is_mdi, "Jade MDI", read_mdi),

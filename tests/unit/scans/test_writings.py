@@ -104,6 +104,8 @@ SAME: dict[str, str | bytes] = {
     "a workbook with an empty column": workbook("\t2theta\tcounts\n" + rows("\t{x}\t{y}")),
     "a count a line under keys": "Start = 10.0\nEnd: 17.475 deg\nStep size = 0.025\nStep time = 2 s\n[Data]\n" + LISTED,
     "a count a line under numbers": "sample\nnote\n10.0\n17.475\n0.025\n1.0\n" + LISTED,
+    "RRUFF": "##NAMES=Quartz\n##RRUFFID=R040031\n##X-RAY WAVELENGTH=1.541838\n" + rows("{x}, {y}") + "##END=\n\n",
+    "x after a column that is none": "used,x,y_obs,weight,y_calc\n" + rows("1,{x},{y},0.01,30"),
     "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
     "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
     "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
@@ -282,6 +284,15 @@ def test_both_lines_of_a_doublet_on_one_line(read: Read) -> None:
     waves = read("Ka1: 1.540598 Ka2: 1.544426 Ratio: 0.497\n" + PLAIN).wavelengths
     assert waves is not None
     assert (waves.kalpha1_angstrom, waves.kalpha2_angstrom, waves.ratio) == (1.540598, 1.544426, 0.497)
+
+
+@pytest.mark.parametrize(
+    "header", ["Wellenlänge: 0,154056 nm", "Longueur d'onde = 1,54056 Å", "波长: 1.54056", "##X-RAY WAVELENGTH=1.54056"]
+)
+def test_wavelengths_in_other_words(header: str, read: Read) -> None:
+    waves = read(header + "\n" + PLAIN).wavelengths
+    assert waves is not None
+    assert waves.kalpha1_angstrom == pytest.approx(1.54056)
 
 
 def test_angles_below_zero_may_have_a_typographic_minus(read: Read) -> None:

@@ -32,6 +32,8 @@ _REMARK = re.compile(r"#|!|//")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
 _ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
 _FACTOR = re.compile(r"factor", re.IGNORECASE)
+_SCALE = re.compile(r"(sqrt|√|log10|log|lg|ln)[\s_]*[(\[]", re.IGNORECASE)
+_MOST_SCALED = 1e4  # a root; a logarithm is far below
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
 _MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
@@ -198,7 +200,7 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
         facts.append(Fact("wavelength", "not used", where))
     return Block(
         axis=table[:, columns.axis],
-        values=table[:, columns.intensity],
+        values=_as_measured(table[:, columns.intensity], names, columns, facts),
         kind=columns.kind,
         axis_source=columns.axis_source,
         sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
@@ -260,6 +262,24 @@ def _width(rows: list[Row], dialect: Dialect) -> int:
         msg = f"line {rows[0][0]} has one column: it must have an axis and intensities"
         raise ScanError(msg)
     return width
+
+
+def _as_measured(
+    values: NDArray[np.float64], names: list[str], columns: Columns, facts: list[Fact]
+) -> NDArray[np.float64]:
+    """Intensities that a column of their logarithms or roots stands for, ``(n,)``, by its name; else as they are."""
+    name = names[columns.intensity] if columns.intensity < len(names) else ""
+    match = _SCALE.match(name.strip())
+    if match is None or (np.abs(values[np.isfinite(values)]) > _MOST_SCALED).any():
+        return values
+    what = match[1].lower()
+    columns.unit = ""
+    if what in {"sqrt", "√"}:
+        facts.append(Fact("intensity", f"column {name!r} squared", "its name"))
+        return values**2
+    base = np.e if what == "ln" else 10.0
+    facts.append(Fact("intensity", f"column {name!r} taken for a logarithm to base {base:.4g} and undone", "its name"))
+    return np.asarray(base**values)
 
 
 def _seconds(table: np.ndarray, names: list[str], columns: Columns) -> float | None:

@@ -32,6 +32,7 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         format_name: of the file, in words.
     """
     averaged, apart_because = _averaged(list(parts))
+    apart_because = apart_because or _to_one_unit(averaged)
     by_angle = sorted(_pieces(averaged), key=lambda part: float(part.two_theta_deg[0]))
     if not apart_because and len(by_angle) > 1:
         apart_because = _why_not_joined(by_angle)
@@ -42,6 +43,21 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         scan = _scan(group, name=name, radiation=radiation, given=given, format_name=format_name)
         scans.append(scan if not apart_because else _with_fact(scan, Fact("kept apart", apart_because, "")))
     return scans
+
+
+def _to_one_unit(parts: list[Stretch]) -> str:
+    """Bring counts beside counts per second to these by their times; and why some could not be."""
+    if {part.unit for part in parts} != {"counts", "cps"}:
+        return ""
+    counted = [part for part in parts if part.unit == "counts"]
+    if not all(part.block.seconds_per_step for part in counted):
+        return "one is in counts of an unknown time, another in counts per second"
+    for part in counted:
+        seconds = part.block.seconds_per_step or 1.0
+        part.counts, part.unit = part.counts / seconds, "cps"
+        part.sigma = None if part.sigma is None else part.sigma / seconds
+        part.facts.append(Fact("level", f"counts from {part.two_theta_deg[0]:g}° on divided by {seconds:g} s", ""))
+    return ""
 
 
 def _pieces(parts: Sequence[Stretch]) -> list[Stretch]:

@@ -138,3 +138,17 @@ def test_the_order_of_ranges_in_a_file_does_not_matter(order: list[int]) -> None
 def test_a_few_angles_far_apart_are_peaks(read: Read) -> None:
     assert read("2theta I\n25.3 100\n37.8 20\n48.0 35\n").is_peak_list
     assert not read("2theta I\n" + text(ANGLE[:3], noisy(0)[:3])).is_peak_list
+
+
+def test_counts_beside_counts_per_second_are_brought_to_one_unit(read: Read, tmp_path: Path) -> None:
+    rate = [f"{count / 4:.2f}" for count in noisy(0)[200:]]
+    head = f"_FILEVERSION=2\n_STEPTIME=4\n_2THETACOUNTS\n{text(ANGLE[:180], noisy(0)[:180])}"
+    rest = f"_2THETACPS\n{text(ANGLE[200:], np.array(rate))}"
+    scan = read(head + "_STEPTIME=4\n" + rest)
+    assert scan.unit == "cps"
+    np.testing.assert_allclose(scan.counts[:180], noisy(0)[:180] / 4)
+    np.testing.assert_allclose(scan.uncertainty[:180], np.sqrt(noisy(0)[:180]) / 4)
+    path = tmp_path / "two.uxd"
+    path.write_text(head.replace("_STEPTIME=4\n", "") + rest)
+    with pytest.raises(ScanError, match="counts of an unknown time, another in counts per second"):
+        read_scan(path)

@@ -261,6 +261,18 @@ def test_repeats_and_samples_side_by_side_are_neither_steps_nor_deviations(step:
         read(text + "60.00 1 2\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("log(I)", np.log10), ("Log10 (Intensity)", np.log10), ("ln(counts)", np.log), ("sqrt(Counts)", np.sqrt)],
+)
+def test_logarithms_and_roots_are_undone_and_it_is_told(
+    name: str, told: Callable[[list[int]], np.ndarray], read: Read
+) -> None:
+    scan = read(f"2theta\t{name}\n" + rows("{x}\t{v}", v=[f"{value:.9f}" for value in told(COUNTS)]))
+    np.testing.assert_allclose(scan.counts, COUNTS, rtol=1e-6)
+    assert len(facts(scan, "intensity")) == 1
+
+
 LINES_OF_COPPER = "K-Alpha1 [Å],1.540598\nK-Alpha2 [Å],1.544426\n"
 
 

@@ -27,6 +27,7 @@ _THREE = 3
 _HIGHEST = 0.99  # quantile of the counts
 _PEAKED = 1.5  # height of the peaks by the median
 _NO_NOISE = 0.03
+_MOST_FACTORS = 8
 _TOLD = 6  # names of columns
 _WITHIN = 1.6  # of the square root of counts, for a third column to be their deviation
 
@@ -43,6 +44,7 @@ class Columns:
         axis_source: how it is known.
         unit: ``counts``, ``cps`` or empty.
         facts: what else the file says.
+        factors: index of the column of an attenuator's factors, where numbers tell it.
     """
 
     axis: int
@@ -52,6 +54,7 @@ class Columns:
     uncertainty: int | None = None
     unit: str = ""
     facts: list[Fact] = field(default_factory=list)
+    factors: int | None = None
 
 
 def choose_columns(
@@ -166,6 +169,13 @@ def _by_numbers(table: NDArray[np.float64]) -> Columns:
             facts.append(
                 Fact("columns", f"deviation is column {first + 3}", "its numbers go with the roots of the counts")
             )
+        elif _are_factors(table[:, first + 1], third):
+            columns.factors = first + 2
+            facts.append(
+                Fact(
+                    "columns", f"an attenuator's factors are column {first + 3}", "with them the counts go on smoothly"
+                )
+            )
         else:
             rest = ", ".join(str(column + 1) for column in range(first + 2, width))
             facts.append(Fact("not read", f"column {rest}", "no names"))
@@ -203,6 +213,18 @@ def _are_deviations(counts: NDArray[np.float64], third: NDArray[np.float64]) -> 
     if rise > np.log(_PEAKED):
         return 0.3 * rise < third_rise < 0.7 * rise
     return bool(spread.mean() < _NO_NOISE)
+
+
+def _are_factors(counts: NDArray[np.float64], third: NDArray[np.float64]) -> bool:
+    """Whether a column holds the factors of an attenuator, as Rigaku's do: 1 but for peaks, whose steps they undo."""
+    if not np.isfinite(third).all() or (third < 1).any() or len(np.unique(third)) not in range(2, _MOST_FACTORS):
+        return False
+    here = np.flatnonzero(np.diff(third))
+    here = here[(counts[here] > 0) & (counts[here + 1] > 0)]
+    if not len(here):
+        return False
+    step, factor = (np.log(part[here + 1] / part[here]) for part in (counts, third))
+    return bool(np.abs(step + factor).mean() < 0.5 * np.abs(step).mean())
 
 
 def _name_from_header(columns: Columns, head: Sequence[str]) -> None:

@@ -206,7 +206,7 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
         sigma=None if columns.uncertainty is None else table[:, columns.uncertainty],
         unit=columns.unit,
         seconds_per_step=_seconds(table, names, columns) or seconds_in(line for _, line in reversed(head)),
-        attenuation=_attenuation(table, names, facts),
+        attenuation=_attenuation(table, names, facts) if columns.factors is None else table[:, columns.factors],
         wavelengths=wave,
         wavelengths_source=where if wave else "",
         lines=np.array([place for place, _ in rows]),

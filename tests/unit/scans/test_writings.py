@@ -206,6 +206,17 @@ def test_ranges_under_comments_with_other_counting_times_are_brought_to_one_leve
     assert facts(scan, "level") == ["counts from 13.75° on multiplied by 0.2 (5 s a point, after 1 s)"]
 
 
+def test_factors_in_a_column_without_a_name_are_undone_where_they_undo_steps(read: Read) -> None:
+    factors = [10 if count > 5000 else 1 for count in COUNTS]
+    seen = [f"{count / factor:.1f}" for count, factor in zip(COUNTS, factors, strict=True)]
+    scan = read(rows("{x}\t{v}\t{f}", v=seen, f=[f"{factor}.0" for factor in factors]))
+    np.testing.assert_allclose(scan.counts, COUNTS)
+    assert facts(scan, "columns")[-1].startswith("an attenuator's factors are column 3")
+    flags = read(rows("{x}\t{y}\t{f}", f=["2" if factor > 1 else "1" for factor in factors]))
+    np.testing.assert_array_equal(flags.counts, COUNTS)
+    assert facts(flags, "not read") == ["column 3 (no names)"]
+
+
 def test_columns_that_are_not_used_are_told(read: Read) -> None:
     scan = read("2theta,counts A,counts B,Bkg\n" + rows("{x},{y},{s},30", s=ROOTS))
     np.testing.assert_array_equal(scan.counts, COUNTS)

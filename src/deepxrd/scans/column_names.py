@@ -38,7 +38,8 @@ def column_names(
         if cells is None:
             continue
         if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
-            if place == lines[-1][0] and is_other_axis(cells[0]):
+            as_a_table = (dialect.separator or "\t") in line or bool(re.search(r"[(\[]", cells[0]))
+            if place == lines[-1][0] and as_a_table and is_other_axis(cells[0]):
                 return cells, place
             units = units or cells
             continue

@@ -34,6 +34,7 @@ _ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
 _FACTOR = re.compile(r"factor", re.IGNORECASE)
 _SCALE = re.compile(r"(sqrt|√|log10|log|lg|ln)[\s_]*[(\[]", re.IGNORECASE)
 _MOST_SCALED = 1e4  # a root; a logarithm is far below
+_EVEN_STEPS, _UNEVEN, _APART = 6, 0.1, 5.0  # steps, what one may differ by, steps
 _SURE = 3  # lines of numbers one after the other, at which a header has ended
 _MOST_ACROSS = 10  # columns for each line: with more, a pattern lies on its side
 _SAMPLE = 2_000  # lines that the dialect is found on; all have to follow it
@@ -177,6 +178,11 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
     if len(dialect.split(rows[0][1])) != width:  # start, step and stop above angles and counts
         facts.append(Fact("not read", f"line {rows[0][0]}, which has another number of columns", "taken for a header"))
         rows = rows[1:]
+    elif _is_apart(rows):
+        facts.append(
+            Fact("not read", f"line {rows[0][0]}, whose number is no step of the others", "taken for a header")
+        )
+        rows = rows[1:]
     table, short = _table(rows, width, dialect)
     empty = np.flatnonzero(np.isnan(table).all(axis=0)).tolist()
     if empty and width - len(empty) >= 2:  # noqa: PLR2004 - axis and intensity
@@ -238,6 +244,19 @@ def _table(rows: list[Row], width: int, dialect: Dialect) -> tuple[NDArray[np.fl
                 raise ScanError(msg)
             table[index, column] = value
     return table, short
+
+
+def _is_apart(rows: list[Row]) -> bool:
+    """Whether a first line stands before even steps and is none, as where it gives a range, or a step and a time."""
+    first, *others = (_leading(line) for _, line in rows[: _EVEN_STEPS + 2])
+    widths = np.diff(others)
+    if len(widths) < _EVEN_STEPS or not widths[0] or np.abs(widths / widths[0] - 1).max() > _UNEVEN:
+        return False
+    step = float(abs(widths[0]))
+    if first == others[0]:  # the range from which to which
+        stop = _leading(" ".join(re.split(r"[\s;,]+", rows[0][1].strip())[1:]))
+        return abs(stop - _leading(rows[-1][1])) < step
+    return abs(others[0] - first) > _APART * step
 
 
 def _plain_block(axis: NDArray[np.float64], values: NDArray[np.float64], head: list[Row], facts: list[Fact]) -> Block:

@@ -172,8 +172,9 @@ def _refuse_doubled_commas(separator: str, cells: list[tuple[int, int, str]]) ->
 
 
 def _has_blanks(row: str) -> bool:
-    """Whether a cell of a line of tabs has a blank within, other than between thousands."""
-    return any(_BLANKS_WITHIN.search(_ungrouped(cell.strip())) for cell in row.split("\t"))
+    """Whether a cell of a line of tabs has a blank within, other than between thousands, which no axis has."""
+    first, *others = (cell.strip() for cell in row.split("\t"))
+    return any(_BLANKS_WITHIN.search(cell) for cell in (first, *map(_ungrouped, others)))
 
 
 def _ungrouped(cell: str) -> str:

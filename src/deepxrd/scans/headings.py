@@ -96,6 +96,8 @@ _ANODE = re.compile(
 )
 _ELEMENTS = {"copper": "cu", "molybdenum": "mo", "chromium": "cr", "iron": "fe", "cobalt": "co", "silver": "ag"}
 _ELEMENT = re.compile(rf"\b(?:{'|'.join(_ELEMENTS)})\b")
+_OF_A_TUBE = re.compile(r"anode|radiation|x-?ray|(?:tube|target)\W*[:=]|\bk[\s_-]*(?:alpha|a\b|α)|2[\s-]?(?:θ|theta)")
+"""What a line must say, besides, for the word of an element to be that of a tube, and not of a sample."""
 _LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+2|12|1|2)?")
 
 
@@ -167,7 +169,8 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
             where, told = where or f"header line {place}", True
         share = _RATIO.search(plain)
         ratio = float(share[1].replace(",", ".")) if share and ratio is None else ratio
-        plain = _ELEMENT.sub(lambda name: _ELEMENTS[name[0]], plain)
+        if _OF_A_TUBE.search(plain):
+            plain = _ELEMENT.sub(lambda name: _ELEMENTS[name[0]], plain)
         symbol = _LINE.search(plain) or _ANODE.search(plain)
         if symbol and not anode:
             line_of = symbol[2] if symbol.re is _LINE else None

@@ -106,6 +106,11 @@ SAME: dict[str, str | bytes] = {
     "a count a line under numbers": "sample\nnote\n10.0\n17.475\n0.025\n1.0\n" + LISTED,
     "RRUFF": "##NAMES=Quartz\n##RRUFFID=R040031\n##X-RAY WAVELENGTH=1.541838\n" + rows("{x}, {y}") + "##END=\n\n",
     "x after a column that is none": "used,x,y_obs,weight,y_calc\n" + rows("1,{x},{y},0.01,30"),
+    "a range above": "10.0 17.475\n" + PLAIN,
+    "a range with a remark above": "1 17.475 # range\n" + PLAIN,
+    "a step and a time above": "0.025 1.0\n" + PLAIN,
+    "a temperature above": "Temperature 25C\n" + PLAIN,
+    "a wavelength in words above": "Wavelength CuKa\n" + PLAIN,
     "Russian": "Угол 2θ;Фон;Интенсивность\n" + rows("{c};30;{y}"),
     "Chinese": "2θ（度）,背景,强度\n" + rows("{x},30,{y}"),
     "Japanese": "回折角,バックグラウンド,強度\n" + rows("{x},30,{y}"),
@@ -329,6 +334,7 @@ def test_angles_below_zero_may_have_a_typographic_minus(read: Read) -> None:
         ("Position [°2θ] (Copper (Cu))\tIntensity [Counts]", "CuKa"), ("Anode material: Copper", "CuKa"),
         ("# X-ray source: Cobalt K-alpha", "CoKa"), ("Mo radiation", "MoKa"),
         ("Radiation type: Ag", "AgKa"), ("# sample: iron oxide on a silver plate", ""),
+        ("source: cobalt blue pigment", ""), ("Sample: iron tube", ""), ("Tube: Copper", "CuKa"),
     ],
 )  # fmt: skip
 def test_a_tube_by_the_name_of_its_element(header: str, name: str, read: Read) -> None:

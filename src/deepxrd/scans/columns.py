@@ -121,11 +121,16 @@ def _from(lines: list[Row], index: int) -> Iterator[str]:
 
 def _begins_anew(after: Iterator[str], names: set[str], rows: list[Row]) -> bool:
     """Whether text among data is the header of another scan: it repeats the first one's, or the axis goes back."""
+    found: list[str] = []
     for line in after:
-        if line.strip() in names:
-            return True
         if looks_numeric(line):
-            first, last, now = (_leading(row) for row in (rows[0][1], rows[-1][1], line))
+            found.append(line)
+        elif found and line.strip():
+            return False
+        elif line.strip() in names:
+            return True
+        if len(found) == _SURE:
+            first, last, now = (_leading(row) for row in (rows[0][1], rows[-1][1], found[0]))
             return (now - last) * (last - first) < 0
     return False
 

@@ -20,8 +20,8 @@ from deepxrd.scans.headings import axis_of, wavelengths_in
 _LABEL = re.compile(r"##\s*([^=]*?)\s*=(.*)")
 _BEGINS = re.compile(r"\s*##(?:\s*[^\W\d_].*)?=")
 _OWN_LABEL = re.compile(
-    r"^\s*##\s*(?:TITLE|JCAMP|DATA[ _-]*TYPE|XYDATA|XYPOINTS|PEAK[ _-]*(?:TABLE|ASSIGNMENTS))[ _-]*(?:DX)?\s*=",
-    re.IGNORECASE | re.MULTILINE,
+    r"[ \t]*##[ \t]*(?:TITLE|JCAMP|DATA[ _-]*TYPE|XYDATA|XYPOINTS|PEAK[ _-]*(?:TABLE|ASSIGNMENTS))[ _-]*(?:DX)?\s*=",
+    re.IGNORECASE,
 )
 _SQUEEZED = {letter: str(digit) for digit, letter in enumerate("@ABCDEFGHI")} | {
     letter: f"-{digit}" for digit, letter in enumerate("abcdefghi", 1)
@@ -42,7 +42,7 @@ _NEARLY = 1e-6
 
 def is_jcamp(text: str) -> bool:
     """Whether a text begins with a label, and has one of those that only JCAMP-DX has; RRUFF's columns have others."""
-    return bool(_BEGINS.match(text)) and bool(_OWN_LABEL.search(text))
+    return bool(_BEGINS.match(text)) and any(_OWN_LABEL.match(line) for line in lines_of(text))
 
 
 def read_jcamp(text: str) -> list[Block]:

@@ -34,7 +34,7 @@ _AXES = {
 _RANGES = ("_pd_meas_2theta_range", "_pd_proc_2theta_range")
 _WAVELENGTH = "_diffrn_radiation_wavelength"
 _NUMBER = re.compile(r"([+-]?\d*\.?\d*(?:[eE][+-]?\d+)?)(?:\((\d+)\))?")
-_IS_CIF = re.compile(r"^\s*(?:data_\S|_pd_(?:meas|proc|block)_)", re.IGNORECASE | re.MULTILINE)
+_IS_CIF = re.compile(r"[ \t]*(?:data_\S|_pd_(?:meas|proc|block)_)", re.IGNORECASE)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _Data:
 
 def is_cif(text: str) -> bool:
     """Whether a text is a CIF, of a pattern or of anything else."""
-    return bool(_IS_CIF.search(text[:100_000]))
+    return any(_IS_CIF.match(line) for line in lines_of(text[:100_000]))
 
 
 def read_pdcif(text: str) -> list[Block]:

@@ -28,6 +28,7 @@ SAME = {
     " no meaning\n;\n_pd_char_colour 'it's white'\n_diffrn_radiation_wavelength 1.5406 # lab\n"
     f"{COLUMNS}{PLAIN}#--eof--#\n",
     "the wavelength in another block": f"data_instrument\n{WAVELENGTH}data_a\n{COLUMNS}{PLAIN}",
+    "carriage returns": f"data_a\n{WAVELENGTH}{COLUMNS}{PLAIN}".replace("\n", "\r"),
     "windows": f"data_a\n{WAVELENGTH}{COLUMNS}{PLAIN}".replace("\n", "\r\n"),
     "a structure beside it": "data_s\n_cell_length_a 5.4\nloop_\n_atom_site_label\n_atom_site_fract_x\nSi1 0.0\n"
     f"O1 0.25\ndata_a\n{WAVELENGTH}{COLUMNS}{PLAIN}",

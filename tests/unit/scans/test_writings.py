@@ -166,6 +166,8 @@ def test_counts_that_do_not_fill_the_range_of_their_header_are_refused(read: Rea
 def test_a_title_in_the_middle_of_a_scan_is_no_new_one(read: Read) -> None:
     with pytest.raises(ScanError, match="line 151 is no data: 'Run B'"):
         read(f"{HALVES[0]}Run B\n{HALVES[1]}")
+    with pytest.raises(ScanError, match="line 301 is no data: 'again'"):
+        read(PLAIN + "again\n10.0 7\n")
 
 
 def test_many_comments_among_the_data_do_not_hide_the_names(read: Read) -> None:

@@ -26,9 +26,7 @@ from deepxrd.scans.wrapped import unwrapped
 
 _COMMENT = ("#", "!", "%", "'", "*", "&", "$", ">", "//", ";", "@")
 _SCAN = re.compile(r"#S\s+\d+")
-_WORDS = re.compile(r"[\s;,]+")
 _LEADING = re.compile(r"\s*-?\d+(?:[.,]\d+)?")
-_REMARK = re.compile(r"#|!|//")
 _END = re.compile(r"(?:end|eof|##end=?|\x1a)\b.*|\x1a", re.IGNORECASE)
 _ATTENUATOR = re.compile(r"attenuat|absorber|\batten\b", re.IGNORECASE)
 _FACTOR = re.compile(r"factor", re.IGNORECASE)

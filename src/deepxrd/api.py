@@ -43,6 +43,7 @@ def compose(
     from hydra.errors import HydraException
 
     from deepxrd.config.groups import COMMANDS
+    from deepxrd.config.hydra_words import in_words
     from deepxrd.config.own_class import compose_command
     from deepxrd.sweeps.resolvers import register_resolvers
 
@@ -56,7 +57,7 @@ def compose(
     try:
         return compose_command(command, overrides, config_dir=None if config_dir is None else Path(config_dir))
     except HydraException as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(in_words(error)) from error
 
 
 def fit_and_test(cfg: DictConfig | Mapping[str, Any], run_dir: str | Path) -> RunResult:

@@ -64,13 +64,14 @@ def run_hydra(main: Callable[[], object], *, if_stopped: str = RESUMES) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from deepxrd.config import null_groups_left_out
+    from deepxrd.config.hydra_words import in_words
 
     sys.argv[1:] = null_groups_left_out(sys.argv[1:])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra ends the process itself, with code 1 for everything
     try:
         run(lambda: _raise_kept(main), if_stopped=if_stopped)
     except (HydraException, OmegaConfBaseException) as error:
-        _stop(f"{error}\n(--help lists all settings)", 2)
+        _stop(f"{in_words(error)}\n(--help lists all settings)", 2)
     except ValueError as error:
         if not str(error).startswith("Config group override"):  # Hydra's words for data=null
             raise

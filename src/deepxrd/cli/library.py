@@ -55,6 +55,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace) -> None:
     from hydra.errors import HydraException
 
+    from deepxrd.config.hydra_words import in_words
     from deepxrd.config.instantiate import build
     from deepxrd.config.stored import compose_source
     from deepxrd.io.stopping import check_jobs
@@ -66,7 +67,7 @@ def _build(options: argparse.Namespace) -> None:
     try:
         source = build(compose_source(options.settings), Source)  # type: ignore[type-abstract]
     except HydraException as error:
-        msg = f"{error}; give the source as deepxrd.train takes it, such as source=files source.path=cifs"
+        msg = f"{in_words(error)}; give the source as deepxrd.train takes it, such as source=files source.path=cifs"
         raise DeepXRDError(msg) from error
     name = options.name or options.path.stem
     inputs = [LibraryInput(source, licence=options.licence)]

@@ -6,7 +6,23 @@ What depends on other settings, such as 2θ ranges, is checked by the classes th
 
 from __future__ import annotations
 
-from deepxrd.config.rules import Either, Flag, Group, Listed, Loggers, Named, Null, Part, Real, Rule, Text, Whole
+from deepxrd.config.rules import (
+    Among,
+    Day,
+    Either,
+    Flag,
+    Group,
+    Listed,
+    Loggers,
+    Named,
+    Null,
+    Off,
+    Part,
+    Real,
+    Rule,
+    Text,
+    Whole,
+)  # fmt: skip
 from deepxrd.io import limits
 
 _ONE_HOT = "deepxrd.chem.OneHotEncoding"  # of older runs, which have no _target_ there
@@ -47,7 +63,7 @@ DATA = Group(
         "split": Group(
             {
                 "by": Text(),
-                "before": Text(),
+                "before": Day(),
                 "file": Either(Text(), Null()),
                 "seed": _OTHER_SEED,
                 "train": Real(above=0, below=1),
@@ -114,7 +130,7 @@ SOURCE = Part(
 MODEL = Part(
     {
         "deepxrd.models.paper.DeepXRDNet": {
-            "depth": Whole(1, 1000),
+            "depth": Among((10, 15, 20, 25)),
             "norm": Flag(),
             "dropout": Real(low=0, below=1),
             "quick": Flag(),
@@ -225,7 +241,7 @@ CALLBACKS = Named(
 EVALUATE = Group(
     {
         "cases": Flag(),
-        "baselines": Either(Listed(Text(), at_least=0), Flag(), Null()),
+        "baselines": Either(Listed(Text(), at_least=0), Off(), Null()),
         "table2": Flag(),
         "symmetry": Flag(),
         "dtw": Either(Group({"window_deg": Either(_ANGLE, Null()), "penalty": Real(low=0, high=1000)}), Null()),
@@ -235,19 +251,29 @@ EVALUATE = Group(
 )
 CARD = Group({"figures": Flag(), "interactive": Flag(), "tsne": Flag(), "max_tsne": Whole(1, 1_000_000)})
 
+_FOLDER = Either(_NAME, Null())
+_TRUST = Listed(Text(), at_least=0)
 # What others refer to comes first, so that a mistake is told where it was made.
 _FOR_DATA: dict[str, Rule] = {"data": DATA, "xrd": XRD, "build": BUILD, "paths": PATHS, "source": SOURCE}
 COMMANDS: dict[str, Group] = {
-    "prepare": Group({**_FOR_DATA, "card": Either(CARD, Null())}, needed=tuple(_FOR_DATA), further=True),
+    "prepare": Group({**_FOR_DATA, "card": Either(CARD, Null())}, needed=tuple(_FOR_DATA)),
     "evaluate": Group(
-        {**_FOR_DATA, "seed": _SEED, "model": Either(MODEL, Null()), "evaluate": EVALUATE},
+        {
+            **_FOR_DATA,
+            "seed": _SEED,
+            **dict.fromkeys(("run", "weights", "a", "b"), _FOLDER),
+            "trust": _TRUST,
+            "model": Either(MODEL, Null()),
+            "evaluate": EVALUATE,
+        },
         needed=(*_FOR_DATA, "evaluate"),
-        further=True,
     ),
     "train": Group(
         {
             **_FOR_DATA,
             "seed": _SEED,
+            "resume": _FOLDER,
+            "trust": _TRUST,
             "runs_at_once": Either(Whole(1, 4096), Null()),
             "threads": Either(Whole(1, 4096), Null()),
             "model": MODEL,
@@ -260,8 +286,9 @@ COMMANDS: dict[str, Group] = {
             "logger": Either(Loggers(), Null()),
         },
         needed=(*_FOR_DATA, "seed", "model", "loss", "optimizer", "trainer"),
-        further=True,
     ),
-    "report": Group({"metric": Text(), "paths": PATHS}, needed=("metric",), further=True),
+    "report": Group(
+        {"sweeps": Either(Text(), Listed(Text()), Null()), "metric": Text(), "paths": PATHS}, needed=("metric",)
+    ),
 }
-"""Top level of each command; which keys there are at the top is Hydra's to check, by `deepxrd.config.schema`."""
+"""Top level of each command: keys as in `deepxrd.config.schema`, which Hydra does not hold to what is added by +."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from deepxrd.errors import ConfigError
 
 TARGET = "_target_"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Rule(Protocol):
@@ -52,6 +54,32 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Off:
+    """False, for none."""
+
+    def __str__(self) -> str:
+        return "false"
+
+    def check(self, key: str, value: Any) -> None:
+        """See `Rule`."""
+        if value is not False:
+            raise refuse(key, value, self)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day as a text; other ways to write one cannot be compared with those of a database, letter by letter."""
+
+    def __str__(self) -> str:
+        return "a day such as 2018-01-01"
+
+    def check(self, key: str, value: Any) -> None:
+        """See `Rule`."""
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise refuse(key, value, self)
+
+
+@dataclass(frozen=True)
 class Text:
     """A text, perhaps one of a few."""
 
@@ -82,6 +110,21 @@ class Whole:
         """See `Rule`."""
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         if not is_whole or not (self.low <= value <= self.high or value in self.also):
+            raise refuse(key, value, self)
+
+
+@dataclass(frozen=True)
+class Among:
+    """One of a few whole numbers."""
+
+    choices: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(map(str, self.choices))}"
+
+    def check(self, key: str, value: Any) -> None:
+        """See `Rule`."""
+        if isinstance(value, bool) or not isinstance(value, int) or value not in self.choices:
             raise refuse(key, value, self)
 
 
@@ -181,7 +224,8 @@ class Group:
         start = f"{key}." if key else ""
         unknown = [name for name in value if name not in self.fields]
         if unknown and not self.further:
-            msg = f"there is no setting {start}{unknown[0]}: those of {key} are {', '.join(self.fields)}"
+            where = f"of {key}" if key else "at the top"
+            msg = f"there is no setting {start}{unknown[0]}: those {where} are {', '.join(self.fields)}"
             raise ConfigError(msg)
         missing = [name for name in self.needed if name not in value]
         if missing:

@@ -19,6 +19,7 @@ from deepxrd.config.own_class import compose_within, drop_defaults_of_command
 from deepxrd.errors import ConfigError, DeepXRDError
 from deepxrd.runs.names import OVERRIDES
 from deepxrd.runs.objective import objective
+from deepxrd.runs.unchanged import refuse_changed
 from deepxrd.sweeps import share
 from deepxrd.sweeps.resolvers import register_resolvers
 from deepxrd.sweeps.watch import watched
@@ -37,8 +38,10 @@ def train(cfg: DictConfig) -> float:
     if hydra_cfg.mode == RunMode.MULTIRUN:
         return _run_in_sweep(cfg, run_dir, overrides)
     if cfg.resume:
-        overrides = [*_resumed_overrides(Path(cfg.resume)), *overrides]
+        saved = _resumed_overrides(Path(cfg.resume))
+        overrides = [*saved, *overrides]
         plain = _resumed(compose_within("train", overrides), typed=cfg)
+        refuse_changed(Path(cfg.resume), plain_values(compose_within("train", saved), "train"), now=plain)
     else:
         plain = plain_values(cfg, "train")
         refuse_misnamed(plain)

@@ -132,6 +132,9 @@ def _for_sweep(cfg: dict[str, Any], run_dir: Path) -> dict[str, Any]:
     if cfg["trainer"].get("fast_dev_run"):
         msg = "trainer.fast_dev_run keeps nothing, so a sweep has no use for it: try one run, without -m"
         raise ConfigError(msg)
+    if cfg.get("resume"):
+        msg = f"resume={cfg['resume']} is for one run: a sweep that was stopped is resumed by its own command again"
+        raise ConfigError(msg)
     cfg = {**cfg, "trainer": {**cfg["trainer"], "enable_progress_bar": False}}
     of_run = {
         "group": run_dir.parent.name,

@@ -40,9 +40,15 @@ class KeepSignals(pl.Callback):
 
 
 @contextmanager
-def resumable(run_dir: Path) -> Iterator[None]:
-    """Say how to resume where the block is stopped; Lightning makes of a Ctrl-C an exit with code 1."""
-    with if_stopped(f"resume by python -m deepxrd.train resume={os.path.relpath(run_dir)}"):
+def resumable(run_dir: Path, *, from_python: bool) -> Iterator[None]:
+    """Say how to resume where the block is stopped; Lightning makes of a Ctrl-C an exit with code 1.
+
+    Args:
+        run_dir: of the run.
+        from_python: whether it was begun there, with settings that no command line tells.
+    """
+    how = "deepxrd.fit_and_test with the same settings and" if from_python else "python -m deepxrd.train"
+    with if_stopped(f"resume by {how} resume={os.path.relpath(run_dir)}"):
         try:
             yield
         except SystemExit as end:

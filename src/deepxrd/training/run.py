@@ -77,7 +77,7 @@ def fit_and_test(
     Args:
         cfg: a composed and resolved configuration, plain values.
         run_dir: where everything goes.
-        overrides: the command line's settings, kept for a resume.
+        overrides: the command line's settings, kept for a resume; None where it is called from Python.
         announce: whether to say what is about to happen.
 
     With ``trainer.fast_dev_run`` a few batches of each part are tried; nothing is kept, and the result has no scores.
@@ -86,13 +86,14 @@ def fit_and_test(
         DeepXRDError: an error the user can fix.
     """
     keep_freed_memory()
+    _refuse_resume_elsewhere(cfg.get("resume"), run_dir)
     refuse_reserved(cfg["trainer"])
     check_devices(cfg["trainer"])
     with alone_in(run_dir, main=is_main_process()):
-        return _fit_and_test(cfg, run_dir, overrides=overrides or [], announce=announce)
+        return _fit_and_test(cfg, run_dir, overrides=overrides, announce=announce)
 
 
-def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], announce: bool) -> RunResult:
+def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str] | None, announce: bool) -> RunResult:
     pl.seed_everything(cfg["seed"], workers=True, verbose=False)
     datamodule = assemble.make_datamodule(cfg)
     datamodule.setup()
@@ -109,10 +110,10 @@ def _fit_and_test(cfg: dict[str, Any], run_dir: Path, *, overrides: list[str], a
     if is_main_process():
         _refuse_used_folder(run_dir, resuming=bool(cfg.get("resume")))
         if not cfg["trainer"].get("fast_dev_run"):
-            _write_description(cfg, run_dir, facts, overrides)
+            _write_description(cfg, run_dir, facts, overrides or [])
         if announce:
             _announce(datamodule, module, cfg, run_dir)
-    with resumable(run_dir):
+    with resumable(run_dir, from_python=overrides is None):
         return _train(cfg, run_dir, module, datamodule, facts=facts, resumed=resumed)
 
 
@@ -218,6 +219,15 @@ def _refuse_used_folder(run_dir: Path, *, resuming: bool) -> None:
         raise ConfigError(msg)
 
 
+def _refuse_resume_elsewhere(resume: str | None, run_dir: Path) -> None:
+    if resume and Path(resume).resolve() != run_dir.resolve():
+        msg = (
+            f"resume={resume} goes on in that folder, and the run's is to be {run_dir}: leave hydra.run.dir out, or "
+            "resume; from Python give the same folder twice"
+        )
+        raise ConfigError(msg)
+
+
 def _check_resume(
     last: Path, run_dir: Path, datamodule: PatternDataModule, module: PatternModule, *, max_epochs: int
 ) -> dict[str, Any] | None:
@@ -279,7 +289,7 @@ def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[st
     """Say in two lines what is about to happen, and where it goes."""
     n, left_out = {part: len(datamodule.rows(part)) for part in datamodule.data.rows}, datamodule.left_out()
     n_parameters = sum(p.numel() for p in module.parameters())
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, markup=False)  # a folder may be called [x]
     console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.data.store.path}")
     if any(left_out.values()):
         counted = ", ".join(f"{count} of {part}" for part, count in left_out.items())

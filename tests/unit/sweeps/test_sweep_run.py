@@ -95,6 +95,12 @@ def test_a_run_that_was_stopped_resumes_from_its_last_epoch_and_ends_the_same(
     assert [run.state for run in SweepFolder.open(sweep.path).planned] == [DONE, DONE]
 
 
+def test_a_sweep_does_not_pass_over_a_run_to_resume(composed: Compose, sweep: SweepFolder) -> None:
+    cfg = composed("seed=1", "resume=elsewhere")
+    assert math.isnan(sweep_run.run_one(cfg, sweep.planned[0].path, overrides=[]))
+    assert "resume=elsewhere is for one run" in sweep.planned[0].error
+
+
 def test_a_run_that_fails_says_why_and_is_tried_again(composed: Compose, sweep: SweepFolder) -> None:
     run = sweep.planned[0]
     assert math.isnan(sweep_run.run_one(composed("seed=1", "optimizer.lr=nonsense"), run.path, overrides=[]))

@@ -122,6 +122,26 @@ def test_a_run_is_not_written_over_and_a_finished_one_is_not_resumed(composed: C
         fit_and_test(composed("trainer.max_epochs=1", f"resume={tmp_path / 'run'}"), tmp_path / "run")
 
 
+def test_a_resume_in_another_folder_is_refused(composed: Compose, tmp_path: Path) -> None:
+    """Else it would begin anew there, as if nothing had been asked for."""
+    with pytest.raises(ConfigError, match=r"resume=.*first goes on in that folder, .*second"):
+        fit_and_test(composed(f"resume={tmp_path / 'first'}"), tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+def test_what_is_said_of_a_stopped_run_fits_how_it_was_begun(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "_train", stop)
+    for overrides, said in ((["seed=1"], "resume by python -m deepxrd.train resume="), (None, "fit_and_test")):
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            fit_and_test(composed(), tmp_path / str(overrides), overrides=overrides)
+        assert said in stopped.value.__notes__[-1]
+
+
 @pytest.mark.parametrize(
     ("change", "message"), [("data.encoding.n_counts=8", "another encoding"), ("xrd.sigma_deg=0.4", "trained on data")]
 )

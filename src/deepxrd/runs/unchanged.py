@@ -1,0 +1,69 @@
+"""Whether a resume goes on with the settings that its run began with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepxrd.config.allowed import current_name
+from deepxrd.errors import ConfigError
+from deepxrd.io.bounded import read_yaml
+from deepxrd.runs.names import CONFIG, OVERRIDES
+
+_NO_MATTER = ("source", "build", "paths", "logger", "resume", "trust", "runs_at_once", "threads")
+_NO_MATTER_EITHER = ("trainer.enable_progress_bar", "trainer.log_every_n_steps")
+"""What says where things are and how they are computed and shown; the data themselves have a hash."""
+_TARGET = "_target_"
+_MISSING = object()
+
+
+def refuse_changed(run_dir: Path, again: Mapping[str, Any], *, now: Mapping[str, Any]) -> None:
+    """Make sure that what a run notes as typed gives the settings that it began with.
+
+    It does not where the settings were changed from Python, or where a file of settings has changed since.
+
+    Args:
+        run_dir: of the run to resume.
+        again: the settings that what was typed gives now, plain values.
+        now: the same with what is typed for the resume.
+
+    Raises:
+        ConfigError: a setting is another, and was not typed; or the run's own cannot be read.
+    """
+    file = run_dir / CONFIG
+    if not file.exists():  # stopped before it began
+        return
+    try:
+        kept = read_yaml(file)
+    except (OSError, ValueError) as error:
+        msg = f"{file} is no configuration of a run ({type(error).__name__}: {error}): start a new run"
+        raise ConfigError(msg) from error
+    if not isinstance(kept, Mapping):
+        msg = f"{file} is no configuration of a run, but {str(kept)[:80]!r}: start a new run"
+        raise ConfigError(msg)
+    began, composed, asked = (dict(_leaves(values, "")) for values in (kept, again, now))
+    for key in [*began, *(key for key in composed if key.endswith(_TARGET) and key not in began)]:
+        values = [each.get(key, _MISSING) for each in (began, composed, asked)]
+        if _MISSING in values[:2] and not key.endswith(_TARGET):
+            continue  # a setting that there was not yet, or is no more
+        if values[0] != values[1] and values[1] == values[2]:
+            first, then = ("nothing" if value is _MISSING else str(value)[:80] for value in values[:2])
+            msg = (
+                f"the run in {run_dir} began with {key}={first}, and by its {OVERRIDES} would go on with {then}: a run "
+                "begun from Python is resumed there, by deepxrd.fit_and_test with resume in its configuration; or type "
+                "all its settings again"
+            )
+            raise ConfigError(msg)
+
+
+def _leaves(values: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Each setting that matters by its full name; lists are one, and classes have the names that they have now."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            if key or name not in _NO_MATTER:
+                yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif key.endswith(_TARGET) and isinstance(values, str):
+        yield key, current_name(values)
+    elif key not in _NO_MATTER_EITHER:
+        yield key, values

@@ -17,6 +17,10 @@ from deepxrd.config.own_class import drop_defaults_of_command
 from deepxrd.errors import ConfigError
 
 register()
+_TELLING = frozenset(
+    {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--cfg", "-c", "--shell-completion", "-sc"}
+)
+"""Options of Hydra's that tell something, and run nothing."""
 _WHAT = ("run", "model", "weights", "a", "b")
 
 
@@ -76,10 +80,17 @@ def _evaluate() -> None:
     what = [key for key in _WHAT if given.get(key) not in (None, "", "null")]
     if what:  # nothing may be right for Hydra's own options, such as --help
         _refuse_unclear(what)
-    if what == ["run"] and not any(text.startswith("-") for text in arguments):
-        _evaluate_run(given["run"], arguments)
-    else:
+    options = [text for text in arguments if text.startswith("-")]
+    if what != ["run"] or any(text.partition("=")[0] in _TELLING for text in options):
         evaluate()
+    elif options:  # Hydra would compose the settings, and the data be others than the run's
+        msg = (
+            f"{' '.join(options)} cannot stand beside run={given['run']}, whose settings are that run's: leave it out; "
+            "several runs are several commands"
+        )
+        raise ConfigError(msg)
+    else:
+        _evaluate_run(given["run"], arguments)
 
 
 def _evaluate_run(folder: str, typed: list[str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from deepxrd import evaluate, train
 from deepxrd.evaluation.baselines import baseline_nodes
@@ -110,6 +111,22 @@ def test_what_to_evaluate_must_be_clear(refuse: Refuse, run_dir: Path, tmp_path:
     assert not (run_dir / "evaluation").exists()
     shutil.copytree(run_dir, tmp_path / "used")
     assert "already holds a run" in refuse("model=mean", "hydra.run.dir=used")
+    # a training's folder would lose its settings and scores to those of the evaluation
+    config = (tmp_path / "used/config.yaml").read_bytes()
+    assert "already holds a run" in refuse(f"run={run_dir}", "hydra.run.dir=used")
+    assert (tmp_path / "used/config.yaml").read_bytes() == config
+    # Hydra's own options would have it composed with other data than the run's
+    assert "--config-dir cannot stand beside run=" in refuse(f"run={run_dir}", "--config-dir", str(tmp_path))
+    assert "-m cannot stand beside run=a,b" in refuse("-m", "run=a,b")
+
+
+def test_two_evaluations_do_not_write_into_one_folder(refuse: Refuse, run_dir: Path) -> None:
+    earlier = run_dir / "evaluation/metrics.json"
+    earlier.parent.mkdir()
+    earlier.write_text("{}")
+    with FileLock(run_dir / "evaluation/.lock"):
+        assert "another process evaluates in" in refuse(f"run={run_dir}")
+    assert earlier.read_text() == "{}"
 
 
 def test_runs_that_are_not_there_or_not_finished(refuse: Refuse, run_dir: Path, tmp_path: Path) -> None:

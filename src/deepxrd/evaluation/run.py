@@ -22,17 +22,18 @@ from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.symmetry import Says, in_parts_of, write_symmetry
 from deepxrd.evaluation.task import Task, in_parts
-from deepxrd.io.files import write_json, write_text
+from deepxrd.io.files import locked_or_refused, write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
 from deepxrd.models.candidates.symmetry import Symmetry
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import Finished
-from deepxrd.runs.names import CONFIG, METRICS, RUN_FACTS
+from deepxrd.runs.names import CONFIG, METRICS, OVERRIDES, RUN_FACTS
 from deepxrd.training.assemble import make_data
 
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""
+_LOCK = ".lock"
 _log = logging.getLogger(__name__)
 
 
@@ -79,13 +80,32 @@ def run_evaluation(
     baselines.check_baseline_names(baseline_names)
     dtw = DtwSettings(**cfg["evaluate"]["dtw"], n_jobs=cfg["build"]["n_jobs"]) if options.dtw else None
     finished = Finished.open(cfg["run"], setting="run") if cfg["run"] else None
-    if not finished:
-        _refuse_used_folder(out)
+    _refuse_used_folder(out, of_run=finished is not None)
     if cfg["model"]:
         baselines.make_baseline(cfg["model"])  # a bad setting is found before the data are built
     task = Task(make_data(cfg))
     model = _model(cfg, task, finished, choice=str(choice), device=options.device)
     says = _symmetry_of(model) if options.symmetry else None
+    with locked_or_refused(
+        out / _LOCK, f"another process evaluates in {out}: wait for its end, or choose another folder"
+    ):
+        (out / METRICS).unlink(missing_ok=True)  # of an earlier evaluation; a folder that has it is done
+        return _evaluated(cfg, out, task, model, says=says, baseline_names=baseline_names, dtw=dtw, command=command)
+
+
+def _evaluated(
+    cfg: dict[str, Any],
+    out: Path,
+    task: Task,
+    model: _Model,
+    *,
+    says: Says | None,
+    baseline_names: list[str],
+    dtw: DtwSettings | None,
+    command: list[str] | None,
+) -> Evaluation:
+    """Predict, score and write."""
+    options = EvaluateOptions(**cfg["evaluate"])
     task, n_left_out = task.only(model.takes)
     predicted, fallbacks = model.predict(task)
     write_text(out / CONFIG, yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
@@ -129,7 +149,7 @@ def _model(cfg: dict[str, Any], task: Task, finished: Finished | None, *, choice
     if finished:
         return _finished(finished, task, device=device, trust=trust)
     if cfg["weights"]:
-        return _weights(cfg["weights"], task, trust=trust)
+        return _weights(cfg["weights"], task, device=device, trust=trust)
     return _baseline(cfg, task, choice=choice)
 
 
@@ -166,11 +186,11 @@ def _finished(finished: Finished, task: Task, *, device: str, trust: list[str]) 
     return _trained(finished.weights, task, label=label, facts=facts, device=device, trust=trust)
 
 
-def _weights(given: str, task: Task, *, trust: list[str]) -> _Model:
+def _weights(given: str, task: Task, *, device: str, trust: list[str]) -> _Model:
     """Weights in a file or folder; `SHIPPED` stands for those that come with the package."""
     path = None if given == SHIPPED else Path(given)
     facts = {"model": given, "loss": None, "weights": given}
-    return _trained(path, task, label=given, facts=facts, device="cpu", trust=trust)
+    return _trained(path, task, label=given, facts=facts, device=device, trust=trust)
 
 
 def _trained(
@@ -230,7 +250,8 @@ def _symmetry_of(model: _Model) -> Says:
     return model.symmetry
 
 
-def _refuse_used_folder(out: Path) -> None:
-    if (out / CONFIG).exists():
+def _refuse_used_folder(out: Path, *, of_run: bool) -> None:
+    """What a run's evaluation left may be written over by another of it, but never what a training left."""
+    if (out / (OVERRIDES if of_run else CONFIG)).exists():
         msg = f"{out} already holds a run: choose another hydra.run.dir"
         raise ConfigError(msg)

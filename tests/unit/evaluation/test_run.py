@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deepxrd.errors import SelectionError
+from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.evaluation.run import _weights
 from deepxrd.evaluation.task import Task
 from deepxrd.training.assemble import make_data
@@ -20,7 +20,7 @@ def test_compositions_that_the_shipped_weights_were_learned_from_are_counted(
 ) -> None:
     task = Task(make_data(composed(f"data.split.seed={seed}")))
     with caplog.at_level(logging.WARNING):
-        facts = _weights("shipped", task, trust=[]).facts
+        facts = _weights("shipped", task, device="cpu", trust=[]).facts
     if seed == 42:  # the split that they were made with
         assert "n_test_learned" not in facts
         assert not caplog.records
@@ -41,7 +41,10 @@ def test_a_network_is_scored_on_what_fits_its_one_hot_and_the_rest_is_counted(
     assert trained["n_train"] + trained["n_val"] + trained["n_test"] == len(formulas) - with_barium
 
     task = Task(make_data(made))
-    model = _weights(str(tmp_path / "run/checkpoints/best.ckpt"), task, trust=[])
+    best = str(tmp_path / "run/checkpoints/best.ckpt")
+    model = _weights(best, task, device="cpu", trust=[])
+    with pytest.raises(ConfigError, match="cannot compute on device 'nowhere'"):
+        _weights(best, task, device="nowhere", trust=[])
     scored, n_left_out = task.only(model.takes)
     assert n_left_out == trained["left_out"]["test"]
     assert len(scored.targets) == trained["n_test"]

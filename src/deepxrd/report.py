@@ -21,7 +21,7 @@ register()
 def report(cfg: DictConfig) -> None:
     """Write the reports of the sweeps and print their tables."""
     from deepxrd.analysis import sweep_tables
-    from deepxrd.analysis.sweep_report import write_report
+    from deepxrd.analysis.sweep_report import report_name, write_report
     from deepxrd.analysis.sweep_scores import SweepScores
     from deepxrd.analysis.tables import show
 
@@ -31,7 +31,14 @@ def report(cfg: DictConfig) -> None:
         msg = "no sweep given: name its folder by sweeps=outputs/sweeps/table4"
         raise ConfigError(msg)
     out = Path(HydraConfig.get().runtime.output_dir)
-    for scores in [SweepScores.read(folder, plain["metric"]) for folder in folders]:
+    read = [SweepScores.read(folder, plain["metric"]) for folder in folders]
+    names = [report_name(scores) for scores in read]
+    if twice := [name for name in names if names.count(name) > 1]:
+        msg = (
+            f"two of these sweeps are called {twice[0]}, and one report would replace the other: report each by itself"
+        )
+        raise ConfigError(msg)
+    for scores in read:
         page = write_report(scores, out)
         show(sweep_tables.terminal(scores))
         print(f"results: {os.path.relpath(page)}")  # noqa: T201 - what the user asks for

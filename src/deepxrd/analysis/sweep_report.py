@@ -12,6 +12,11 @@ from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.io.files import atomic_path, write_text
 
 
+def report_name(scores: SweepScores) -> str:
+    """What the files of a sweep's report begin with: the paper's table, or the sweep's folder."""
+    return scores.sweep.table or scores.sweep.path.resolve().name
+
+
 def write_report(scores: SweepScores, out: Path) -> Path:
     """Write the table in three forms, the heat map, all that is known of each run, and the page.
 
@@ -22,7 +27,7 @@ def write_report(scores: SweepScores, out: Path) -> Path:
     Returns:
         The page.
     """
-    name = scores.sweep.table or scores.sweep.path.name
+    name = report_name(scores)
     stem = f"{name}-{scores.metric}"
     facts = facts_of_runs(scores)
     for path, frame in ((out / f"{stem}.csv", scores.frame), (out / f"{name}-runs.csv", facts)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,8 @@ from deepxrd.chem import chemical_systems
 from deepxrd.config import EVALUATION
 from deepxrd.errors import ConfigError
 from deepxrd.metrics.bootstrap import mean_interval
-from deepxrd.runs.names import ERROR, METRICS, PER_SAMPLE, RUN_FACTS
+from deepxrd.runs.finished import Finished
+from deepxrd.runs.names import ERROR, METRICS, PER_SAMPLE
 from deepxrd.runs.sweep_folder import DONE, FAILED, NOT_RUN, SweepFolder, SweepRun
 
 _PAPER_TABLES = {
@@ -74,7 +74,7 @@ def layout_of(sweep: SweepFolder) -> Layout:
         msg = f"sweeps={sweep.path}: it varies nothing, so there is no table to make"
         raise ConfigError(msg)
     *rest, last = keys
-    return Layout(sweep.path.name, tuple(rest), last, pd.DataFrame(columns=[*keys, "paper"]))
+    return Layout(sweep.path.resolve().name, tuple(rest), last, pd.DataFrame(columns=[*keys, "paper"]))
 
 
 def paper_table(file: str) -> pd.DataFrame:
@@ -113,6 +113,9 @@ class SweepScores:
         """
         sweep = SweepFolder.open(folder)
         scores = cls(sweep, layout_of(sweep), metric)
+        if not sweep.runs:
+            msg = f"sweeps={folder}: none of its runs has begun, so there is no table to make yet"
+            raise ConfigError(msg)
         known = scores.names
         if known and metric not in known:
             msg = f"metric={metric}: the finished runs of {folder} have no such score; choose one of {', '.join(known)}"
@@ -240,12 +243,15 @@ def facts_of_runs(scores: SweepScores) -> pd.DataFrame:
         row: dict[str, Any] = {**run.settings, "state": run.state}
         if run.state == DONE:
             metrics = run.metrics
-            provenance = json.loads((run.path / RUN_FACTS).read_text(encoding="utf-8"))
+            provenance = run.facts
             seconds = metrics["train_seconds"]
             row |= {name: metrics[name] for name in ("n_train", "epochs", "best_epoch", "train_seconds", "precision")}
             row["samples_per_second"] = round(metrics["n_train"] * metrics["epochs"] / max(seconds, 1e-9), 1)
             row |= {"data": metrics["data"], "data_hash": metrics["data_hash"], "seed": metrics["seed"]}
-            row |= {"code_hash": run.record["fingerprint"]["code"], "git_commit": provenance["git_commit"]}
+            row |= {
+                "code_hash": (run.record.get("fingerprint") or {}).get("code"),
+                "git_commit": provenance["git_commit"],
+            }
             row |= {"machine": _machine(provenance), "torch": provenance["versions"]["torch"]}
             row["resumed"] = len(provenance.get("resumed", []))
             row |= metrics["test"]
@@ -262,11 +268,15 @@ def _machine(run: dict[str, Any]) -> str:
 
 def _test_scores(run: SweepRun) -> dict[str, float]:
     evaluated = run.path / EVALUATION / METRICS
-    more = json.loads(evaluated.read_text(encoding="utf-8"))["test"] if evaluated.is_file() else {}
+    more = SweepRun(evaluated.parent, run.settings).metrics["test"] if evaluated.is_file() else {}
     return {**run.metrics["test"], **more}
 
 
 def _per_sample(run: SweepRun, metric: str) -> pd.Series:
-    own = run.metrics["test"]
-    table = pd.read_parquet((run.path if metric in own else run.path / EVALUATION) / PER_SAMPLE)
-    return table.set_index("composition")[metric]
+    own = run.metrics
+    folder = run.path if metric in own["test"] else run.path / EVALUATION
+    scores = Finished(folder, own).per_sample
+    if metric not in scores:
+        msg = f"{folder / PER_SAMPLE} has no column {metric}; run it anew"
+        raise ConfigError(msg)
+    return scores[metric]

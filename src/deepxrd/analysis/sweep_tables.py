@@ -132,9 +132,10 @@ def effort(facts: pd.DataFrame) -> str:
     lines = [f"Runs of the sweep: {counts}."]
     if len(done):
         rates, epochs = done["samples_per_second"], done["epochs"]
+        noun = "epoch" if (epochs == 1).all() else "epochs"
         lines.append(
             f"Training, validation included, took {done['train_seconds'].sum() / 3600:.2f} hours in all: "
-            f"{_range(epochs, 'd')} epochs per run of {_range(done['n_train'], 'd')} samples, "
+            f"{_range(epochs, 'd')} {noun} per run of {_range(done['n_train'], 'd')} samples, "
             f"{_range(rates, '.1f')} samples per second."
         )
         for what, name in _MADE_WITH.items():

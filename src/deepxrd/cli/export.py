@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from deepxrd.io.words import counted
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser of ``deepxrd``."""
@@ -45,5 +47,9 @@ def _network(options: argparse.Namespace) -> None:
 def _patterns(options: argparse.Namespace) -> None:
     from deepxrd.prediction.pattern_files import export_patterns
 
-    n = export_patterns(options.paths, options.out, curve=options.curve)
-    print(f"{n} patterns\nresults: {options.out}")  # noqa: T201 - what the user asks for
+    before = set(options.out.glob("*.xy"))
+    written = export_patterns(options.paths, options.out, curve=options.curve)
+    print(counted(len(written), "pattern"))  # noqa: T201 - what the user asks for
+    if older := before.difference(written):
+        print(f"beside {counted(len(older), 'file')} of an earlier export, such as {min(older).name}")  # noqa: T201
+    print(f"results: {options.out}")  # noqa: T201

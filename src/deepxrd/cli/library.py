@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepxrd.cli.options import add_library_option
 from deepxrd.errors import DeepXRDError
+from deepxrd.io.words import counted
 
 if TYPE_CHECKING:
     from deepxrd.library import Found, Libraries
@@ -72,7 +73,7 @@ def _build(options: argparse.Namespace) -> None:
     name = options.name or options.path.stem
     inputs = [LibraryInput(source, licence=options.licence)]
     library = build_library(inputs, options.path, name=name, n_jobs=options.jobs, overwrite=options.overwrite)
-    print(f"{len(library):,} structures")  # noqa: T201 - what the user asks for
+    print(counted(len(library), "structure"))  # noqa: T201 - what the user asks for
     n_failed, named = library.header["counts"]["failed"], list(library.header["failed"].items())[:_NAMED]
     if n_failed:
         print(f"left out, as they cannot be kept: {n_failed:,}")  # noqa: T201
@@ -84,7 +85,7 @@ def _build(options: argparse.Namespace) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     for library in _open(options).libraries:
-        print(f"{library.name}: {len(library):,} structures")  # noqa: T201 - what the user asks for
+        print(f"{library.name}: {counted(len(library), 'structure')}")  # noqa: T201 - what the user asks for
         yes, no, not_recorded = library.experiment_counts()
         print(f"  known from experiment: {yes:,}; computed only: {no:,}; not recorded: {not_recorded:,}")  # noqa: T201
         for source in library.sources:
@@ -102,7 +103,7 @@ def _find(options: argparse.Namespace) -> None:
         print(f"{phase.formula!s:16} {phase_label(phase)}, prototype {phase.prototype}")  # noqa: T201 - asked for
     if len(phases) > _SHOWN:
         print(f"and {len(phases) - _SHOWN} more: narrow the search, or use deepxrd library export")  # noqa: T201
-    print(f"{len(phases)} phases")  # noqa: T201
+    print(counted(len(phases), "phase"))  # noqa: T201
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -120,7 +121,7 @@ def _export(options: argparse.Namespace) -> None:
         for phase, unit in bar.track(pairs, description="Writing CIFs"):
             text = cif_text(unit, name=f"{phase.formula}_{phase.material_id}", comment=phase_comment(phase))
             write_text(options.out / f"{phase_file_name(phase)}.cif", text)
-    print(f"{len(pairs)} structures\nresults: {options.out}")  # noqa: T201 - what the user asks for
+    print(f"{counted(len(pairs), 'structure')}\nresults: {options.out}")  # noqa: T201 - what the user asks for
 
 
 def _open(options: argparse.Namespace) -> Libraries:
@@ -137,6 +138,9 @@ def _search(options: argparse.Namespace) -> Found:
     given = [key for key in ("formula", "elements", "prototype", "id") if getattr(options, key)]
     if len(given) != 1:
         msg = "say what to find: one of --formula Al2SiO5, --elements Ca,W,O, --prototype '221:a|b|c', --id mp-5229"
+        raise DeepXRDError(msg)
+    if options.all_elements and not options.elements:
+        msg = "--all-elements is for --elements Ca,W,O, of which none may be missing: leave it out, or give elements"
         raise DeepXRDError(msg)
     libraries = _open(options)
     if options.formula:

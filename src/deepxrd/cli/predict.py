@@ -17,6 +17,7 @@ from deepxrd.cli.options import (
     view_of,
 )
 from deepxrd.errors import DeepXRDError
+from deepxrd.io.words import counted
 
 if TYPE_CHECKING:
     from deepxrd.prediction.predictor import PatternPredictor
@@ -153,9 +154,12 @@ def _screen(load: Load, table: Path, out: Path, *, n_jobs: int, scheduler: str |
     if not screened.n_predicted and not screened.n_skipped:
         print(f"no patterns: {table} holds no formulas")  # noqa: T201
         return
-    print(f"{screened.n_predicted} patterns: {out / PATTERNS}")  # noqa: T201 - what the user asks for
+    print(f"{counted(screened.n_predicted, 'pattern')}: {out / PATTERNS}")  # noqa: T201 - what the user asks for
     if screened.n_skipped:
         first = [(f"line {line}", reason) for line, reason in screened.first_skipped]
         refuse_skipped(
-            screened.n_skipped, f"{screened.n_skipped} rows of {table} were skipped, see {out / SKIPPED}", first
+            screened.n_skipped,
+            f"of the rows of {table}, {screened.n_skipped:,} {'was' if screened.n_skipped == 1 else 'were'} skipped, "
+            f"see {out / SKIPPED}",
+            first,
         )

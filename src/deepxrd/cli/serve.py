@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepxrd.cli.options import EPILOG, add_library_option
 from deepxrd.errors import ConfigError
+from deepxrd.io.words import counted
 
 if TYPE_CHECKING:
     from deepxrd.serve.settings import ServeSettings
@@ -56,7 +57,7 @@ def _serve(options: argparse.Namespace) -> None:
 
     query = f"?token={settings.token}" if settings.token else ""
     address = f"{settings.address}{query}"
-    print(f"starting {settings.workers} workers …", flush=True)  # noqa: T201 - it takes some seconds
+    print(f"starting {counted(settings.workers, 'worker')} …", flush=True)  # noqa: T201 - it takes some seconds
     serve(settings, ready=lambda: _ready(address, open_page=not options.no_browser))
 
 

@@ -26,7 +26,7 @@ _CURVES = ("expected", "intensity", "pattern", "decoded")
 _WAY_OUT = "give what deepxrd predict leaves: its folder, a CSV of a pattern, or a part-*.parquet"
 
 
-def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -> int:
+def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -> list[Path]:
     """Write each pattern as ``*.xy``, which FullProf (``Ins=10``), GSAS-II, Profex, and most others read.
 
     Args:
@@ -36,13 +36,14 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
             else the one pattern.
 
     Returns:
-        How many files.
+        The files.
 
     Raises:
         PatternError: there is no pattern in a path, or none of that name.
     """
     files = [file for path in paths for file in _files(path, curve)]
-    n, taken = 0, set()
+    written: list[Path] = []
+    taken = set()
     with progress_bar() as bar:
         for file in bar.track(files, description="Writing patterns"):
             for name, angles, intensities in _patterns(file, curve):
@@ -51,10 +52,10 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
                     place += 1
                     unique = f"{name}-{place}"
                 taken.add(unique.casefold())
-                with atomic_path(out / f"{unique}.xy") as temporary:
+                written.append(out / f"{unique}.xy")
+                with atomic_path(written[-1]) as temporary:
                     np.savetxt(temporary, np.column_stack([angles, intensities]), "%10.5f %10.4f")
-                n += 1
-    return n
+    return written
 
 
 def _files(path: Path, curve: str | None) -> list[Path]:

@@ -14,9 +14,10 @@ from typing import Any
 
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import value_hash, write_json
-from deepxrd.runs.names import ERROR, METRICS, SWEEP, SWEEP_RUN
+from deepxrd.runs.names import ERROR, METRICS, RUN_FACTS, SWEEP, SWEEP_RUN
 
 DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "not finished", "not run"
+ONLY_RUN = "run"
 _LONGEST_NAME = 120
 
 
@@ -48,8 +49,28 @@ class SweepRun:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What ``metrics.json`` holds."""
-        return _read(self.path / METRICS)
+        """What ``metrics.json`` holds.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        found = _read(self.path / METRICS)
+        if not isinstance(found.get("test"), dict):
+            raise _damaged(self.path / METRICS, "it holds no scores of a run")
+        return found
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ``run.json`` holds: machine, versions and commit.
+
+        Raises:
+            ConfigError: it is missing or damaged.
+        """
+        file = self.path / RUN_FACTS
+        found = _read(file) if file.is_file() else {}
+        if not isinstance(found.get("machine"), dict) or not isinstance(found.get("versions"), dict):
+            raise _damaged(file, "it does not tell what made the run")
+        return found
 
     @property
     def error(self) -> str:
@@ -99,15 +120,25 @@ class SweepFolder:
             msg = f"sweeps={path}: no sweep there, {SWEEP} is missing; give a folder such as outputs/sweeps/table4"
             raise ConfigError(msg)
         plan = _read(path / SWEEP)
-        runs = [SweepRun(path / run_name(values), values) for values in plan["runs"]]
-        return cls(path, plan["table"], plan["keys"], plan["session"], runs)
+        keys, planned = plan.get("keys"), plan.get("runs")
+        if not isinstance(keys, list) or not isinstance(planned, list) or "session" not in plan:
+            raise _damaged(path / SWEEP, "it does not tell the runs of a sweep")
+        for values in planned:
+            if not isinstance(values, dict) or list(values) != keys:
+                raise _damaged(
+                    path / SWEEP, f"of a run it tells {str(values)[:80]}, and not {', '.join(map(str, keys))}"
+                )
+        runs = [SweepRun(path / run_name(values), values) for values in planned]
+        return cls(path, plan.get("table"), keys, plan["session"], runs)
 
     @property
     def runs(self) -> list[SweepRun]:
         """The planned sweep runs, then those of earlier commands in the same folder that varied the same."""
         found = {run.path: run for run in self.planned}
         for record in sorted(self.path.glob(f"*/{SWEEP_RUN}")):
-            values = _read(record)["values"]
+            values = _read(record).get("values")
+            if not isinstance(values, dict):
+                raise _damaged(record, "it does not tell the values of a sweep run")
             if list(values) == self.keys:
                 found.setdefault(record.parent, SweepRun(record.parent, values))
         return list(found.values())
@@ -122,7 +153,12 @@ class SweepFolder:
 
 
 def run_name(values: Mapping[str, Any]) -> str:
-    """The name of a run's folder, such as ``depth-20_lr-0.001_batch_size-64``: readable, and safe on file systems."""
+    """The name of a run's folder, such as ``depth-20_lr-0.001_batch_size-64``: readable, and safe on file systems.
+
+    Where nothing varies, as of ``-m`` without several values, it is `ONLY_RUN`.
+    """
+    if not values:
+        return ONLY_RUN
     last = [key.rpartition(".")[2] for key in values]
     short = [part if last.count(part) == 1 else key for part, key in zip(last, values, strict=True)]
     plain = "_".join(f"{key}-{value}" for key, value in zip(short, values.values(), strict=True))
@@ -134,8 +170,13 @@ def run_name(values: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        msg = f"{path} is damaged ({error}); remove it and start the sweep again"
-        raise ConfigError(msg) from error
+        raise _damaged(path, str(error)) from error
+    if not isinstance(values, dict):
+        raise _damaged(path, f"it holds {str(values)[:80]}")
     return values
+
+
+def _damaged(path: Path, reason: str) -> ConfigError:
+    return ConfigError(f"{path} is damaged ({reason}); remove it and start the sweep again")

@@ -93,7 +93,7 @@ class Understood(BaseModel):
 
 
 class ScanAnswer(BaseModel):
-    """What is understood of a measured pattern; see `deepxrd scan --json`."""
+    """What is understood of a measured pattern; `deepxrd scan` writes the same into its ``scans.json``."""
 
     model_config = ConfigDict(extra="allow")
 

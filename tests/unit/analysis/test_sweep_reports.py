@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepxrd import report as report_command
 from deepxrd.analysis import sweep_conclusions as conclusions
 from deepxrd.analysis import sweep_scores, sweep_tables
 from deepxrd.analysis.sweep_figures import heat_map
-from deepxrd.analysis.sweep_report import write_report
+from deepxrd.analysis.sweep_report import report_name, write_report
 from deepxrd.analysis.sweep_scores import SweepScores, facts_of_runs
 from deepxrd.chem import SYMBOLS
 from deepxrd.data import Split
@@ -306,6 +308,39 @@ def test_a_sweep_of_which_nothing_is_done_can_be_reported(made: Made, tmp_path: 
     page = write_report(SweepScores.read(made({(20, 0.001, 64): None}), "peak_recall_any"), tmp_path / "out")
     assert "cannot be said yet" in page.read_text()
     assert (tmp_path / "out/figures/table4-peak_recall_any.png").stat().st_size > 10_000
+
+
+def test_a_run_whose_scores_are_lost_is_named(made: Made) -> None:
+    folder = made({(20, 0.001, 64): around(0.5)})
+    [run] = SweepFolder.open(folder).planned
+    (run.path / "per_sample.parquet").unlink()
+    with pytest.raises(ConfigError, match=r"per_sample\.parquet holds no scores per sample"):
+        _ = SweepScores.read(folder, "peak_f1_2deg").frame
+
+
+def test_a_sweep_without_a_run_has_no_table_yet(made: Made) -> None:
+    with pytest.raises(ConfigError, match="none of its runs has begun"):
+        SweepScores.read(made({}), "peak_f1_2deg")
+
+
+def test_a_report_is_called_as_its_sweep_however_that_is_named(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made({(20, 0.001, 64): around(0.5)}, table=None)
+    monkeypatch.chdir(folder)
+    assert report_name(SweepScores.read(".", "peak_f1_2deg")) == folder.name
+
+
+def test_two_sweeps_of_one_name_do_not_write_over_each_other(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made({(20, 0.001, 64): around(0.5)})
+    other = shutil.copytree(folder, tmp_path / "elsewhere" / "sweep")
+    out = tmp_path / "reports"
+    monkeypatch.setattr("sys.argv", ["report", f"sweeps=[{folder},{other}]", "metric=mse", f"hydra.run.dir={out}"])
+    with pytest.raises(SystemExit) as ended:
+        report_command.main()
+    assert ended.value.code == 2
+    assert "two of these sweeps are called table4" in capsys.readouterr().err
+    assert not list(out.iterdir())
 
 
 def test_the_papers_numbers_are_those_of_the_reference() -> None:

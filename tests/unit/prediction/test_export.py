@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from deepxrd.chem import OneHotEncoding, parse_formula
+from deepxrd.cli.main import main
 from deepxrd.errors import ConfigError, PatternError, ResultError
 from deepxrd.models.paper import DeepXRDNet, load_network
 from deepxrd.prediction import network_files
@@ -96,15 +97,29 @@ def test_patterns_of_tables_are_written_as_two_columns(tmp_path: Path) -> None:
     header = "two_theta_deg,decoded,expected"
     np.savetxt(tmp_path / "NaCl.csv", np.column_stack([grid, *curves]), "%.4f", ",", header=header, comments="")
     (tmp_path / "peaks.csv").write_text("typed,two_theta_deg\nNaCl,3\n")
-    assert export_patterns([tmp_path], tmp_path / "xy") == 1
+    assert export_patterns([tmp_path], tmp_path / "xy") == [tmp_path / "xy/NaCl.xy"]
     np.testing.assert_allclose(np.loadtxt(tmp_path / "xy/NaCl.xy"), np.column_stack([grid, curves[1]]), atol=1e-4)
     export_patterns([tmp_path / "NaCl.csv"], tmp_path / "xy", curve="decoded")
     np.testing.assert_allclose(np.loadtxt(tmp_path / "xy/NaCl.xy")[:, 1], curves[0], atol=1e-4)
     (tmp_path / "NaCl_mp-22862.csv").write_text("two_theta_deg,intensity\n5,0\n6,1\n")  # a structure has one curve
-    assert export_patterns([tmp_path], tmp_path / "all") == 2
-    assert export_patterns([tmp_path], tmp_path / "decoded", curve="decoded") == 1
+    assert len(export_patterns([tmp_path], tmp_path / "all")) == 2
+    assert len(export_patterns([tmp_path], tmp_path / "decoded", curve="decoded")) == 1
     with pytest.raises(PatternError, match="has no pattern 'wrong'"):
         export_patterns([tmp_path], tmp_path / "none", curve="wrong")
+
+
+def test_what_an_earlier_export_left_is_not_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("NaCl", "KCl"):
+        (tmp_path / f"{name}.csv").write_text("two_theta_deg,expected\n5,0\n6,1\n")
+    command = ["export", "patterns", "--out", str(tmp_path / "xy")]
+    main([*command, str(tmp_path / "NaCl.csv")])
+    first = f"1 pattern\nresults: {tmp_path / 'xy'}\n"
+    assert capsys.readouterr().out == first
+    main([*command, str(tmp_path / "NaCl.csv")])  # written over
+    assert capsys.readouterr().out == first
+    main([*command, str(tmp_path / "KCl.csv")])
+    said = f"1 pattern\nbeside 1 file of an earlier export, such as NaCl.xy\nresults: {tmp_path / 'xy'}\n"
+    assert capsys.readouterr().out == said
 
 
 def test_patterns_of_a_screening_are_written_each_under_a_name_of_its_own(tmp_path: Path) -> None:
@@ -116,7 +131,7 @@ def test_patterns_of_a_screening_are_written_each_under_a_name_of_its_own(tmp_pa
     (tmp_path / "patterns").mkdir()
     table = pa.table(columns).replace_schema_metadata({"two_theta_deg": "5.0,80.0,16"})
     pq.write_table(table, tmp_path / "patterns/part-00000.parquet")
-    assert export_patterns([tmp_path], tmp_path / "xy") == 3
+    assert len(export_patterns([tmp_path], tmp_path / "xy")) == 3
     assert sorted(path.name for path in (tmp_path / "xy").iterdir()) == ["CO_C-O.xy", "NaCl-2.xy", "NaCl.xy"]
     angles, intensities = np.loadtxt(tmp_path / "xy/NaCl-2.xy").T
     np.testing.assert_allclose(angles, np.linspace(5, 80, 16), atol=1e-5)

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -84,6 +86,7 @@ def test_a_run_finds_its_name_from_its_own_settings(tmp_path: Path) -> None:
         ({"model.depth": 20, "optimizer.lr": 0.001, "data.batch_size": 64}, "depth-20_lr-0.001_batch_size-64"),
         ({"a.seed": 1, "b.seed": 2}, "a.seed-1_b.seed-2"),
         ({"loss": "pearson"}, "loss-pearson"),
+        ({}, "run"),  # of -m without several values; else its folder would be the sweep's
     ],
 )
 def test_names_of_runs_are_readable(values: dict[str, object], name: str) -> None:
@@ -105,6 +108,35 @@ def test_a_run_is_what_its_files_say(tmp_path: Path) -> None:
         states.append(run.state)
     assert states == [NOT_RUN, STOPPED, DONE, FAILED]
     assert run.error == "ValueError: bad"
+
+
+ONE_SEED = '{"keys": ["seed"], "session": "s", "runs": [%s]}'
+
+
+@pytest.mark.parametrize("plan", ["{}", "[]", ONE_SEED % 1, ONE_SEED % "{}", "{"])
+def test_a_damaged_plan_is_an_error_that_names_it(tmp_path: Path, plan: str) -> None:
+    (tmp_path / "sweep.json").write_text(plan)
+    with pytest.raises(ConfigError, match=r"sweep\.json is damaged"):
+        SweepFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [("metrics.json", lambda run: run.metrics), ("run.json", lambda run: run.facts)],
+)
+def test_damaged_files_of_a_run_are_errors_that_name_them(tmp_path: Path, file: str, read: Callable[..., Any]) -> None:
+    for content in ("{}", "[]", "{"):
+        (tmp_path / file).write_text(content)
+        with pytest.raises(ConfigError, match=f"{file} is damaged"):
+            read(SweepRun(tmp_path, {}))
+
+
+def test_a_damaged_record_of_a_run_is_an_error_that_names_it(tmp_path: Path) -> None:
+    sweep = SweepFolder.plan(tmp_path, [{"seed": 1}], {"table": None, "keys": ["seed"], "session": "s"})
+    sweep.planned[0].path.mkdir()
+    (sweep.planned[0].path / "sweep_run.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"sweep_run\.json is damaged"):
+        _ = sweep.runs
 
 
 def test_no_sweep_in_a_folder_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class SweepFolder:
         path: the folder.
         table: name of the sweep's configuration, such as ``table4``; None for one made up on the command line.
         keys: what the sweep varies, in its order.
-        session: of the command that planned it; each start has its own.
+        session: of the command that planned it, the time of its start.
         planned: the runs of the last command.
     """
 
@@ -144,11 +144,14 @@ class SweepFolder:
         return list(found.values())
 
     def settled(self) -> list[SweepRun]:
-        """The planned sweep runs, or all where none is, that are done with, one way or the other, in this session."""
+        """The planned sweep runs, or all where none is, that are done with, one way or the other, in this session.
+
+        Or in one that began since: another command may have started in the folder, which then writes its own.
+        """
         return [
             run
             for run in self.planned or self.runs
-            if (record := run.record).get("session") == self.session and record["state"] in (DONE, FAILED)
+            if str((record := run.record).get("session", "")) >= self.session and record.get("state") in (DONE, FAILED)
         ]
 
 

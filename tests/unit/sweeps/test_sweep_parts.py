@@ -110,6 +110,22 @@ def test_a_run_is_what_its_files_say(tmp_path: Path) -> None:
     assert run.error == "ValueError: bad"
 
 
+def test_what_a_later_command_in_the_folder_has_done_is_not_lost_on_an_earlier_one(tmp_path: Path) -> None:
+    """Else the first of two commands ends with code 0 and "0 done", though a run of its own has failed."""
+    days = [f"2026-01-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
+    runs = [{"seed": 1}, {"seed": 2}]
+    before, first, second = (
+        SweepFolder.plan(tmp_path, runs, {"table": None, "keys": ["seed"], "session": day}) for day in days
+    )
+    for run, state, session in zip(first.planned, (DONE, FAILED), (days[1], days[2]), strict=True):
+        run.path.mkdir()
+        record = {"values": run.settings, "session": session, "state": state}
+        (run.path / SWEEP_RUN).write_text(json.dumps(record))
+    assert [[run.path.name for run in sweep.settled()] for sweep in (before, first, second)] == [
+        ["seed-1", "seed-2"], ["seed-1", "seed-2"], ["seed-2"],
+    ]  # fmt: skip
+
+
 ONE_SEED = '{"keys": ["seed"], "session": "s", "runs": [%s]}'
 
 

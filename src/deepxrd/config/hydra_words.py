@@ -46,7 +46,7 @@ def in_words(error: Exception) -> str:
     if found := _NOT_DELETED.match(text):
         return f"~{found[1]}: there is no such setting, and so nothing to leave out"
     if found := _UNKNOWN.match(text):
-        return _unknown(found[1], getattr(cause, "parent_node", None))
+        return _unknown(getattr(cause, "full_key", None) or found[1], getattr(cause, "parent_node", None))
     return text
 
 

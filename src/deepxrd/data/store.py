@@ -23,6 +23,8 @@ FORMAT = 1
 PATTERNS, SAMPLES, MANIFEST = "patterns.npy", "samples.parquet", "manifest.json"
 _checked: dict[Path, tuple[int, ...]] = {}
 """Files that this process has hashed already, as they were then: a sweep run asks for its data twice."""
+IDENTITY = ("composition", "stoichiometry", "material_id", "n_sites")
+"""Columns that tell which sample a row of scores is of."""
 STRUCTURE_COLUMNS = ("lattice", "atomic_numbers", "frac_coords", "occupancies")
 
 
@@ -126,9 +128,7 @@ class PatternStore:
 
     def identity(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Which samples these rows are: composition, stoichiometry, material id and number of sites."""
-        return self.samples.iloc[rows][["composition", "stoichiometry", "material_id", "n_sites"]].reset_index(
-            drop=True
-        )
+        return self.samples.iloc[rows][list(IDENTITY)].reset_index(drop=True)
 
     def crystals(self) -> list[Crystal]:
         """The structures behind the patterns, in the same order."""

@@ -46,6 +46,9 @@ class BuildOptions:
         if self.backend not in _BACKENDS:
             msg = f"unknown build.backend {self.backend!r}: it is one of {', '.join(_BACKENDS)}"
             raise ConfigError(msg)
+        if self.scheduler and self.backend != "dask":
+            msg = f"build.scheduler={self.scheduler} is for build.backend=dask, not {self.backend}: set both or none"
+            raise ConfigError(msg)
         if not 0 <= self.max_failed_share <= 1:  # which is so of what is not a number
             msg = f"build.max_failed_share={self.max_failed_share}: give a share from 0 to 1"
             raise ConfigError(msg)

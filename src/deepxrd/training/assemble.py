@@ -13,6 +13,8 @@ from deepxrd.config.instantiate import build, class_of
 from deepxrd.data import BuildOptions, Selection, Split
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.parts import DataParts
+from deepxrd.data.store import IDENTITY
+from deepxrd.errors import ConfigError
 from deepxrd.metrics import Metric
 from deepxrd.models.candidates import CandidateNet
 from deepxrd.sources import Source
@@ -102,9 +104,12 @@ def make_metrics(cfg: dict[str, Any]) -> dict[str, Metric]:
     """The scores of one's own of a configuration, by name.
 
     Raises:
-        ConfigError: the class it names is no metric.
+        ConfigError: the class it names is no metric, or its name is that of another column of the scores.
     """
     nodes = cfg.get("metrics") or {}  # a run made before there was the setting has none
+    if taken := [name for name in IDENTITY if name in nodes]:
+        msg = f"metrics.{taken[0]}: the scores of a run have a column of this name already; give yours another"
+        raise ConfigError(msg)
     return {name: build(node, Metric) for name, node in nodes.items() if node}  # type: ignore[type-abstract]
 
 

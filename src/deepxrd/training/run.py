@@ -304,9 +304,19 @@ def _carry_over_curves(logger: CSVLogger, run_dir: Path, *, upto_step: int) -> N
     file = run_dir / CURVES / "metrics.csv"
     if not file.exists():
         return
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if int(row["step"]) < upto_step]
-    logger.experiment.metrics = [{k: _number(v) for k, v in row.items() if v != ""} for row in rows]
+    with file.open(newline="", encoding="utf-8", errors="replace") as stream:
+        rows = [values for row in csv.DictReader(stream) if (values := _numbers(row))]
+    logger.experiment.metrics = [values for values in rows if values.get("step", upto_step) < upto_step]
+
+
+def _numbers(row: dict[str, str | None]) -> dict[str, float | int]:
+    """The numbers of a row; none if it was cut short, by a kill or a full disk."""
+    if None in row.values() or None in row:
+        return {}
+    try:
+        return {name: _number(text) for name, text in row.items() if text}
+    except ValueError:
+        return {}
 
 
 def _number(text: str) -> float | int:

@@ -19,6 +19,7 @@ SAID = {
     "los=mse": "there is no setting los (did you mean loss?); those at the top are source, data, xrd, build, paths, ",
     "model.nope=3": "there is no setting model.nope; those of model are _target_, depth, norm, dropout, quick; what a ",
     "trainer.max_epoch=3": "there is no setting trainer.max_epoch (did you mean max_epochs?)",
+    "card.tsne=false": "there is no setting card; those at the top are source, data, ",
     "model.depth.x=3": "there is no setting model.depth.x",
     "~model.nope": "~model.nope: there is no such setting, and so nothing to leave out",
     "~loss=mse": "~loss=mse: there is no such setting, and so nothing to leave out",

@@ -95,6 +95,8 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_numbers_of_one_that_wa
         with pytest.raises(KilledError):
             fit_and_test(composed(*settings), tmp_path / "stopped")
     assert not (tmp_path / "stopped/metrics.json").exists()
+    with (tmp_path / "stopped/curves/metrics.csv").open("a") as stream:
+        stream.write("0.1,0.2")  # a row that a kill, or a full disk, has cut short
     resumed = fit_and_test(composed(*settings, f"resume={tmp_path / 'stopped'}"), tmp_path / "stopped")
     assert resumed.metrics["test"] == whole.metrics["test"]
     assert resumed.metrics["best_epoch"] == whole.metrics["best_epoch"]

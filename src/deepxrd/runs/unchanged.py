@@ -11,9 +11,10 @@ from deepxrd.errors import ConfigError
 from deepxrd.io.bounded import read_yaml
 from deepxrd.runs.names import CONFIG, OVERRIDES
 
-_NO_MATTER = ("source", "build", "paths", "logger", "resume", "trust", "runs_at_once", "threads")
-_NO_MATTER_EITHER = ("trainer.enable_progress_bar", "trainer.log_every_n_steps")
-"""What says where things are and how they are computed and shown; the data themselves have a hash."""
+NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "threads")
+"""Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
+NO_MATTER_IN_TRAINER = ("enable_progress_bar", "log_every_n_steps")
+_NO_MATTER_HERE = frozenset({*NO_MATTER, "trust", *(f"trainer.{name}" for name in NO_MATTER_IN_TRAINER)})
 _TARGET = "_target_"
 _MISSING = object()
 
@@ -61,9 +62,10 @@ def _leaves(values: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Each setting that matters by its full name; lists are one, and classes have the names that they have now."""
     if isinstance(values, Mapping):
         for name, value in values.items():
-            if key or name not in _NO_MATTER:
-                yield from _leaves(value, f"{key}.{name}" if key else str(name))
+            full = f"{key}.{name}" if key else str(name)
+            if full not in _NO_MATTER_HERE:
+                yield from _leaves(value, full)
     elif key.endswith(_TARGET) and isinstance(values, str):
         yield key, current_name(values)
-    elif key not in _NO_MATTER_EITHER:
+    else:
         yield key, values

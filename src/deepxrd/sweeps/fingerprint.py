@@ -11,6 +11,7 @@ from deepxrd.config.allowed import names_in
 from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import value_hash
 from deepxrd.io.own_code import own_code_hash
+from deepxrd.runs.unchanged import NO_MATTER, NO_MATTER_IN_TRAINER
 
 _CODE = (
     "chem/*.py", "data/*.py", "losses.py", "metrics/*.py", "models/*.py", "models/*/*.py", "training/*.py", "xrd/*.py",
@@ -30,9 +31,6 @@ other models, so that work on them does not outdate hours of training."""
 _REVISION = 1
 """To be raised where the numbers of the paper's network change for a reason that no module above shows."""
 _PAPERS = frozenset({"deepxrd.models.DeepXRDNet", "deepxrd.models.paper.DeepXRDNet"})
-_NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "threads")
-"""Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
-_NO_MATTER_IN_TRAINER = ("enable_progress_bar", "log_every_n_steps")
 
 
 def fingerprint(cfg: dict[str, Any], data_hash: str) -> dict[str, str]:
@@ -45,8 +43,8 @@ def fingerprint(cfg: dict[str, Any], data_hash: str) -> dict[str, str]:
         cfg: a composed and resolved configuration, plain values.
         data_hash: of the store.
     """
-    settings = {key: value for key, value in cfg.items() if key not in _NO_MATTER}
-    settings["trainer"] = {key: value for key, value in cfg["trainer"].items() if key not in _NO_MATTER_IN_TRAINER}
+    settings = {key: value for key, value in cfg.items() if key not in NO_MATTER}
+    settings["trainer"] = {key: value for key, value in cfg["trainer"].items() if key not in NO_MATTER_IN_TRAINER}
     hashes = {"config": value_hash(settings)[:16], "data": data_hash, "code": _code_of(cfg.get("model") or {})}
     try:
         own = own_code_hash(set(names_in(settings)))

@@ -15,7 +15,11 @@ _CLIPPED = 1.3
 
 
 def background_of(
-    two_theta_deg: NDArray[np.float64], counts: NDArray[np.float64], *, variance_per_count: float = 0.0
+    two_theta_deg: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    *,
+    variance_per_count: float = 0.0,
+    closeness: float = 1.0,
 ) -> NDArray[np.float64]:
     """Background of a stretch without gaps, ``(n,)``.
 
@@ -26,17 +30,19 @@ def background_of(
         two_theta_deg: ascending, ``(n,)``.
         counts: ``(n,)``.
         variance_per_count: variance of a point's noise over its counts: 1 of counts as they are.
+        closeness: of lines and humps, 1 for Cu Kα: all lengths in degrees are times this.
     """
+    calm_sigma, coarse_step = closeness * _CALM_SIGMA_DEG, closeness * _COARSE_STEP_DEG
     span = float(two_theta_deg[-1] - two_theta_deg[0])
-    if span < 2 * _COARSE_STEP_DEG:
+    if span < 2 * coarse_step:
         return np.full(len(counts), float(counts.min(initial=np.inf)))
     even = np.linspace(two_theta_deg[0], two_theta_deg[-1], len(two_theta_deg))
     step = span / (len(even) - 1)
-    calm = gaussian_filter1d(np.interp(even, two_theta_deg, counts), _CALM_SIGMA_DEG / step, mode="nearest")
-    coarse = np.linspace(even[0], even[-1], max(2, round(span / _COARSE_STEP_DEG) + 1))
+    calm = gaussian_filter1d(np.interp(even, two_theta_deg, counts), calm_sigma / step, mode="nearest")
+    coarse = np.linspace(even[0], even[-1], max(2, round(span / coarse_step) + 1))
     width = round(PEAK_HALF_WIDTH_DEG / _COARSE_STEP_DEG)
     level = lifted(snip(np.interp(coarse, even, calm), half_width=width), half_width=width)
-    noise = np.sqrt(variance_per_count * np.maximum(level, 0.0) * step / (2 * np.sqrt(np.pi) * _CALM_SIGMA_DEG))
+    noise = np.sqrt(variance_per_count * np.maximum(level, 0.0) * step / (2 * np.sqrt(np.pi) * calm_sigma))
     return np.asarray(np.interp(two_theta_deg, coarse, level + _CLIPPED * noise))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from deepxrd.matching.background import background_of
 from deepxrd.matching.kbeta import kbeta_ratio, kbeta_share
 from deepxrd.scans import Scan
 from deepxrd.xrd import Wavelengths
-from deepxrd.xrd.radiation import tube
+from deepxrd.xrd.radiation import KALPHA_RATIO, WAVELENGTHS_ANGSTROM, tube
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,8 @@ class Observed:
         intensity: counts above the background, the mean of each step, ``(n,)``; zero where nothing was measured.
         background: counts, ``(n,)``.
         measured: where it was measured, ``(n,)``.
-        noise: standard deviation of a step's intensity by the background alone, counts.
+        noise: standard deviation of a step's intensity by the background alone, counts; where points lie farther apart
+            than steps, that which steps without a common point would have for the same noise of their means.
         wavelengths: Kα1, and Kα2 if it is there.
         wavelength_is_assumed: whether nothing said which it is.
         polarisation: weight of cos² 2θ in the polarisation factor: 1 of a tube without a monochromator.
@@ -91,6 +92,9 @@ class Observed:
         Args:
             sigma: of the Gaussian, 1/Å.
             step: of the grid, a multiple of `FINE_STEP`.
+
+        Raises:
+            ScanError: no stretch of it is wide enough to be compared, or nothing stands out in those that are.
         """
         every = round(step / FINE_STEP)
         width = sigma / FINE_STEP
@@ -100,6 +104,12 @@ class Observed:
         inside = binary_erosion(self.measured, iterations=far, border_value=False)
         smooth = np.where(inside, smooth / np.maximum(share, 0.1), 0.0)[::every]
         largest = float(smooth.max())
+        if not largest > 0:
+            msg = (
+                f"no line stands out in stretches of the scan that are wider than {2 * far * FINE_STEP:g} 1/Å, as is "
+                "needed to compare them: measure without gaps, or check --radiation"
+            )
+            raise ScanError(msg)
         averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
         noise = 100 / largest * averaged * self.noise[::every]
         inside = inside[::every]
@@ -171,7 +181,7 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     if len(scan.counts) < FEWEST_POINTS:
         msg = f"{name} has {len(scan.counts)} points, too few for a pattern (at least {FEWEST_POINTS})"
         raise ScanError(msg)
-    waves = scan.wavelengths or tube("CuKa")
+    waves = _with_its_doublet(scan.wavelengths or tube("CuKa"))
     length = waves.kalpha1_angstrom
     place = 2 * np.sin(np.radians(scan.two_theta_deg / 2)) / length
     first, last = max(float(place[0]), _SMALLEST_D_INVERSE), min(float(place[-1]), LARGEST_D_INVERSE)
@@ -185,16 +195,19 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     counts, level = np.zeros(len(x)), np.zeros(len(x))
     measured = np.zeros(len(x), dtype=bool)
     noise = np.zeros(len(x))
-    variance = _variance_per_count(scan)
+    # where somebody has taken too much of a background off, noise and background are still those of counts
+    lift = max(-float(scan.counts.min()), 0.0)
+    variance = _variance_per_count(scan.counts + lift, scan.uncertainty)
+    closeness = min(float(np.sqrt(length / WAVELENGTHS_ANGSTROM["CuKa1"])), 1.0)
     for part in scan.ranges:
         inside = slice(part.start, part.stop)
-        angle, values = scan.two_theta_deg[inside], scan.counts[inside]
-        background = background_of(angle, values, variance_per_count=variance)
+        angle, values = scan.two_theta_deg[inside], scan.counts[inside] + lift
+        background = background_of(angle, values, variance_per_count=variance, closeness=closeness)
         here = (x >= place[inside][0]) & (x <= place[inside][-1])
         measured |= here
         counts[here] = _binned(x[here], place[inside], values - background)
-        level[here] = np.interp(x[here], place[inside], background)
-        per_step = np.maximum(FINE_STEP / np.gradient(place[inside]), 1.0) if len(values) > 1 else np.ones(1)
+        level[here] = np.interp(x[here], place[inside], background - lift)
+        per_step = FINE_STEP / np.gradient(place[inside]) if len(values) > 1 else np.ones(1)
         spread = np.sqrt(variance * np.maximum(background, 0.0) / per_step)
         noise[here] = np.interp(x[here], place[inside], spread)
     if not counts.max() > _LEAST_SIGNAL * float(np.abs(scan.counts).max()):
@@ -225,10 +238,22 @@ def _binned(x: Floats, place: Floats, values: Floats) -> Floats:
     return np.asarray((np.interp(high, place, area) - np.interp(low, place, area)) / np.maximum(high - low, 1e-9))
 
 
-def _variance_per_count(scan: Scan) -> float:
-    """Variance of the noise over the counts: 1 of counts as they are, else as the file says or as neighbours differ."""
-    level = np.maximum(gaussian_filter1d(scan.counts, 3.0, mode="nearest"), 1e-12)
-    if scan.uncertainty is not None:
-        return float(np.median(scan.uncertainty**2 / level))
-    differences = np.abs(np.diff(scan.counts)) / np.sqrt(level[1:])
+def _with_its_doublet(waves: Wavelengths) -> Wavelengths:
+    """The same, and a Kα2 of which a file states no intensity, as those of some makers do not, has that of any tube."""
+    stated = waves.kalpha2_angstrom is None or waves.ratio is not None
+    return waves if stated else replace(waves, ratio=KALPHA_RATIO)
+
+
+def _variance_per_count(counts: Floats, uncertainty: Floats | None) -> float:
+    """Variance of the noise over the counts: 1 of counts as they are, else as the file says or as neighbours differ.
+
+    Args:
+        counts: zero or more, ``(n,)``.
+        uncertainty: their standard deviations, ``(n,)``; None where nobody knows.
+    """
+    level = np.maximum(gaussian_filter1d(counts, 3.0, mode="nearest"), 1e-12)
+    if uncertainty is not None:
+        # where nearly all points hold nothing the median tells of these, to which 1 count is ascribed as a deviation
+        return float(min(np.median(uncertainty**2 / level), (uncertainty**2).sum() / level.sum()))
+    differences = np.abs(np.diff(counts)) / np.sqrt(level[1:])
     return float((np.median(differences) / (0.6745 * np.sqrt(2))) ** 2)

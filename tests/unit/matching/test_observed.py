@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,6 +86,62 @@ def test_the_unit_of_counts_does_not_matter(factor: float) -> None:
     counts = 1e3 * lines(ANGLE) + background(ANGLE)
     one, other = (observe(scan(ANGLE, f * counts)).view(0.002, 0.0004) for f in (1.0, factor))
     np.testing.assert_allclose(one.pattern, other.pattern, atol=0.5)
+
+
+@pytest.mark.parametrize("taken_off", [100.0, 130.0, 1000.0])
+def test_a_background_that_was_taken_off_too_far_does_not_matter(taken_off: float) -> None:
+    counts = np.random.default_rng(0).poisson(20 * lines(ANGLE) + 100).astype(float)
+    one, other = (observe(scan(ANGLE, counts - off)) for off in (0.0, taken_off))
+    np.testing.assert_allclose(other.view(0.002, 0.0004).pattern, one.view(0.002, 0.0004).pattern, atol=1.0)
+    assert np.median(other.noise) == pytest.approx(np.median(one.noise), rel=0.2)
+    np.testing.assert_allclose(other.background, one.background - taken_off, atol=4.0)
+
+
+def test_counts_without_a_background_have_next_to_no_noise_in_it() -> None:
+    """Where nearly all points are zero, each with a deviation of one count, as files of simulated patterns are read."""
+    counts = np.round((10 * HEIGHTS / (1 + ((ANGLE[:, None] - PLACES) / 0.06) ** 2)).sum(axis=1))
+    found = observe(replace(scan(ANGLE, counts), uncertainty=np.sqrt(np.maximum(counts, 1))))
+    assert np.median(found.noise) < 1
+    assert np.median(found.background) < 1
+
+
+@pytest.mark.parametrize("step", [0.01, 0.05, 0.1, 0.3])
+def test_noise_is_told_at_any_distance_of_points(step: float) -> None:
+    angle = np.arange(20, 90, step)
+    told, found = [], []
+    for seed in range(4):
+        counts = np.random.default_rng(seed).poisson(lines(angle, 0.2) + 400).astype(float)
+        view = observe(scan(angle, counts)).view(0.005, 0.001)
+        calm = view.inside & (np.abs(np.degrees(2 * np.arcsin(view.x * 0.77028))[:, None] - PLACES).min(axis=1) > 2)
+        told.append(np.median(view.noise[calm]))
+        found.append(view.pattern[calm].std())
+    assert np.mean(told) == pytest.approx(np.mean(found), rel=0.35)  # the background takes a part of it
+
+
+def test_lines_that_stand_close_by_a_short_wavelength_are_no_background() -> None:
+    d_inverse = np.arange(0.2, 1.0, 0.03)
+    heights = np.random.default_rng(0).uniform(5, 100, len(d_inverse))
+    angle = np.arange(1.0, 12.0, 0.004)
+    at = np.degrees(2 * np.arcsin(d_inverse * 0.1))
+    clean = (heights * np.exp(-0.5 * ((angle[:, None] - at) / 0.01) ** 2)).sum(axis=1)
+    found = observe(scan(angle, 100 * clean + 50, wavelengths=Wavelengths(0.2, ratio=0.0)))
+    assert np.sqrt(((found.background - 50) ** 2).mean()) < 25  # of lines up to 10,000; 124 by what is right for copper
+
+
+def test_a_second_line_whose_intensity_nobody_states_is_that_of_a_tube() -> None:
+    stated = scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414))
+    np.testing.assert_allclose(observe(stated).lines, [(1, 2 / 3), (1.544414 / 1.540593, 1 / 3)])
+    absent = scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414, 0.0))
+    assert observe(absent).lines == ((1.0, 1.0),)
+
+
+def test_stretches_too_short_to_compare_are_refused() -> None:
+    kept = np.flatnonzero(ANGLE % 4 < 0.5)
+    starts = [0, *(np.flatnonzero(np.diff(kept) > 1) + 1).tolist(), len(kept)]
+    ranges = tuple(ScanRange(first, last, 0.02) for first, last in pairwise(starts))
+    found = observe(scan(ANGLE[kept], (100 * lines(ANGLE) + 50)[kept], ranges=ranges))
+    with pytest.raises(ScanError, match="wider than 0.01 1/Å"):
+        found.view(0.005, 0.001)
 
 
 def test_nothing_is_compared_in_a_gap() -> None:

@@ -9,7 +9,7 @@ from scipy.signal import find_peaks
 
 from deepxrd.matching.mixture import Mixture
 from deepxrd.matching.model import grid_of
-from deepxrd.matching.observed import FINE_STEP, LEAST_SOFTNESS, Observed
+from deepxrd.matching.observed import FINE_STEP, LEAST_SOFTNESS, Observed, View
 from deepxrd.matching.screen import COARSE_SIGMA
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ def line_misfit(observed: Observed, mixture: Mixture) -> float:
     view = observed.view(_SIGMA, FINE_STEP)
     made = 100 / view.largest * mixture.counts(grid_of(observed, FINE_STEP), _SIGMA)
     scan, made = (np.where(view.inside, each, 0.0) for each in (view.pattern, made))
-    least = max(_LEAST_HEIGHT, _NOISE * float(np.median(view.noise[view.inside]))) if view.inside.any() else 100.0
+    least = _least(view, _LEAST_HEIGHT)
     return (heights_misfit(scan, made, least) + heights_misfit(made, scan, least)) / 2
 
 
@@ -57,7 +57,13 @@ def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:
 
 
 def number_of_lines(observed: Observed) -> int:
-    """Lines of a scan that stand apart at 0.5° for Cu Kα, where Kα1 and Kα2 are one."""
+    """Lines of a scan that stand apart at 0.5° for Cu Kα, where Kα1 and Kα2 are one, and out of the noise."""
     view = observed.view(COARSE_SIGMA, FINE_STEP)
     pattern = np.where(view.inside, view.pattern, 0.0)
-    return len(find_peaks(pattern, height=_LEAST_COARSE, prominence=_LEAST_COARSE / 2)[0])
+    least = _least(view, _LEAST_COARSE)
+    return len(find_peaks(pattern, height=least, prominence=least / 2)[0])
+
+
+def _least(view: View, height: float) -> float:
+    """Height from which something is a line and no noise, where the highest is 100."""
+    return max(height, _NOISE * float(np.median(view.noise[view.inside])))

@@ -113,9 +113,7 @@ class Observed:
         averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
         noise = 100 / largest * averaged * self.noise[::every]
         inside = inside[::every]
-        softness = (
-            LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside])) if inside.any() else LEAST_SOFTNESS
-        )
+        softness = LEAST_SOFTNESS + _NOISE_SOFTNESS * float(np.median(noise[inside]))
         return View(self.x[::every], 100 * smooth / largest, inside, sigma, largest, softness, noise)
 
 
@@ -223,9 +221,11 @@ def _remarks(scan: Scan) -> tuple[str, ...]:
     """Sentences on what the file holds and is not used."""
     left_out = ", ".join(f"{n} {reason}" for reason, n in scan.left_out.items())
     unused = [str(fact) for fact in scan.facts if fact.what == "wavelength" and scan.wavelengths is None]
+    angles = [str(fact) for fact in scan.facts if fact.what == "angles" and fact.value.startswith("computed")]
     return (
         *([f"points left out: {left_out}"] if left_out else []),
         *(f"wavelength of the file {text}" for text in unused),
+        *(f"the file states no radiation: angles are {text}" for text in angles),
     )
 
 

@@ -74,11 +74,15 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
 
 
 def _stand_in(half_over_d: NDArray[np.float64]) -> Wavelengths:
-    """The first tube of copper, molybdenum and silver whose pattern reaches all points."""
+    """The mean line of the first tube of copper, molybdenum and silver whose pattern reaches all points.
+
+    One line and no doublet: what comes in q was measured anywhere, mostly at a synchrotron.
+    """
     largest = half_over_d.max(initial=0.0)
     for name in _STAND_IN:
-        if largest * tube(name).mean_angstrom <= 1:
-            return tube(name)
+        mean = tube(name).mean_angstrom
+        if largest * mean <= 1:
+            return Wavelengths(mean, ratio=0.0, name=name)
     msg = f"its axis reaches d = {0.5 / largest:.3g} Å: give the wavelength it was measured with by --radiation"
     raise ScanError(msg)
 

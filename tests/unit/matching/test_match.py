@@ -27,8 +27,9 @@ from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.single import candidates_for
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans.scan import Scan, ScanRange
+from deepxrd.xrd.radiation import tube
 from made_candidates import crystals, reference_of, untrained
-from made_scans import made_scan, perovskite, rock_salt, simulated
+from made_scans import LABORATORY, made_scan, perovskite, rock_salt, simulated
 
 MADE = SourceFacts("made here", "", "", held_out=False)
 
@@ -220,6 +221,17 @@ def test_a_crystal_with_two_lines_is_never_confident() -> None:
     )  # fmt: skip
     found = match_scan(observe(few), PHASES)
     assert found.agreement.n_lines == 2
+    assert not found.is_confident
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_is_not_counted_as_lines(seed: int) -> None:
+    angle = np.arange(22, 34, 0.02)
+    clean = 300 * np.interp(angle, LABORATORY.two_theta_deg, simulated([perovskite(3.905)])[0]) / 100
+    counts = np.random.default_rng(seed).poisson(clean + 2000).astype(float)
+    noisy = Scan(angle, counts, None, ranges=(ScanRange(0, len(angle), 0.02),), wavelengths=tube("CuKa"))
+    found = match_scan(observe(noisy), PHASES)
+    assert found.agreement.n_lines <= 2
     assert not found.is_confident
 
 

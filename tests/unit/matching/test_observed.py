@@ -140,7 +140,7 @@ def test_stretches_too_short_to_compare_are_refused() -> None:
     starts = [0, *(np.flatnonzero(np.diff(kept) > 1) + 1).tolist(), len(kept)]
     ranges = tuple(ScanRange(first, last, 0.02) for first, last in pairwise(starts))
     found = observe(scan(ANGLE[kept], (100 * lines(ANGLE) + 50)[kept], ranges=ranges))
-    with pytest.raises(ScanError, match="wider than 0.01 1/Å"):
+    with pytest.raises(ScanError, match=r"wider than 0\.01 1/Å"):
         found.view(0.005, 0.001)
 
 
@@ -178,6 +178,13 @@ def test_what_the_file_holds_and_is_not_used_is_said() -> None:
     assert found.remarks == (
         "points left out: 45 without a number, 1 given twice",
         "wavelength of the file not used (line 1 says 15.4)",
+    )
+    facts = (
+        Fact("angles", "computed from q in 1/Å for CuKa", "--radiation sets another"),
+        Fact("angles", "of the records, in centidegrees", ""),
+    )
+    assert observe(scan(ANGLE, lines(ANGLE) + 1, facts=facts)).remarks == (
+        "the file states no radiation: angles are computed from q in 1/Å for CuKa (--radiation sets another)",
     )
     used = observe(scan(ANGLE, lines(ANGLE) + 1, facts=(Fact("wavelength", "1.54 Å", "line 1"),)))
     assert used.remarks == ()

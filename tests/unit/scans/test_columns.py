@@ -180,9 +180,7 @@ def test_what_is_said_on_the_command_line_stands_over_the_file(read: Read) -> No
 def test_an_axis_in_q_without_a_wavelength_says_what_its_angles_are_for(read: Read) -> None:
     scan = read(SAME["q in the header"])
     assert scan.wavelengths is not None
-    assert scan.wavelengths == Wavelengths(
-        1.54184, ratio=0.0, name="CuKa"
-    )  # no doublet
+    assert scan.wavelengths == Wavelengths(1.54184, ratio=0.0, name="CuKa")  # no doublet
     assert any("computed from q in 1/Å for CuKa" in fact.value for fact in scan.facts)
     far = read("# q_A^-1  I\n" + rows("{q} {y}", q=numbers(2 * 4 * np.pi * np.sin(THETA) / 0.3)))
     assert far.wavelengths is not None

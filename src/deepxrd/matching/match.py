@@ -51,6 +51,7 @@ class MatchResult:
             probable.
         n_tried: structures that were looked at.
         agreement: of all phases together with the scan.
+        n_left_out: structures that cannot be compared: no line of theirs is in the range of the scan, or too many are.
     """
 
     observed: Observed
@@ -59,6 +60,7 @@ class MatchResult:
     ranking: tuple[Ranked, ...]
     n_tried: int
     agreement: Agreement = NO_AGREEMENT
+    n_left_out: int = 0
 
     @property
     def similarity(self) -> float:
@@ -90,9 +92,10 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
         most_phases: that it may hold.
     """
     candidates = candidates_for(observed, phases)
+    n_left_out = len(phases) - len(candidates)
     singles = best_single(observed, candidates)
     if not singles:
-        return MatchResult(observed, None, (), (), len(phases))
+        return MatchResult(observed, None, (), (), len(candidates), n_left_out=n_left_out)
     mixture = explain(observed, singles, candidates, most=most_phases)
     alone: Scored = [(fit, fit.score) for fit in singles]
     places = [alone]
@@ -108,7 +111,8 @@ def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases:
             mixture.fits, places, judged, mixture.weight_fractions.tolist(), strict=True
         )
     )
-    return MatchResult(observed, mixture, found, _ranking(found, [*places, alone], judged), len(phases), agreement)
+    ranking = _ranking(found, [*places, alone], judged)
+    return MatchResult(observed, mixture, found, ranking, len(candidates), agreement, n_left_out)
 
 
 def _score(scored: Scored, wanted: Fit) -> float:

@@ -65,6 +65,10 @@ def verdict(result: MatchResult) -> str:
 def match_text(result: MatchResult, *, n: int = 5) -> str:
     """The answer, the phases, and what else could be, a line each."""
     lines = [f"  {verdict(result)}: similarity {result.similarity:.3f}, {result.n_tried} structures tried"]
+    if result.n_left_out:
+        lines.append(
+            f"  {result.n_left_out} more cannot be compared: no line of theirs is in the range of the scan, or too many"
+        )
     if result.observed.wavelength_is_assumed:
         lines.append("  the file states no radiation: Cu Kα is taken, another is given by --radiation")
     lines += [f"  {remark}" for remark in result.observed.remarks]
@@ -111,6 +115,7 @@ def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
         "confident": result.is_confident,
         "similarity": round(result.similarity, 4),
         "structures_tried": result.n_tried,
+        "structures_left_out": result.n_left_out,
         "wavelength_angstrom": result.observed.wavelength_angstrom,
         "wavelength_is_assumed": result.observed.wavelength_is_assumed,
         "remarks": list(result.observed.remarks),

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from deepxrd.chem import Crystal
 from deepxrd.library.space_groups import crystal_family, space_group
 from deepxrd.xrd.form_factors import form_factors
+from deepxrd.xrd.packing import ragged_arange
 
 Floats = NDArray[np.float64]
-MOST_REFLECTIONS = 400_000
-"""In the box that is searched; a cell with more is left out of what is compared, with its reason."""
+MOST_REFLECTIONS = 110_000
+"""Of half a sphere; a structure with more has none here, and so is not compared."""
+_MOST_ROWS = 1_000_000  # of h and k that are looked through for them
 _S_STEP = 0.005  # of the table of form factors, in sin θ / λ, 1/Å
-_CODE = 1024
+_CODE = 1 << 20  # more than twice any index
 _TINY = 1e-9  # of the strongest
 
 
@@ -50,20 +52,11 @@ def reflections(crystal: Crystal, setting: int, *, d_inverse_max: float, wavelen
         wavelength_angstrom: for the dispersion of the form factors.
 
     Returns:
-        None of them where the cell is so large that there would be millions.
+        None of them where the cell is so large that there would be more than `MOST_REFLECTIONS`.
     """
-    reciprocal = np.linalg.inv(crystal.lattice).T
-    reach = np.floor(d_inverse_max * np.linalg.norm(crystal.lattice, axis=1) + 1e-9).astype(np.int64)
-    if float(np.prod(2.0 * reach + 1)) > MOST_REFLECTIONS:
-        none = np.zeros(0)
-        free = len(strain_basis(crystal_family(setting)))
-        return Reflections(np.zeros((0, 3), dtype=np.int64), none, np.zeros((free, 0)), none, np.zeros(0, np.int64))
-    h, k, l = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij")  # noqa: E741 - as crystallographers do
-    hkl = np.stack([h.ravel(), k.ravel(), l.ravel()], axis=1)
-    hkl = hkl[len(hkl) // 2 + 1 :]  # of hkl and -h-k-l the second half has one each
-    vectors = hkl @ reciprocal
-    q = (vectors**2).sum(axis=1)
-    inside = q <= d_inverse_max**2
+    reciprocal = np.asarray(np.linalg.inv(crystal.lattice).T, dtype=np.float64)
+    hkl = _half_sphere(crystal, reciprocal, d_inverse_max)
+    inside = ((hkl @ reciprocal) ** 2).sum(axis=1) <= d_inverse_max**2
     hkl, multiplicity = _orbits(hkl[inside], setting)
     vectors = hkl @ reciprocal
     q = (vectors**2).sum(axis=1)
@@ -72,6 +65,30 @@ def reflections(crystal: Crystal, setting: int, *, d_inverse_max: float, wavelen
     vectors = vectors[kept]
     slopes = -2.0 * np.einsum("ni,pij,nj->pn", vectors, strain_basis(crystal_family(setting)), vectors)
     return Reflections(hkl[kept], q[kept], slopes, intensity[kept], multiplicity[kept])
+
+
+def _half_sphere(crystal: Crystal, reciprocal: Floats, d_inverse_max: float) -> NDArray[np.int64]:
+    """h, k, l up to 1/d, of hkl and -h-k-l one each, ``(n, 3)``; none where there are too many.
+
+    All with the same h and k are on a line, of which the sphere cuts out a piece: in a skew cell most of a box of all
+    indices is outside.
+    """
+    none = np.zeros((0, 3), dtype=np.int64)
+    most_h, most_k = np.floor(d_inverse_max * np.linalg.norm(crystal.lattice[:2], axis=1) + 1e-9)
+    if (most_h + 1) * (2 * most_k + 1) > _MOST_ROWS:
+        return none
+    h, k = (each.ravel() for each in np.meshgrid(np.arange(most_h + 1), np.arange(-most_k, most_k + 1), indexing="ij"))
+    h, k = (each[(h > 0) | (k >= 0)] for each in (h, k))
+    metric = reciprocal @ reciprocal.T
+    nearest = -(h * metric[0, 2] + k * metric[1, 2]) / metric[2, 2]
+    least = h**2 * metric[0, 0] + 2 * h * k * metric[0, 1] + k**2 * metric[1, 1] - nearest**2 * metric[2, 2]
+    half = np.sqrt(np.maximum(d_inverse_max**2 - least, 0.0) / metric[2, 2]) + 1e-9
+    first = np.where((h == 0) & (k == 0), 1, np.ceil(nearest - half)).astype(np.int64)
+    n = np.maximum(np.floor(nearest + half).astype(np.int64) - first + 1, 0)
+    if n.sum() > MOST_REFLECTIONS:
+        return none
+    rows = np.repeat(np.arange(len(n)), n)
+    return np.stack([h[rows].astype(np.int64), k[rows].astype(np.int64), first[rows] + ragged_arange(n)], axis=1)
 
 
 def squared_structure_factors(

@@ -222,6 +222,9 @@ def test_a_crystal_with_two_lines_is_never_confident() -> None:
     found = match_scan(observe(few), PHASES)
     assert found.agreement.n_lines == 2
     assert not found.is_confident
+    assert (found.n_tried, found.n_left_out) == (4, 2)  # the first lines of MgO and NiO are at 37°
+    assert "  2 more cannot be compared: no line" in match_text(found)
+    assert match_scan(observe(few), [PHASES[3]]).n_left_out == 1
 
 
 @pytest.mark.parametrize("seed", range(4))

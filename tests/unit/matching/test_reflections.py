@@ -53,6 +53,35 @@ def test_one_of_each_orbit_stands_for_all(material_id: str) -> None:
     np.testing.assert_allclose(made, expected, rtol=2e-3, atol=1e-4 * expected.max())
 
 
+def test_a_skew_cell_has_all_its_reflections() -> None:
+    """A primitive cell of 100 Å along three axes a few degrees apart: a box of indices holds millions, a sphere few."""
+    crystal, setting = entry("mp-676894")  # R 3 m, c = 302 Å
+    one = Crystal(crystal.lattice, np.array([14]), np.zeros((1, 3)), np.ones(1))
+    found = reflections(one, setting, d_inverse_max=REACH, wavelength_angstrom=CU)
+    conventional = np.linalg.inv(space_group(setting).primitive_basis) @ crystal.lattice
+    reach = np.floor(REACH * np.linalg.norm(conventional, axis=1)).astype(int)
+    box = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    box = box[(box @ [-1, 1, 1]) % 3 == 0]  # the rule of a rhombohedral lattice, obverse
+    q = ((box @ np.linalg.inv(conventional).T) ** 2).sum(axis=1)
+    assert found.multiplicity.sum() == ((q > 0) & (q <= REACH**2)).sum()
+    assert len(reflections(crystal, setting, d_inverse_max=1.06, wavelength_angstrom=CU).q)
+
+
+@given(st.tuples(*[st.floats(3, 9)] * 3), st.tuples(*[st.floats(-2, 2)] * 3))
+@settings(max_examples=20)
+def test_a_cell_however_skew_has_each_point_of_the_sphere_once(lengths: tuple, skew: tuple) -> None:
+    lattice = np.diag(lengths)
+    lattice[1, 0], lattice[2, 0], lattice[2, 1] = np.array(skew) * lengths[0]
+    crystal = Crystal(lattice, np.array([14]), np.zeros((1, 3)), np.ones(1))
+    found = reflections(crystal, 1, d_inverse_max=REACH, wavelength_angstrom=CU)
+    reach = np.floor(REACH * np.linalg.norm(lattice, axis=1)).astype(int)
+    box = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    q = ((box @ np.linalg.inv(lattice).T) ** 2).sum(axis=1)
+    assert {tuple(each) for each in np.concatenate([found.hkl, -found.hkl]).tolist()} == {
+        tuple(each) for each in box[(q > 0) & (q <= REACH**2)].tolist()
+    }
+
+
 @pytest.mark.parametrize("material_id", ENTRIES)
 def test_places_follow_strains_that_keep_the_symmetry(material_id: str) -> None:
     crystal, setting = entry(material_id)

@@ -68,6 +68,11 @@ class MatchResult:
         return self.agreement.similarity
 
     @property
+    def n_formulas(self) -> int:
+        """Formulas that were refined."""
+        return len({each.fit.phase.formula for each in self.ranking})
+
+    @property
     def is_confident(self) -> bool:
         """Whether every found phase is probable enough to be taken for what it is called."""
         return bool(self.phases) and all(phase.probability >= CONFIDENT for phase in self.phases)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.matching.cells import refined_crystal
 from deepxrd.matching.model import SCALE, SHIFT, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
 from deepxrd.matching.profile import Grid, Stack
@@ -74,10 +75,12 @@ class Mixture:
         """Share of each phase by weight, ``(n_phases,)``.
 
         From scales by volume and densities: Hill & Howard, J. Appl. Cryst. 20 (1987) 467. Grains are taken to be so
-        fine that all phases absorb alike.
+        fine that all phases absorb alike. Intensities were computed for the cells as they were, V, and go with 1/V²; so
+        the weight, S M / V, of a cell refined to V' is too small by V / V'.
         """
         scale = self.parameters[:, SCALE]
-        weight = np.exp(scale - scale.max()) * np.array([density(fit.phase.crystal) for fit in self.fits])
+        mass = np.array([density(fit.phase.crystal) * _growth(fit) for fit in self.fits])
+        weight = np.exp(scale - scale.max()) * mass
         return np.asarray(weight / weight.sum())
 
     def score_with(self, place: int) -> float:
@@ -193,6 +196,11 @@ def pruned(observed: Observed, mixture: Mixture) -> Mixture:
 def _is_seen(mixture: Mixture) -> bool:
     """Whether the phase that was added last is more than a trace."""
     return bool(mixture.weight_fractions[-1] >= LEAST_WEIGHT)
+
+
+def _growth(fit: Fit) -> float:
+    """Volume of the refined cell over that of the cell as it was."""
+    return refined_crystal(fit.phase, fit.parameters).volume / fit.phase.crystal.volume
 
 
 def _stack(fits: Sequence[Fit]) -> Stack:

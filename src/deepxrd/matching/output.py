@@ -74,6 +74,8 @@ def match_text(result: MatchResult, *, n: int = 5) -> str:
     lines += [f"  {remark}" for remark in result.observed.remarks]
     if result.observed.kbeta:
         lines.append(f"  every strong line has a Kβ line of {result.observed.kbeta:.0%} beside it, which is fitted too")
+    if result.phases and result.n_formulas == 1:
+        lines.append("  only one formula was compared: others with a like structure and cell may fit as well")
     if result.phases:
         what = "phases" if result.is_confident else "what fits best"
         lines.append(f"  {what}, each with its probability:")
@@ -116,6 +118,7 @@ def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
         "similarity": round(result.similarity, 4),
         "structures_tried": result.n_tried,
         "structures_left_out": result.n_left_out,
+        "formulas_compared": result.n_formulas,
         "wavelength_angstrom": result.observed.wavelength_angstrom,
         "wavelength_is_assumed": result.observed.wavelength_is_assumed,
         "remarks": list(result.observed.remarks),
@@ -137,6 +140,7 @@ def _phase_dict(each: Ranked, cif: str) -> dict[str, Any]:
         "weight_fraction": None if each.weight_fraction is None else round(each.weight_fraction, 4),
         "space_group": phase.space_group,
         "symbol": symbol(phase.space_group),
+        "cell_symbol": symbol(phase.setting),
         "energy_above_hull_ev_per_atom": phase.energy_above_hull,
         "cell": {name: round(value, 5) for name, value in zip(_CELL, refined_cell(phase, p).tolist(), strict=True)},
         "shift_deg": round(float(p[SHIFT]), 4),
@@ -166,7 +170,9 @@ def _row(each: Ranked) -> list[object]:
 def _cell_text(each: Ranked) -> str:
     values = refined_cell(each.fit.phase, each.fit.parameters).tolist()
     lengths = " ".join(f"{value:.4f}" for value in values[:3])
-    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.2f}" for value in values[3:]) + "°"
+    phase = each.fit.phase  # a slightly distorted structure is kept, and refined, in the cell of what it really has
+    where = "" if phase.setting == phase.space_group else f" of {symbol(phase.setting)}"
+    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.2f}" for value in values[3:]) + f"°{where}"
 
 
 def _remove_earlier(folder: Path, names: list[str]) -> None:

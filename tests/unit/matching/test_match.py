@@ -96,6 +96,16 @@ def test_two_phases_are_found_with_their_shares_and_no_third() -> None:
         assert each.weight_fraction == pytest.approx(expected[str(each.fit.phase.formula)], abs=0.04)
 
 
+def test_shares_do_not_hang_on_how_far_cells_of_candidates_are_off() -> None:
+    observed = observe(made_scan(simulated([perovskite(3.905), rock_salt(4.212, 12, 8)]), [1.0, 0.6]))
+    shares = []
+    for large, small in ((3.905, 4.212), (3.96, 4.15)):  # volumes 4 % large and small
+        phases = [to_try("SrTiO3", perovskite(large), 221), to_try("MgO", rock_salt(small, 12, 8), 225)]
+        found = match_scan(observed, phases)
+        shares.append({str(each.fit.phase.formula): each.weight_fraction for each in found.phases})
+    assert shares[1] == pytest.approx(shares[0], abs=0.01)  # form factors stay those of the cells as they were
+
+
 def _strongest(crystal: Crystal) -> float:
     """Height of the strongest line of a unit of volume: the sum of intensities under one line of the made scan."""
     from deepxrd.matching.profile import Grid
@@ -130,11 +140,23 @@ def test_order_and_company_of_candidates_do_not_matter() -> None:
     assert one.similarity == pytest.approx(other.similarity, abs=1e-4)
 
 
-def test_a_predicted_structure_is_marked() -> None:
+def test_a_predicted_structure_is_marked_and_a_formula_without_a_rival_told() -> None:
     scan = made_scan(simulated([perovskite(3.905)]), [1.0])
     phase = replace(PHASES[0], material_id=PREDICTED, source=None, energy_above_hull=None)
     found = match_scan(observe(scan), [phase])
     assert not found.phases[0].fit.phase.is_known
+    assert "  only one formula was compared: " in match_text(found)
+    assert "only one formula" not in match_text(match_scan(observe(scan), [phase, PHASES[1]]))
+
+
+def test_a_cell_in_another_setting_than_its_symmetry_is_called_so() -> None:
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    found = match_scan(observe(scan), [PHASES[0], replace(PHASES[1], setting=47)])
+    told = match_text(found)
+    assert "SrTiO3 P m -3 m (221), made-SrTiO3, 100% by weight; a b c" in told
+    assert " of P m m m" not in told
+    distorted = match_scan(observe(scan), [replace(PHASES[0], setting=47), PHASES[1]])
+    assert "90.00° of P m m m" in match_text(distorted)
 
 
 def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:

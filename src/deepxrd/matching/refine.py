@@ -31,8 +31,8 @@ TYPICAL_FWHM = 0.0014
 """1/Å, 0.12° for Cu Kα."""
 TEXTURE_DOUBT = 0.4
 _SHIFT_DOUBT, _WIDTH_DOUBT, _LORENTZ_DOUBT, _THERMAL_DOUBT = 0.05, 0.5, 0.3, 0.7
-_LOW = np.array([-np.inf, -0.6, np.log(2e-4), 0.0, -0.5, -1.2, *[-0.15] * N_STRAIN])
-_HIGH = np.array([np.inf, 0.6, np.log(0.02), 1.0, 5.0, 1.2, *[0.15] * N_STRAIN])
+_LOW = np.array([-150.0, -0.6, np.log(2e-4), 0.0, -0.5, -1.2, *[-0.15] * N_STRAIN])
+_HIGH = np.array([150.0, 0.6, np.log(0.02), 1.0, 5.0, 1.2, *[0.15] * N_STRAIN])
 _MISFIT = 0.25
 """Standard deviation of softened intensities that a right structure leaves: texture, absorption, wrong sites."""
 Stages = tuple[tuple[float, float, int], ...]
@@ -236,4 +236,5 @@ def _scaled_to(view: View, grid: Grid, stack: Stack, parameters: Floats, others:
     left = float((view.pattern * view.largest / 100 - others)[view.inside].max())
     out = parameters.copy()
     out[:, SCALE] += np.log(max(left, 1e-3 * view.largest) / np.maximum(made, 1e-300))
+    out[:, SCALE] = np.clip(out[:, SCALE], _LOW[SCALE], _HIGH[SCALE])  # a structure may have no line there
     return out

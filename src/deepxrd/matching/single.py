@@ -108,13 +108,14 @@ class Fit:
 
 def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:
     """Structures with their reflections in the range of a scan; those that have none there are left out."""
-    reach = _REACH * float(observed.x[-1]) / min(ratio for ratio, _ in observed.lines)
+    ratios = [ratio for ratio, _ in observed.lines]
+    nearest, reach = float(observed.x[0]) / _REACH / max(ratios), _REACH * float(observed.x[-1]) / min(ratios)
     length = observed.wavelength_angstrom
     made = (
         Candidate(each, reflections(each.crystal, each.setting, d_inverse_max=reach, wavelength_angstrom=length))
         for each in phases
     )
-    return [each for each in made if len(each.reflections.q)]
+    return [each for each in made if (each.reflections.q > nearest**2).any()]
 
 
 def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit]:

@@ -19,7 +19,7 @@ from deepxrd.matching.cells import refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
 from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
-from deepxrd.matching.model import N_PARAMETERS, STRAIN
+from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
@@ -247,6 +247,20 @@ def test_a_crystal_with_two_lines_is_never_confident() -> None:
     assert (found.n_tried, found.n_left_out) == (4, 2)  # the first lines of MgO and NiO are at 37°
     assert "  2 more cannot be compared: no line" in match_text(found)
     assert match_scan(observe(few), [PHASES[3]]).n_left_out == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("first", "last", "left_out"), [(25, 30, 1), (23.5, 31.2, 0)])
+def test_a_structure_whose_lines_are_all_outside_the_scan_is_not_scaled_up(
+    first: float, last: float, left_out: int
+) -> None:
+    """SrTiO3 has lines at 22.8° and 32.4° and none between; at the edges of a scan the tails of these are something."""
+    angle = np.arange(first, last, 0.05)
+    counts = np.random.default_rng(0).poisson(50 + 100 * np.exp(-0.5 * ((angle - 27) / 0.1) ** 2)).astype(float)
+    made = Scan(angle, counts, None, ranges=(ScanRange(0, len(angle), 0.05),), wavelengths=tube("CuKa"))
+    found = match_scan(observe(made), [PHASES[0]])
+    assert found.n_left_out == left_out
+    assert all(abs(each.fit.parameters[SCALE]) < 50 for each in found.ranking)
 
 
 @pytest.mark.parametrize("seed", range(4))

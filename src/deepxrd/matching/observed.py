@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from deepxrd.matching.background import background_of
 from deepxrd.matching.kbeta import kbeta_ratio, kbeta_share
 from deepxrd.scans import Scan
 from deepxrd.xrd import Wavelengths
-from deepxrd.xrd.radiation import KALPHA_RATIO, WAVELENGTHS_ANGSTROM, tube
+from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM, tube
 
 Floats = NDArray[np.float64]
 
@@ -179,7 +179,7 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     if len(scan.counts) < FEWEST_POINTS:
         msg = f"{name} has {len(scan.counts)} points, too few for a pattern (at least {FEWEST_POINTS})"
         raise ScanError(msg)
-    waves = _with_its_doublet(scan.wavelengths or tube("CuKa"))
+    waves = scan.wavelengths or tube("CuKa")
     length = waves.kalpha1_angstrom
     place = 2 * np.sin(np.radians(scan.two_theta_deg / 2)) / length
     first, last = max(float(place[0]), _SMALLEST_D_INVERSE), min(float(place[-1]), LARGEST_D_INVERSE)
@@ -222,8 +222,14 @@ def _remarks(scan: Scan) -> tuple[str, ...]:
     left_out = ", ".join(f"{n} {reason}" for reason, n in scan.left_out.items())
     unused = [str(fact) for fact in scan.facts if fact.what == "wavelength" and scan.wavelengths is None]
     angles = [str(fact) for fact in scan.facts if fact.what == "angles" and fact.value.startswith("computed")]
+    waves = scan.wavelengths
+    second = waves is not None and waves.kalpha2_angstrom is not None and waves.ratio is None
+    alone = (
+        "the file does not state how strong its Kα2 is, which is left out: --radiation Cu takes both"
+    )
     return (
         *([f"points left out: {left_out}"] if left_out else []),
+        *([alone] if second else []),
         *(f"wavelength of the file {text}" for text in unused),
         *(f"the file states no radiation: angles are {text}" for text in angles),
     )
@@ -236,12 +242,6 @@ def _binned(x: Floats, place: Floats, values: Floats) -> Floats:
     area = cumulative_trapezoid(values, place, initial=0)
     low, high = np.maximum(x - FINE_STEP / 2, place[0]), np.minimum(x + FINE_STEP / 2, place[-1])
     return np.asarray((np.interp(high, place, area) - np.interp(low, place, area)) / np.maximum(high - low, 1e-9))
-
-
-def _with_its_doublet(waves: Wavelengths) -> Wavelengths:
-    """The same, and a Kα2 of which a file states no intensity, as those of some makers do not, has that of any tube."""
-    stated = waves.kalpha2_angstrom is None or waves.ratio is not None
-    return waves if stated else replace(waves, ratio=KALPHA_RATIO)
 
 
 def _variance_per_count(counts: Floats, uncertainty: Floats | None) -> float:

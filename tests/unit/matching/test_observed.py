@@ -128,11 +128,14 @@ def test_lines_that_stand_close_by_a_short_wavelength_are_no_background() -> Non
     assert np.sqrt(((found.background - 50) ** 2).mean()) < 25  # of lines up to 10,000; 124 by what is right for copper
 
 
-def test_a_second_line_whose_intensity_nobody_states_is_that_of_a_tube() -> None:
-    stated = scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414))
-    np.testing.assert_allclose(observe(stated).lines, [(1, 2 / 3), (1.544414 / 1.540593, 1 / 3)])
-    absent = scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414, 0.0))
-    assert observe(absent).lines == ((1.0, 1.0),)
+def test_a_second_line_whose_intensity_nobody_states_is_left_out_and_that_is_said() -> None:
+    """Files of some makers name both lines behind a monochromator, too, which lets only one pass."""
+    found = observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414)))
+    assert found.lines == ((1.0, 1.0),)
+    assert [each for each in found.remarks if "does not state how strong its Kα2 is" in each]
+    absent = observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=Wavelengths(1.540593, 1.544414, 0.0)))
+    assert absent.lines == ((1.0, 1.0),)
+    assert absent.remarks == ()
 
 
 def test_stretches_too_short_to_compare_are_refused() -> None:

@@ -224,9 +224,7 @@ def _remarks(scan: Scan) -> tuple[str, ...]:
     angles = [str(fact) for fact in scan.facts if fact.what == "angles" and fact.value.startswith("computed")]
     waves = scan.wavelengths
     second = waves is not None and waves.kalpha2_angstrom is not None and waves.ratio is None
-    alone = (
-        "the file does not state how strong its Kα2 is, which is left out: --radiation Cu takes both"
-    )
+    alone = "the file does not state how strong its Kα2 is, which is left out: --radiation Cu takes both"
     return (
         *([f"points left out: {left_out}"] if left_out else []),
         *([alone] if second else []),

@@ -84,7 +84,7 @@ def test_an_evaluation_writes_the_tables_of_a_candidate_model_and_refuses_others
     made = composed("data.split.seed=42")
     task = Task(make_data(made))
     label = "shipped"
-    says = _symmetry_of(_weights(label, task, trust=[]))
+    says = _symmetry_of(_weights(label, task, device="cpu", trust=[]))
     table = write_symmetry(task, says, tmp_path, label=label, n_resamples=20)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / TABLE)[["model", "n"]], table[["model", "n"]])
     everything = table[table["elements"] == "all"].set_index("model")

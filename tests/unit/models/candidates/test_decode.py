@@ -82,11 +82,11 @@ def _greedy(density: NDArray[np.float64]) -> tuple[list[int], float]:
     left, points, gains = [density.copy() for _ in reaches], list[int](), list[float]()
     for _ in range(60):
         hits = [
-            np.array([min(1.0, each[max(0, i - r) : i + r + 1].sum()) for i in range(1024)])
+            np.minimum(1.0, np.convolve(each, np.ones(2 * r + 1), mode="same"))
             for each, r in zip(left, reaches, strict=True)
         ]
         use = np.mean(hits, axis=0)
-        use[[i for i in range(1024) if any(abs(i - p) * XRD.step < 2.05 for p in points)]] = -1.0
+        use[(np.abs(np.arange(1024)[:, None] - points) * XRD.step < 2.05).any(axis=1)] = -1.0
         best = int(use.argmax())
         points.append(best)
         gains.append(float(use[best]))

@@ -180,7 +180,7 @@ def _claim(out: Path, manifest: dict[str, Any]) -> None:
         differ = [MANIFEST]
     if differ:
         msg = (
-            f"{out} holds another screening ({', '.join(differ)} differ): choose another --out, or delete that folder "
+            f"{out} holds another screening (other {', '.join(differ)}): choose another --out, or delete that folder "
             "to begin anew"
         )
         raise ConfigError(msg)

@@ -109,7 +109,7 @@ def test_another_screening_is_not_gone_on_with(
     screen(Fake, table, tmp_path / "out", rows_per_part=4)
     before = contents(tmp_path / "out")
     write_csv(table, FORMULAS[::-1] if changed else FORMULAS)
-    with pytest.raises(ConfigError, match=rf"another screening \({named} differ\).*--out"):
+    with pytest.raises(ConfigError, match=rf"another screening \(other {named}\).*--out"):
         screen(lambda: Fake(fingerprint), table, tmp_path / "out", rows_per_part=rows)
     assert contents(tmp_path / "out") == before
 

@@ -132,6 +132,7 @@ bench-serve: $(VENV)/.installed-dev ## 50 users at once on the page, and a kill,
 
 match-study: $(VENV)/.installed-dev ## how often the phases of measured scans are found, into results/match (ten minutes): DATA=FOLDER
 	$(BIN)/python benchmarks/match_measured.py --data $(DATA) --out results/match
+	$(BIN)/python benchmarks/match_alone.py --data $(DATA) --out results/match
 	$(BIN)/python benchmarks/match_unseen.py --data $(DATA) --out results/match
 	$(BIN)/python benchmarks/match_page.py --out results/match
 

@@ -19,7 +19,7 @@ the first is right, by similarity, by its lead over the next formula, by its ene
 cell it needs, and by how much heights of lines differ."""
 FEWEST_LINES, _OF_FEW_LINES = 3, 0.5
 """With fewer lines than these no answer is more probable than this: many structures have two spacings."""
-_MOST_MARGIN = 0.15
+MOST_MARGIN = 0.15
 _TEMPERATURE = 0.02
 """Of scores, for what the first leaves to the others."""
 
@@ -46,7 +46,7 @@ class Probabilities:
         """How far the score of a formula is before that of the best other one; below zero if it is not the first."""
         own = dict(zip(self.formulas, self.scores, strict=True))
         others = [score for each, score in own.items() if each != formula]
-        return min(own[formula] - max(others), _MOST_MARGIN) if others else _MOST_MARGIN
+        return min(own[formula] - max(others), MOST_MARGIN) if others else MOST_MARGIN
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def probabilities(scored: Sequence[tuple[Fit, float]], agreement: Agreement) -> 
     for fit, score in scored:
         best[fit.phase.formula] = max(score, best.get(fit.phase.formula, score))
     formulas, scores = tuple(best), np.array(list(best.values()))
-    margin = min(float(scores[0] - scores[1]), _MOST_MARGIN) if len(scores) > 1 else _MOST_MARGIN
+    margin = min(float(scores[0] - scores[1]), MOST_MARGIN) if len(scores) > 1 else MOST_MARGIN
     plain = tuple(scores.tolist())
     best_fit = scored[0][0]
     first = first_is_right(agreement, margin, best_fit.phase.hull, best_fit.strain_deviation)

@@ -34,7 +34,9 @@ _AXES = {
 _RANGES = ("_pd_meas_2theta_range", "_pd_proc_2theta_range")
 _WAVELENGTH = "_diffrn_radiation_wavelength"
 _NUMBER = re.compile(r"([+-]?\d*\.?\d*(?:[eE][+-]?\d+)?)(?:\((\d+)\))?")
-_IS_CIF = re.compile(r"[ \t]*(?:data_\S|_pd_(?:meas|proc|block)_)", re.IGNORECASE)
+_PATTERN_ITEM = re.compile(r"[ \t]*_pd_(?:meas|proc|block)[._]", re.IGNORECASE)
+_HEADING = re.compile(r"[ \t]*data_\S+\s*$", re.IGNORECASE)
+_ITEM = re.compile(r"[ \t]*(?:loop_\s*$|_[a-z]\w*[._]\w)", re.IGNORECASE)
 
 
 @dataclass
@@ -54,7 +56,9 @@ class _Data:
 
 def is_cif(text: str) -> bool:
     """Whether a text is a CIF, of a pattern or of anything else."""
-    return any(_IS_CIF.match(line) for line in lines_of(text[:100_000]))
+    lines = lines_of(text[:100_000])
+    headed = any(_HEADING.match(line) for line in lines)  # other programs write keys such as data_points=, too
+    return any(_PATTERN_ITEM.match(line) or (headed and _ITEM.match(line)) for line in lines)
 
 
 def read_pdcif(text: str) -> list[Block]:

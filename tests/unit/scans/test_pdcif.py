@@ -82,3 +82,9 @@ def test_a_cif_without_a_pattern_or_with_a_damaged_one_is_refused(text: str, tol
     with pytest.raises(ScanError) as error:
         read(text)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("head", ["data_points=80\n", "Data_start 10.0\nData_type: XRD\n", "data_sample1\n"])
+def test_a_key_that_begins_like_the_heading_of_a_cif_makes_no_cif(head: str, read: Read) -> None:
+    scan = read(f"{head}{PLAIN}", name="a.txt", radiation="Cu")
+    np.testing.assert_array_equal(scan.counts, COUNTS)

@@ -25,6 +25,22 @@ _MARKS = (
 PACKED = frozenset({".gz", ".bz2", ".xz"})
 """Endings of compressed files that `read_text` unpacks."""
 
+PACKED_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What reading from `open_packed` may raise."""
+
+
+def open_packed(file: Path | BinaryIO, suffix: str) -> BinaryIO:
+    """A file, or its bytes, unpacked while they are read, so that the reader sets the bound.
+
+    Args:
+        file: a path, or an open stream of bytes.
+        suffix: one of `PACKED`; any other of a path that is read as it is.
+    """
+    module = {".gz": gzip, ".bz2": bz2, ".xz": lzma}.get(suffix)
+    if module is not None:
+        return cast("BinaryIO", module.open(file, "rb"))
+    return file.open("rb") if isinstance(file, Path) else file
+
 
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
     """The whole text of a file, unpacked if its ending says so, with every line end a newline.
@@ -33,9 +49,9 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
         SourceError: it is too large, damaged, or no text.
     """
     try:
-        with _open(path) as stream:
+        with open_packed(path, path.suffix.lower()) as stream:
             content = stream.read(max_bytes + 1)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except PACKED_DAMAGE as error:
         msg = f"{path.name} cannot be read: {error}"
         raise SourceError(msg) from error
     if len(content) > max_bytes:
@@ -73,15 +89,6 @@ def text_encoding(path: Path) -> str:
         except UnicodeDecodeError:
             return "cp1252"
     return "utf-8"
-
-
-def _open(path: Path) -> BinaryIO:
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        return cast("BinaryIO", gzip.GzipFile(path))
-    if suffix == ".bz2":
-        return cast("BinaryIO", bz2.BZ2File(path))
-    return cast("BinaryIO", lzma.LZMAFile(path)) if suffix == ".xz" else path.open("rb")
 
 
 def _marked(first: bytes) -> str | None:

@@ -85,6 +85,25 @@ def steps(start: float, step: float, n: int) -> NDArray[np.float64]:
     return np.asarray(start + step * np.arange(n), dtype=np.float64)
 
 
+def tell_others(blocks: list[Block], others: Sequence[str], *, what: str, none: str) -> None:
+    """Say on the first of the scans of 2θ of a file which others it holds, which are not read.
+
+    Args:
+        blocks: those that are read.
+        others: what each other one is a scan of.
+        what: they are of: ``drives`` or ``axes``.
+        none: what to say before the others where there is no other scan.
+
+    Raises:
+        ScanError: there are only others.
+    """
+    kinds = ", ".join(sorted(set(others)))
+    if others and not blocks:
+        raise ScanError(none + kinds)
+    if others:
+        blocks[0].facts.append(Fact("not read", f"{len(others)} scans of other {what}", kinds))
+
+
 def check_count(n: int) -> None:
     """Raise `ScanError` unless n is a number of points that a scan can have."""
     if not _FEWEST_STEPS <= n <= MAX_POINTS:

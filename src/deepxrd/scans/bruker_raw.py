@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps
-from deepxrd.scans.scan import Fact
+from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps, tell_others
 
 _HEADER_1, _FILE_HEADER_2, _FILE_HEADER_3, _RANGE_HEADER_3 = 156, 256, 712, 304
 _SMALLEST_HEADER_2 = 48
@@ -20,6 +19,7 @@ _OTHER_DRIVES = {
 }  # fmt: skip
 """Scan types of version 3 in which 2θ stands still, or does not run alone."""
 _AXIS = "the header's start and step"
+ONLY_OTHERS = "it holds only scans of other drives: "
 
 
 def read_version_1(data: bytes) -> list[Block]:
@@ -133,12 +133,7 @@ def read_version_3(data: bytes) -> list[Block]:
             )
         )
         place = start + n * record
-    kinds = ", ".join(sorted(set(others)))
-    if others and not blocks:
-        msg = f"it holds only scans of other drives: {kinds}"
-        raise ScanError(msg)
-    if others:
-        blocks[0].facts.append(Fact("not read", f"{len(others)} scans of other drives", kinds))
+    tell_others(blocks, others, what="drives", none=ONLY_OTHERS)
     return blocks
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps
-from deepxrd.scans.scan import Fact
+from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps, tell_others
+from deepxrd.scans.bruker_raw import ONLY_OTHERS
 from deepxrd.xrd import Wavelengths
 
 _PREAMBLE, _RANGE_HEADER, _FLOAT = 61, 160, 4  # bytes
@@ -29,12 +29,10 @@ def read_version_4(data: bytes) -> list[Block]:
     place = _PREAMBLE
     while place + 8 <= len(data) and data[place:].strip(b"\0") and reading.n_ranges < MAX_BLOCKS:
         place = reading.take(place)
-    others = ", ".join(sorted(set(reading.others)))
+    tell_others(reading.blocks, reading.others, what="drives", none=ONLY_OTHERS)
     if not reading.blocks:
-        msg = f"it holds {f'only scans of other drives: {others}' if others else 'no scan'}"
+        msg = "it holds no scan"
         raise ScanError(msg)
-    if others:
-        reading.blocks[0].facts.append(Fact("not read", f"{len(reading.others)} scans of other drives", others))
     return reading.blocks
 
 

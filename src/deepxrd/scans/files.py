@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
-import lzma
 import re
 import stat
 import xml.etree.ElementTree as ET
 import zipfile
-import zlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 from deepxrd.errors import ScanError
+from deepxrd.io.text import PACKED_DAMAGE, open_packed
 
 MAX_BYTES = 100 * 2**20
 """Of a file, and of all that is taken out of a zip; the largest powder patterns have a tenth."""
@@ -26,11 +22,7 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_PACKED: tuple[tuple[bytes, str, Callable[[BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]], ...] = (
-    (b"\x1f\x8b", "gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
-    (b"BZh", "bzip2", bz2.BZ2File),
-    (b"\xfd7zXZ", "xz", lzma.LZMAFile),
-)
+_PACKED = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\xfd7zXZ", "xz", ".xz"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -68,13 +60,13 @@ def unpacked(data: bytes) -> bytes:
     Raises:
         ScanError: it is damaged, or unpacks to more.
     """
-    for mark, by, opened in _PACKED:
+    for mark, by, suffix in _PACKED:
         if not data.startswith(mark):
             continue
         try:
-            with opened(BytesIO(data)) as stream:
+            with open_packed(BytesIO(data), suffix) as stream:
                 content = stream.read(MAX_BYTES + 1)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except PACKED_DAMAGE as error:
             msg = f"it is packed by {by} and damaged: {error}"
             raise ScanError(msg) from None
         if len(content) > MAX_BYTES:

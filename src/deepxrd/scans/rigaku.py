@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, stated, steps
+from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, stated, steps, tell_others
 from deepxrd.scans.files import Archive, decode_leniently, lines_of, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -89,11 +89,9 @@ def _told(blocks: list[Block], others: list[str]) -> list[Block]:
     Raises:
         ScanError: there are only such.
     """
-    kinds = ", ".join(sorted(set(others)))
+    tell_others(blocks, others, what="axes", none=_NO_AXIS)
     if not blocks:
-        raise ScanError(_NO_AXIS + (kinds or "nothing"))
-    if others:
-        blocks[0].facts.append(Fact("not read", f"{len(others)} scans of other axes", kinds))
+        raise ScanError(_NO_AXIS + "nothing")
     return blocks
 
 

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from deepxrd.io.code_hash import without_docstrings
+from deepxrd.io.code_hash import computed_by
 
 _NOT_EDITED = frozenset({"deepxrd", "torch", "pytorch_lightning", "lightning", "lightning_fabric", "torchmetrics"})
 """Packages whose classes are not hashed here: our own has its own hash, the others are nobody's experiment."""
@@ -37,8 +37,7 @@ def own_code_hash(names: Collection[str]) -> str | None:
         files |= _modules_of(name)
     digest = hashlib.sha256()
     for module, file in sorted(files.items()):
-        tree = without_docstrings(ast.parse(file.read_text(encoding="utf-8")))
-        digest.update(f"{module}\n{ast.dump(tree)}\n".encode())
+        digest.update(f"{module}\n{computed_by(file)}\n".encode())
     return digest.hexdigest()[:16]
 
 

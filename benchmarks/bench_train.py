@@ -32,10 +32,11 @@ from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.io.files import write_json
 from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import git_commit, machine, versions
-from deepxrd.training.assemble import make_datamodule, make_module, resolve_precision
+from deepxrd.training.assemble import make_datamodule, make_module
 from deepxrd.training.callbacks import CompileNetwork, StepSeed
 from deepxrd.training.quiet import quiet
 from deepxrd.training.stop_on_nan import StopOnNaN
+from deepxrd.training.trainer import resolve_precision
 from floor import GPU, floor, wait
 
 _LOSSES_KEPT = 16  # of the first steps: as many as the comparison of ways step by step has
@@ -82,16 +83,20 @@ def main() -> None:
 
 def in_a_process(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     """Run one way, so that its peak of memory is its own."""
-    command = [sys.executable, __file__, "--parquet", str(options.parquet), "--data-dir", str(options.data_dir)]
-    command += ["--batch-size", str(options.batch_size), "--epochs", str(options.epochs), "--seeds", str(seed)]
-    command += ["--batches", str(options.batches)] if options.batches else []
-    command += ["--scheduler", options.scheduler, "--data", options.data]
-    done = subprocess.run([*command, "--way", way], capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
+    done = subprocess.run(command_of(options, way, seed), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.stderr)
     run: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(f"{way}, seed {seed}: {run['samples_per_s']:.1f} samples/s, validation {run['val_loss']}", flush=True)
     return run
+
+
+def command_of(options: argparse.Namespace, way: str, seed: int) -> list[str]:
+    """This script for one way alone."""
+    command = [sys.executable, __file__, "--parquet", str(options.parquet), "--data-dir", str(options.data_dir)]
+    command += ["--batch-size", str(options.batch_size), "--epochs", str(options.epochs), "--seeds", str(seed)]
+    command += ["--batches", str(options.batches)] if options.batches else []
+    return [*command, "--scheduler", options.scheduler, "--data", options.data, "--way", way]
 
 
 class Stopwatch(pl.Callback):
@@ -118,6 +123,11 @@ class Stopwatch(pl.Callback):
     def on_train_start(self, *_: Any) -> None:
         """Begin."""
         self.began = time.perf_counter()
+        self.span_unix_s = [time.time()]
+
+    def on_train_end(self, *_: Any) -> None:
+        """End."""
+        self.span_unix_s.append(time.time())
 
     def on_validation_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
         """Note the loss."""
@@ -194,6 +204,7 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
         "steps": trainer.global_step,
         "epochs": options.epochs,
         "samples_per_s": watch.samples / watch.seconds,
+        "span_unix_s": watch.span_unix_s,
         "peak_mb": peak_mb,
         "train_loss": [round(float(loss), 6) for loss in watch.train_loss[:_LOSSES_KEPT]],
         "val_loss": watch.val_loss,

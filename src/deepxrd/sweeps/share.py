@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 
 from deepxrd.io.stopping import end_with
 
-RUNS_PER_GPU = 4
-"""Runs on one GPU at a time where nothing else is asked for; the nets are small. Not measured yet."""
+GPU_MEMORY_PER_RUN_GIB = 4
+"""Of a GPU, for each run where nothing else is asked for: the paper's network takes 2 (results/speed.md)."""
 _ALL_AT_ONCE = "submitit_local"
 _TOGETHER = ("joblib", "ray", _ALL_AT_ONCE)
 """Launchers that start several runs on this machine; the others start one, or give each a machine of its own."""
@@ -26,7 +26,7 @@ def runs_at_once(asked: int | None, launcher: str = _TOGETHER[0]) -> int:
     """How many runs share this machine.
 
     Args:
-        asked: the setting ``runs_at_once``; None for `RUNS_PER_GPU` on a machine with a GPU, else one per core.
+        asked: the setting ``runs_at_once``; None for one per core, on a GPU as far as its memory goes.
         launcher: name of Hydra's launcher.
     """
     if launcher not in _TOGETHER:
@@ -35,7 +35,10 @@ def runs_at_once(asked: int | None, launcher: str = _TOGETHER[0]) -> int:
         return max(1, asked)
     import torch
 
-    return RUNS_PER_GPU if torch.cuda.is_available() else n_cores()
+    if not torch.cuda.is_available():
+        return n_cores()
+    there = torch.cuda.get_device_properties(0).total_memory
+    return max(1, min(n_cores(), there // (GPU_MEMORY_PER_RUN_GIB << 30)))
 
 
 def end_with_the_command(launcher: str) -> None:

@@ -250,12 +250,21 @@ def test_the_line_of_a_sweep_tells_done_failed_and_time_left() -> None:
     assert progress_text([done], 100, 600).endswith("16.5 h left")
 
 
-def test_runs_at_once_are_one_unless_the_launcher_starts_several_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_at_once_are_one_unless_the_launcher_starts_several_here() -> None:
     assert share.runs_at_once(4, "basic") == share.runs_at_once(None, "submitit_slurm") == 1
     assert share.runs_at_once(3, "joblib") == share.runs_at_once(3, "submitit_local") == 3
     assert share.runs_at_once(None, "joblib") == len(os.sched_getaffinity(0)) or torch.cuda.is_available()
+
+
+@pytest.mark.parametrize(("cores", "gib", "n"), [(16, 79.6, 16), (64, 79.6, 19), (16, 7.9, 1), (16, 24, 6), (8, 2, 1)])
+def test_runs_on_a_gpu_at_once_are_as_many_as_its_memory_holds(
+    monkeypatch: pytest.MonkeyPatch, cores: int, gib: float, n: int
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert share.runs_at_once(None, "joblib") == share.RUNS_PER_GPU
+    monkeypatch.setattr(share, "n_cores", lambda: cores)
+    gpu = SimpleNamespace(total_memory=round(gib * 2**30))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: gpu)
+    assert share.runs_at_once(None, "joblib") == n
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a training would not be on the CPU")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm
@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<nu
 _BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
+_OF_HYDRATES = frozenset({"H", "O"})
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.667 for 2/3"
@@ -46,9 +47,12 @@ class Formula:
 
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
+        is_mixed: whether it was written as a solid solution is, with decimals of other elements than hydrogen and
+            oxygen, which have them in hydrates too. Formulas of one composition are equal either way.
     """
 
     counts: tuple[tuple[str, int], ...]
+    is_mixed: bool = field(default=False, compare=False)
 
     @cached_property
     def reduced(self) -> str:
@@ -155,7 +159,8 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
         msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
-    return Formula(tuple((symbol, whole[symbol]) for symbol in order))
+    mixed = any(amount.denominator > 1 for symbol, amount in exact.items() if symbol not in _OF_HYDRATES)
+    return Formula(tuple((symbol, whole[symbol]) for symbol in order), mixed)
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import Formula, parse_formula
+from deepxrd.chem import Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system
 from deepxrd.errors import ConfigError, FormulaError
 from deepxrd.library import AsymmetricUnit, cif_text
@@ -49,13 +49,13 @@ def view_for(radiation: str, first_deg: float, last_deg: float, width_deg: float
 
 
 def predict(  # noqa: PLR0917 - a task is asked for by its name and a list
-    loaded: Loaded, understood: list[str], radiation: str, first_deg: float, last_deg: float, width_deg: float
+    loaded: Loaded, formulas: list[Formula], radiation: str, first_deg: float, last_deg: float, width_deg: float
 ) -> list[bytes]:
     """Known phases and candidates of formulas, each as JSON: it is kept and sent as it is.
 
     Args:
         loaded: what predicts, and the libraries.
-        understood: reduced formulas; slips of a person were refused before, and ``SIO2`` is what is meant now.
+        formulas: compositions; slips of a person were refused before, and ``SIO2`` is what is meant now.
         radiation: see `deepxrd.xrd.parse_radiation`.
         first_deg: of the patterns, degrees 2θ.
         last_deg: likewise.
@@ -66,10 +66,9 @@ def predict(  # noqa: PLR0917 - a task is asked for by its name and a list
         ConfigError: the settings make no sense.
     """
     xrd = view_for(radiation, first_deg, last_deg, width_deg)
-    if not 1 <= len(understood) <= MOST_FORMULAS:
-        msg = f"{len(understood)} formulas: give 1 to {MOST_FORMULAS}, or a table to be screened"
+    if not 1 <= len(formulas) <= MOST_FORMULAS:
+        msg = f"{len(formulas)} formulas: give 1 to {MOST_FORMULAS}, or a table to be screened"
         raise FormulaError(msg)
-    formulas = [parse_formula(text) for text in understood]
     said = loaded.predictor.predict(formulas)
     candidates = loaded.predictor.candidates(said)
     learned = loaded.predictor.learned(formulas)

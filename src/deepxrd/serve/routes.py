@@ -88,13 +88,11 @@ async def predict(server: Server, question: schemas.PredictQuestion) -> Response
     """Known phases and predicted candidates of each formula, with patterns, lines and CIFs."""
     view = (question.radiation, question.first_deg, question.last_deg, question.width_deg)
     parsed = [parse_typed_formula(text) for text in question.formulas]
-    keys = [(str(each), *view) for each in parsed]
+    keys = [(str(each), each.is_mixed, *view) for each in parsed]
     found = {key: server.answers[key] for key in keys if key in server.answers}
-    missing = [key for key in dict.fromkeys(keys) if key not in found]
+    missing = {key: each for key, each in zip(keys, parsed, strict=True) if key not in found}
     if missing:
-        new = await server.pool.call(
-            "predict", [key[0] for key in missing], *view, limit_s=server.settings.limits.prediction_s
-        )
+        new = await server.pool.call("predict", [*missing.values()], *view, limit_s=server.settings.limits.prediction_s)
         found |= dict(zip(missing, new, strict=True))
     for key in keys:
         server.remember(key, found[key])

@@ -234,3 +234,21 @@ def test_electronegativities_are_those_of_pymatgen() -> None:
         theirs = {symbol: float(Element(symbol).X) for symbol in SYMBOLS}
     for symbol, value in theirs.items():
         assert ELECTRONEGATIVITY[symbol] == (np.inf if np.isnan(value) else value), symbol
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("Ba0.6Sr0.4TiO3", True),
+        ("Li0.5CoO2", True),
+        ("Fe0.95O", True),
+        ("Ba3Sr2Ti5O15", False),
+        ("CaSO4·0.5H2O", False),
+        ("YBa2Cu3O6.9", False),
+        ("Ba1.0Ti1.0O3", False),
+    ],
+)
+def test_decimals_of_metals_tell_a_solid_solution(text: str, *, mixed: bool) -> None:
+    formula = parse_formula(text)
+    assert formula.is_mixed is mixed
+    assert formula == parse_formula(formula.reduced)

@@ -217,12 +217,16 @@ class CandidateMaker:
         return out
 
     def candidates(self, formulas: Sequence[Formula], *, most: int = N_CANDIDATES) -> Candidates:
-        """Candidates of compositions, so many at most of each; none of their own structures."""
+        """Candidates of compositions, so many at most of each; none of their own structures.
+
+        Where a formula is written as a solid solution, up to half of them have shared sites.
+        """
         own, n = self.templates.compositions_of(formulas), len(formulas)
         targets = plain_targets(formulas, own)
         found = search(self.templates, targets)
         number = np.bincount(targets.owner[found.target], minlength=n)
-        few = np.flatnonzero(number < _FEW)
+        mixed = np.array([formula.is_mixed for formula in formulas], dtype=bool)
+        few = np.flatnonzero((number < _FEW) | mixed)
         if len(few):
             more = self._sharing.targets(formulas, own, few)
             also = search(self.templates, more)
@@ -233,6 +237,7 @@ class CandidateMaker:
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]
         score = np.where(cost > 0, -_LESS - cost - found.distance[:, 0], odds)
+        score[mixed[owner] & _crowding(owner, score, cost > 0, n, most)] = -np.inf
         kept, rank = _best(owner, score, n, most)
         found, before, owner = found.take(kept), before[kept], owner[kept]
         cells = predict_cells(self.templates, targets, found, self.additive)
@@ -298,6 +303,18 @@ def _best(
     rank = np.arange(len(order)) - start[owner[order]]
     kept = rank < most
     return order[kept], rank[kept]
+
+
+def _crowding(
+    owner: NDArray[np.int64], score: NDArray[np.float64], second: NDArray[np.bool_], n: int, most: int
+) -> NDArray[np.bool_]:
+    """Candidates of the first tier that would leave the second less than half of the ``most`` places."""
+    first = np.flatnonzero(~second)
+    room = most - np.minimum(np.bincount(owner[second], minlength=n), most // 2)
+    order, rank = _best(owner[first], score[first], n, len(owner))
+    out = np.zeros(len(owner), dtype=bool)
+    out[first[order]] = rank >= room[owner[first[order]]]
+    return out
 
 
 def _spread(

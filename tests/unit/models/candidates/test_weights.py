@@ -8,7 +8,7 @@ from deepxrd.data import Split
 from deepxrd.io.files import file_hash
 from deepxrd.library import SHIPPED as SHIPPED_LIBRARY
 from deepxrd.models.candidates import CandidateModel
-from deepxrd.models.candidates.answers import weighed
+from deepxrd.models.candidates.answers import answers, weighed
 from deepxrd.models.candidates.saved import FACTS, SHIPPED, load
 
 
@@ -57,3 +57,15 @@ def test_formulas_of_every_kind_get_candidates_of_their_own(shipped: CandidateMo
     assert said.columns["known"].all()
     assert 0 < weighed(said.candidates[0])[1].max() < 1
     assert 0 < said.columns["expected_f1"][0] <= 1
+
+
+def test_a_solid_solution_is_asked_for_shared_sites_however_many_ordered_types_there_are(
+    shipped: CandidateModel,
+) -> None:
+    """The perovskite that Ba0.6Sr0.4TiO3 is was not among its candidates, nor in a match."""
+    texts = ("Ba0.6Sr0.4TiO3", "Ba3Sr2Ti5O15", "Bi0.5Sb1.5Te3", "BiSb3Te6")
+    found = shipped.predict([parse_formula(text) for text in texts]).candidates
+    told = answers(shipped.maker, found)
+    assert [sum(each.shared for each in some) for some in told] == [8, 0, 8, 0]
+    assert [len(some) for some in told] == [16, 8, 16, 16]
+    assert ("BaTiO3", 221) in {(str(each.template_formula), each.space_group) for each in told[0] if each.shared}

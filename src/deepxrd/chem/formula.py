@@ -21,7 +21,8 @@ _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<nu
 _BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
-_OF_HYDRATES = frozenset({"H", "O"})
+OF_HYDRATES = frozenset({"H", "O"})
+"""Elements whose amounts may be decimals in a formula of whole numbers: CaSO4·0.5H2O."""
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.667 for 2/3"
@@ -47,12 +48,17 @@ class Formula:
 
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
-        is_mixed: whether it was written as a solid solution is, with decimals of other elements than hydrogen and
-            oxygen, which have them in hydrates too. Formulas of one composition are equal either way.
+        decimals: elements that it was written with decimals of, such as barium and strontium of Ba0.6Sr0.4TiO3.
+            Formulas of one composition are equal however they were written.
     """
 
     counts: tuple[tuple[str, int], ...]
-    is_mixed: bool = field(default=False, compare=False)
+    decimals: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it was written as a solid solution is; hydrogen and oxygen have decimals in hydrates, too."""
+        return not self.decimals <= OF_HYDRATES
 
     @cached_property
     def reduced(self) -> str:
@@ -159,8 +165,8 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
         msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
-    mixed = any(amount.denominator > 1 for symbol, amount in exact.items() if symbol not in _OF_HYDRATES)
-    return Formula(tuple((symbol, whole[symbol]) for symbol in order), mixed)
+    decimals = frozenset(symbol for symbol, amount in exact.items() if amount.denominator > 1)
+    return Formula(tuple((symbol, whole[symbol]) for symbol in order), decimals)
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -23,7 +23,8 @@ class Candidate:
     Attributes:
         probability: that the most stable structure is of this prototype, with the same elements on its sites and a cell
             of this shape; where elements share sites or sites stay empty, that its pattern agrees with the true one to
-            a mean F1 of 0.75. What a composition's candidates lack to 1 is the probability that it is none of them.
+            a mean F1 of 0.75, or for a formula that is written as a solid solution, that this is its average
+            structure. What a composition's candidates lack to 1 is the probability that it is none of them.
         share: of the expected pattern that the networks give it, 0 to 1; all of a composition's sum up to 1.
         prototype: such as ``221:a|b|c``.
         space_group: 1 to 230.

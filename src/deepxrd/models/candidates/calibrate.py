@@ -16,6 +16,7 @@ from deepxrd.models.candidates.candidates import CandidateMaker, Candidates
 from deepxrd.models.candidates.confidence import AGREES_F1, Confidence, Evidence, Outcome
 from deepxrd.models.candidates.group_head import GroupEvidence, GroupHead
 from deepxrd.models.candidates.group_net import GroupNet
+from deepxrd.models.candidates.solid_solutions import are_mixed
 from deepxrd.models.candidates.templates import Templates, entries_of
 from deepxrd.xrd import Peaks, find_peaks
 
@@ -56,9 +57,13 @@ def evidence_of(
         formulas: the compositions.
     """
     near = np.append(found.found.distance[:, 0], np.inf)[found.place].min(axis=1)
+    there = mask & found.mask
+    # a solid solution is as likely to be like the compound of its main elements as that is to be so: ordered ones come
+    # second
+    mixed = are_mixed(formulas) & (there & found.shared).any(axis=1)
     return Evidence(
-        mask & found.mask,
-        found.shared,
+        there,
+        found.shared ^ mixed[:, None],
         found.odds,
         share,
         np.where(np.isfinite(near), near, 0.0),

@@ -16,8 +16,10 @@ from deepxrd.models.candidates.agreement import own_structures
 from deepxrd.models.candidates.cells import Cells, log_volume, predict_cells
 from deepxrd.models.candidates.describe import N_BEFORE, N_CELL, describe, describe_cells
 from deepxrd.models.candidates.folded import FoldedTrees, folds
+from deepxrd.models.candidates.places import best_of, spread
 from deepxrd.models.candidates.search import Found, search
 from deepxrd.models.candidates.sharing import Sharing
+from deepxrd.models.candidates.solid_solutions import are_mixed, as_solid_solutions, crowding
 from deepxrd.models.candidates.structures import structures
 from deepxrd.models.candidates.targets import Targets, plain_targets
 from deepxrd.models.candidates.templates import Templates
@@ -64,7 +66,9 @@ class Candidates:
         cells: of each, ``(m, …)``.
         place: which of them, ``(n, k)``; −1 where there is none.
         odds: logarithm of the odds that it is the true structure, as the ranking says, ``(n, k)``; for candidates whose
-            elements share sites, of what they would be if each site held its main element only.
+            elements share sites, of what they would be if each site held its main element only. Of a formula that is
+            written as a solid solution these are less what sharing costs, and more for the ground state of the main
+            elements' compound.
         features: ``(n, k, n_features)`` float32; zero where there is none.
         elements: atomic numbers, those of the template and what takes their places, ``(n, k, 2 WIDTH)`` uint8.
         share: of the expected pattern, as the networks say, ``(n, k)``; None before they were asked.
@@ -219,13 +223,13 @@ class CandidateMaker:
     def candidates(self, formulas: Sequence[Formula], *, most: int = N_CANDIDATES) -> Candidates:
         """Candidates of compositions, so many at most of each; none of their own structures.
 
-        Where a formula is written as a solid solution, up to half of them have shared sites.
+        Where a formula is written as a solid solution, half of them or more have shared sites, if there are as many.
         """
         own, n = self.templates.compositions_of(formulas), len(formulas)
         targets = plain_targets(formulas, own)
         found = search(self.templates, targets)
         number = np.bincount(targets.owner[found.target], minlength=n)
-        mixed = np.array([formula.is_mixed for formula in formulas], dtype=bool)
+        mixed = are_mixed(formulas)
         few = np.flatnonzero((number < _FEW) | mixed)
         if len(few):
             more = self._sharing.targets(formulas, own, few)
@@ -237,8 +241,10 @@ class CandidateMaker:
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]
         score = np.where(cost > 0, -_LESS - cost - found.distance[:, 0], odds)
-        score[mixed[owner] & _crowding(owner, score, cost > 0, n, most)] = -np.inf
-        kept, rank = _best(owner, score, n, most)
+        likely = np.where(mixed[owner] & (cost > 0), as_solid_solutions(self.templates, found, cost, odds), odds)
+        score[mixed[owner]] = likely[mixed[owner]]
+        score[mixed[owner] & crowding(owner, score, cost > 0, n, most)] = -np.inf
+        kept, rank = best_of(owner, score, n, most)
         found, before, owner = found.take(kept), before[kept], owner[kept]
         cells = predict_cells(self.templates, targets, found, self.additive)
         features = np.concatenate([describe_cells(self.templates, found, cells), odds[kept, None], before], axis=1)
@@ -252,10 +258,10 @@ class CandidateMaker:
             targets,
             found,
             replace(cells, mean=mean),
-            _spread(np.arange(len(found)), owner, rank, (n, most), fill=-1),
-            _spread(odds[kept], owner, rank, (n, most)),
-            _spread(features, owner, rank, (n, most)),
-            _spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, (n, most)),
+            spread(np.arange(len(found)), owner, rank, (n, most), fill=-1),
+            spread(likely[kept], owner, rank, (n, most)),
+            spread(features, owner, rank, (n, most)),
+            spread(np.concatenate([old, found.elements], axis=1).astype(np.uint8), owner, rank, (n, most)),
         )
 
     def structures(self, candidates: Candidates, *, primitive: bool = True) -> list[Crystal]:
@@ -292,38 +298,3 @@ def additive_volumes(templates: Templates) -> NDArray[np.float64]:
 
     solution, _ = nnls(atoms[:, occurring] / per_atom[rows, None], np.ones(len(rows)))
     return np.asarray(solution[element_distances()[:, occurring].argmin(axis=1)])
-
-
-def _best(
-    owner: NDArray[np.int64], score: NDArray[np.float64], n: int, most: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the best ``most`` of each composition, best first, and their ranks."""
-    order = np.lexsort((np.arange(len(owner)), -score, owner))
-    start = np.searchsorted(owner[order], np.arange(n))
-    rank = np.arange(len(order)) - start[owner[order]]
-    kept = rank < most
-    return order[kept], rank[kept]
-
-
-def _crowding(
-    owner: NDArray[np.int64], score: NDArray[np.float64], second: NDArray[np.bool_], n: int, most: int
-) -> NDArray[np.bool_]:
-    """Candidates of the first tier that would leave the second less than half of the ``most`` places."""
-    first = np.flatnonzero(~second)
-    room = most - np.minimum(np.bincount(owner[second], minlength=n), most // 2)
-    order, rank = _best(owner[first], score[first], n, len(owner))
-    out = np.zeros(len(owner), dtype=bool)
-    out[first[order]] = rank >= room[owner[first[order]]]
-    return out
-
-
-def _spread(
-    values: NDArray[np.generic],
-    owner: NDArray[np.int64],
-    rank: NDArray[np.int64],
-    shape: tuple[int, int],
-    fill: float = 0,
-) -> NDArray:  # type: ignore[type-arg]
-    out = np.full((*shape, *values.shape[1:]), fill, dtype=values.dtype)
-    out[owner, rank] = values
-    return out

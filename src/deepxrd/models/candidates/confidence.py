@@ -36,7 +36,8 @@ class Evidence:
 
     Attributes:
         mask: where there are candidates, ``(n, k)``.
-        shared: where the elements of a candidate share sites, or its stoichiometry is a near one, ``(n, k)``.
+        shared: where the elements of a candidate share sites, or its stoichiometry is a near one, ``(n, k)``; of a
+            formula that is written as a solid solution, where they do not.
         odds: logarithm of the odds that the ranking gives, ``(n, k)``.
         share: what the networks give, ``(n, k)``.
         distance: of the nearest template, ``(n,)``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from itertools import combinations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
 from deepxrd.chem.element_distance import element_distances
+from deepxrd.chem.formula import OF_HYDRATES
 from deepxrd.models.candidates.targets import SHARING, Slot, Targets, targets_of
 from deepxrd.models.candidates.templates import WIDTH, Templates
 
@@ -19,6 +20,7 @@ _KEPT = 4
 _BEAM = 6
 _MISFIT = 12.0  # cost of a stoichiometry whose shares of atoms are off by a factor e
 _RARE = 0.08  # cost of each factor e by which a stoichiometry has fewer templates than the most frequent
+_FULL = 1 - 1e-6  # of a site: a rounding error less
 _NEAR = 3  # stoichiometries looked at for each way of sharing
 
 _Group = tuple[float, tuple[tuple[int, float], ...]]
@@ -67,6 +69,8 @@ class Sharing:
 
     def _ways(self, formula: Formula) -> list[tuple[float, list[Slot]]]:
         start = tuple((float(count), ((ATOMIC_NUMBERS[symbol], float(count)),)) for symbol, count in formula.counts)
+        mixed = formula.decimals if formula.is_mixed else formula.elements
+        free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in mixed)
         found: dict[tuple[tuple[int, ...], ...], tuple[float, list[Slot]]] = {}
         beam: list[tuple[float, tuple[_Group, ...]]] = [(0.0, start)]
         while beam:
@@ -75,8 +79,12 @@ class Sharing:
                     name = tuple(sorted((int(count), *sorted(z for z, _ in there)) for count, there in slots))
                     if total > 0 and (name not in found or total < found[name][0]):
                         found[name] = total, slots
-            beam = merged(beam)
-        return sorted(found.values(), key=lambda way: way[0])[:_KEPT]
+            beam = merged(beam, free)
+        ways = sorted(found.values(), key=lambda way: way[0])
+        if formula.is_mixed:
+            wanted = {ATOMIC_NUMBERS[symbol] for symbol in formula.decimals - OF_HYDRATES}
+            ways = [way for way in ways if wanted <= _mixed(way[1])] or ways
+        return ways[:_KEPT]
 
     def _fits(self, cost: float, groups: tuple[_Group, ...]) -> list[tuple[float, list[Slot]]]:
         """Near stoichiometries for groups of elements."""
@@ -102,14 +110,28 @@ class Sharing:
         return out
 
 
-def merged(beam: list[tuple[float, tuple[_Group, ...]]]) -> list[tuple[float, tuple[_Group, ...]]]:
-    """All ways to put two groups together, the cheapest few."""
+def _mixed(slots: list[Slot]) -> set[int]:
+    """Elements on sites that they share, or that stay empty in part."""
+    partly = (there for count, there in slots if len(there) > 1 or sum(each for _, each in there) < count * _FULL)
+    return {z for there in partly for z, _ in there}
+
+
+def merged(
+    beam: list[tuple[float, tuple[_Group, ...]]], free: Collection[int]
+) -> list[tuple[float, tuple[_Group, ...]]]:
+    """All ways to put two groups together, the cheapest few.
+
+    Args:
+        beam: ways so far, with their costs.
+        free: atomic numbers of the elements that may share sites.
+    """
     table, pairs = element_distances().tolist(), list[tuple[float, int, int, int]]()
     for place, (cost, groups) in enumerate(beam):
         main, size = [_main(there) for _, there in groups], [len(there) for _, there in groups]
+        open_ = [i for i, (_, there) in enumerate(groups) if all(z in free for z, _ in there)]
         pairs += [
             (cost + table[main[i]][main[j]], place, i, j)
-            for i, j in combinations(range(len(groups)), 2)
+            for i, j in combinations(open_, 2)
             if size[i] + size[j] <= SHARING
         ]
     out = dict[tuple[_Group, ...], float]()

@@ -15,6 +15,7 @@ from deepxrd.chem.element_properties import element_property
 from deepxrd.models.candidates.candidates import CELL, Candidates
 from deepxrd.models.candidates.cells import log_volume
 from deepxrd.models.candidates.group_head import SYSTEM_OF_GROUP, GroupEvidence, GroupHead
+from deepxrd.models.candidates.solid_solutions import are_mixed
 from deepxrd.models.candidates.templates import Templates
 
 Floats = NDArray[np.float64]
@@ -125,6 +126,9 @@ def group_probabilities(
         return evidence.summed(evidence.group_part)
     said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
     # where there is no candidate, nothing like the composition was learned from
+    # a solid solution has the symmetry of its average, of which its composition alone says nothing
+    mixed = (are_mixed(formulas) & evidence.shared.any(axis=1))[:, None]
+    said = np.where(mixed, evidence.summed(evidence.group_part), said)
     return np.where((evidence.group > 0).any(axis=1, keepdims=True), said, 0.0)
 
 

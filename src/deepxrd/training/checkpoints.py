@@ -41,11 +41,18 @@ class SealedCheckpointIO(TorchCheckpointIO):
         map_location: Any | None = "cpu",
         weights_only: bool | None = True,  # noqa: FBT001, FBT002 - Lightning's interface
     ) -> dict[str, Any]:
-        """Read one; what older runs noted of their best network gets the name that it has now."""
+        """Read one; what older runs noted of their best network gets the name that it has now.
+
+        Of a run whose folder was moved or copied, the files that callbacks note are looked for where it is now: else
+        Lightning would forget which network was the best, and keep a worse one.
+        """
         content: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
         states = content.get("callbacks") or {}
         for key in [key for key in states if key.startswith(_OLD_BEST)]:
             states.setdefault("BestCheckpoint", states.pop(key))
+        before, now = states.get("LastCheckpoint", {}).get("dirpath"), str(Path(path).resolve().parent)
+        if isinstance(before, str) and before != now:
+            content["callbacks"] = _moved(states, before, now)
         return content
 
 
@@ -81,6 +88,17 @@ def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Pat
         if ".." in Path(text).parts or "://" in text:
             msg = f"{where} names a file out of its folder, {text[:200]!r}; start a new run"
             raise CheckpointError(msg)
+
+
+def _moved(values: Any, before: str, now: str) -> Any:
+    """The same with each path in one folder as one in another."""
+    if isinstance(values, dict):
+        return {_moved(key, before, now): _moved(value, before, now) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_moved(value, before, now) for value in values]
+    if isinstance(values, str) and Path(values).is_relative_to(before):
+        return str(Path(now, Path(values).relative_to(before)))
+    return values
 
 
 def _texts(values: Any) -> Iterator[str]:

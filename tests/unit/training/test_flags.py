@@ -153,6 +153,29 @@ def test_a_run_of_before_resumes_and_still_knows_its_best(
     assert metrics["val"] == {}
 
 
+def test_a_run_whose_folder_was_moved_still_knows_its_best(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, moved = tmp_path / "run", tmp_path / "elsewhere/run"
+    stop(monkeypatch, epoch=2, run=lambda: fit_and_test(composed(), run))
+    moved.parent.mkdir()
+    run.rename(moved)
+    last = moved / "checkpoints/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    state = content["callbacks"]["BestCheckpoint"]
+    assert state["dirpath"] == str(run / "checkpoints")
+    state["best_model_score"] = state["kth_value"] = torch.tensor(-9.0)  # so that nothing after it is better
+    state["best_k_models"] = {path: torch.tensor(-9.0) for path in state["best_k_models"]}
+    torch.save(content, last)
+    seal(last)
+    before = (moved / "checkpoints/best.ckpt").read_bytes()
+    metrics = fit_and_test(composed(f"resume={moved}"), moved).metrics
+    assert (moved / "checkpoints/best.ckpt").read_bytes() == before
+    assert metrics["val"] == pytest.approx(state["scores"])
+    assert sorted(file.name for file in (moved / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert not run.exists()
+
+
 def test_the_scores_of_the_best_network_and_the_learning_rate_are_noted(composed: Compose, tmp_path: Path) -> None:
     cfg = composed("trainer.max_epochs=3", "scheduler=cosine", "optimizer.lr=0.01")
     fit_and_test(cfg, tmp_path / "run")

@@ -23,6 +23,7 @@ _BRACKETS = str.maketrans("[]{}", "()()")
 _MAX_DENOMINATOR = 1000
 OF_HYDRATES = frozenset({"H", "O"})
 """Elements whose amounts may be decimals in a formula of whole numbers: CaSO4·0.5H2O."""
+_ROUNDED = 0.005  # of a sum of shares that were rounded
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.667 for 2/3"
@@ -48,17 +49,17 @@ class Formula:
 
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
-        decimals: elements that it was written with decimals of, such as barium and strontium of Ba0.6Sr0.4TiO3.
-            Formulas of one composition are equal however they were written.
+        decimals: amounts that were written with decimals, such as those of barium and strontium in Ba0.6Sr0.4TiO3; none
+            if all are shares of 1, as in Sr0.2Ti0.2O0.6. Formulas of one composition are equal however written.
     """
 
     counts: tuple[tuple[str, int], ...]
-    decimals: frozenset[str] = field(default=frozenset(), compare=False)
+    decimals: Mapping[str, Fraction | int] = field(default_factory=dict, compare=False)
 
     @property
     def is_mixed(self) -> bool:
         """Whether it was written as a solid solution is; hydrogen and oxygen have decimals in hydrates, too."""
-        return not self.decimals <= OF_HYDRATES
+        return not self.decimals.keys() <= OF_HYDRATES
 
     @cached_property
     def reduced(self) -> str:
@@ -165,8 +166,14 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
         msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
-    decimals = frozenset(symbol for symbol, amount in exact.items() if amount.denominator > 1)
-    return Formula(tuple((symbol, whole[symbol]) for symbol in order), decimals)
+    return Formula(tuple((symbol, whole[symbol]) for symbol in order), _decimals(exact))
+
+
+def _decimals(amounts: Mapping[str, Fraction | int]) -> dict[str, Fraction | int]:
+    """Amounts with decimals; none if all amounts are shares of the atoms, as tables of compositions have them."""
+    found = {symbol: amount for symbol, amount in amounts.items() if amount.denominator > 1}
+    are_shares = len(found) == len(amounts) and abs(float(sum(amounts.values())) - 1) < _ROUNDED
+    return {} if are_shares else found
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -246,6 +246,10 @@ def test_electronegativities_are_those_of_pymatgen() -> None:
         ("CaSO4·0.5H2O", False),
         ("YBa2Cu3O6.9", False),
         ("Ba1.0Ti1.0O3", False),
+        ("Sr0.2Ti0.2O0.6", False),
+        ("Y0.077Ba0.154Cu0.231O0.538", False),
+        ("LaFeAsO0.9F0.1", True),
+        ("TiC0.5N0.5", True),
     ],
 )
 def test_decimals_of_metals_tell_a_solid_solution(text: str, *, mixed: bool) -> None:

@@ -21,6 +21,7 @@ _BEAM = 6
 _MISFIT = 12.0  # cost of a stoichiometry whose shares of atoms are off by a factor e
 _RARE = 0.08  # cost of each factor e by which a stoichiometry has fewer templates than the most frequent
 _FULL = 1 - 1e-6  # of a site: a rounding error less
+_ROUNDED = 0.02  # of a sum of amounts such as 0.33
 _NEAR = 3  # stoichiometries looked at for each way of sharing
 
 _Group = tuple[float, tuple[tuple[int, float], ...]]
@@ -81,10 +82,7 @@ class Sharing:
                         found[name] = total, slots
             beam = merged(beam, free)
         ways = sorted(found.values(), key=lambda way: way[0])
-        if formula.is_mixed:
-            wanted = {ATOMIC_NUMBERS[symbol] for symbol in formula.decimals - OF_HYDRATES}
-            ways = [way for way in ways if wanted <= _mixed(way[1])] or ways
-        return ways[:_KEPT]
+        return (_as_written(formula, ways) if formula.is_mixed else ways)[:_KEPT]
 
     def _fits(self, cost: float, groups: tuple[_Group, ...]) -> list[tuple[float, list[Slot]]]:
         """Near stoichiometries for groups of elements."""
@@ -110,10 +108,26 @@ class Sharing:
         return out
 
 
-def _mixed(slots: list[Slot]) -> set[int]:
-    """Elements on sites that they share, or that stay empty in part."""
-    partly = (there for count, there in slots if len(there) > 1 or sum(each for _, each in there) < count * _FULL)
-    return {z for there in partly for z, _ in there}
+def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[tuple[float, list[Slot]]]:
+    """The ways in which elements with decimals share sites or leave them empty, and add up to whole numbers at best.
+
+    So lanthanum and strontium of La0.6Sr0.4Co0.2Fe0.8O3 are together, and cobalt and iron.
+    """
+    amounts = {ATOMIC_NUMBERS[symbol]: float(n) for symbol, n in formula.decimals.items() if symbol not in OF_HYDRATES}
+
+    def alone(slots: list[Slot]) -> int:
+        return sum(
+            z in amounts and len(there) == 1 and sum(each for _, each in there) > count * _FULL
+            for count, there in slots
+            for z, _ in there
+        )
+
+    def broken(slots: list[Slot]) -> int:
+        groups = [[amounts[z] for z, _ in there if z in amounts] for _, there in slots]
+        return sum(len(group) for group in groups if abs(sum(group) - round(sum(group))) > _ROUNDED)
+
+    rank = [(alone(slots), broken(slots)) for _, slots in ways]
+    return [way for way, each in zip(ways, rank, strict=True) if each == min(rank)]
 
 
 def merged(

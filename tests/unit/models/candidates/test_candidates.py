@@ -185,6 +185,15 @@ def test_decimals_tell_which_elements_share_sites(templates: Templates, text: st
         assert not any(len(there) > 1 and there & apart for there, _ in slots)
 
 
+def test_elements_that_add_up_to_whole_numbers_share_sites(templates: Templates) -> None:
+    formula = parse_formula("La0.6Sr0.4Zr0.2Ti0.8O3")
+    ways = Sharing(templates).targets([formula], np.array([-1]), np.array([0]))
+    assert len(ways)
+    for slots in ways.mixed:
+        shared = {frozenset(slot[slot > 0].tolist()) for slot in slots if (slot > 0).sum() > 1}
+        assert shared in ({frozenset({57, 38}), frozenset({40, 22})}, {frozenset({57, 38, 40, 22})})
+
+
 def test_a_formula_of_all_elements_is_answered_in_seconds(templates: Templates) -> None:
     """It took three quarters of a minute, within which a server answers nobody else."""
     begun = time.process_time()

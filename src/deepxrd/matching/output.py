@@ -65,17 +65,7 @@ def verdict(result: MatchResult) -> str:
 def match_text(result: MatchResult, *, n: int = 5) -> str:
     """The answer, the phases, and what else could be, a line each."""
     lines = [f"  {verdict(result)}: similarity {result.similarity:.3f}, {result.n_tried} structures tried"]
-    if result.n_left_out:
-        lines.append(
-            f"  {result.n_left_out} more cannot be compared: no line of theirs is in the range of the scan, or too many"
-        )
-    if result.observed.wavelength_is_assumed:
-        lines.append("  the file states no radiation: Cu Kα is taken, another is given by --radiation")
-    lines += [f"  {remark}" for remark in result.observed.remarks]
-    if result.observed.kbeta:
-        lines.append(f"  every strong line has a Kβ line of {result.observed.kbeta:.0%} beside it, which is fitted too")
-    if result.phases and result.n_formulas == 1:
-        lines.append("  only one formula was compared: others with a like structure and cell may fit as well")
+    lines += [f"  {note}" for note in notes(result)]
     if result.phases:
         what = "phases" if result.is_confident else "what fits best"
         lines.append(f"  {what}, each with its probability:")
@@ -89,6 +79,23 @@ def match_text(result: MatchResult, *, n: int = 5) -> str:
         lines.append("  other formulas, each with its probability:")
         lines += [f"  {_percent(each)}  {phase_label(each)}" for each in list(others.values())[:n]]
     return "\n".join(lines)
+
+
+def notes(result: MatchResult) -> list[str]:
+    """What to know of an answer: what was left out, taken for granted, or seen."""
+    observed, said = result.observed, []
+    if result.n_left_out:
+        said.append(
+            f"{result.n_left_out} more cannot be compared: no line of theirs is in the range of the scan, or too many"
+        )
+    if observed.wavelength_is_assumed:
+        said.append("the file states no radiation: Cu Kα is taken, another is given by --radiation")
+    said += observed.remarks
+    if observed.kbeta:
+        said.append(f"every strong line has a Kβ line of {observed.kbeta:.0%} beside it, which is fitted too")
+    if result.phases and result.n_formulas == 1:
+        said.append("only one formula was compared: others with a like structure and cell may fit as well")
+    return said
 
 
 def _percent(each: Ranked) -> str:

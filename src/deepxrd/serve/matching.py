@@ -144,6 +144,7 @@ def _answer(result: MatchResult) -> dict[str, Any]:
         phase["label"] = output.phase_label(each)
         phase["cif_text"] = _cif(each.fit.phase, each.fit.parameters)
         phase["origin"] = "predicted" if each.fit.phase.source is None else each.fit.phase.source.citation
+    answer["notes"] = [_for_the_page(note) for note in output.notes(result)]
     answer["others"] = [
         {
             "label": output.phase_label(each),

@@ -113,6 +113,7 @@ class MatchAnswer(BaseModel):
     confident: bool
     similarity: float
     unexplained_share_of_intensity: float
+    notes: list[str] = Field(description="what was left out, taken for granted, or seen")
     phases: list[dict[str, Any]]
     others: list[dict[str, Any]]
     curves: dict[str, Any]

@@ -132,6 +132,11 @@ def test_an_example_is_read_matched_and_reported(server: LiveServer) -> None:
     np.testing.assert_allclose(measured - fit, rest, atol=0.02)
     kept = server.client.get(f"/api/matches/{answer['id']}")
     assert kept.json() == answer
+    alone = server.client.post("/api/match", data={"example_name": "rock", "formulas": "SiO2"}).json()
+    assert "only one formula was compared" in alone["notes"][-1]
+    assert not any("only one formula" in note for note in answer["notes"])
+    shown = server.client.get(f"/api/matches/{alone['id']}/report.html").text
+    assert "<li>only one formula was compared" in shown
     page = server.client.get(f"/api/matches/{answer['id']}/report.html")
     assert answer["verdict"] in page.text
     assert "<script" not in page.text

@@ -123,9 +123,7 @@ async function match() {
   byId("verdict-box").className = `verdict ${answer.confident ? "yes" : answer.verdict.startsWith("part") ? "partly" : ""}`;
   byId("match-summary").textContent = [
     `Similarity ${answer.similarity.toFixed(3)}; ${percent(answer.unexplained_share_of_intensity)} of the measured intensity is not explained; ${answer.structures_tried} structures tried.`,
-    answer.wavelength_is_assumed ? "The file states no radiation: Cu Kα was taken." : "",
-    answer.kbeta_relative_to_kalpha ? "Every strong line has a Kβ line beside it, which is fitted too." : "",
-    ...answer.remarks.map((remark) => `${remark[0].toUpperCase()}${remark.slice(1)}.`),
+    ...answer.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`),
     ...answer.skipped.map(([text, why]) => `Left out: ${text} (${why}).`),
   ].filter(Boolean).join(" ");
   fillTable(byId("phases"), "", ["Phase", "Probability", "Space group", number("Weight", "th"), "Refined cell a b c (Å), α β γ (°)", "Structure"],

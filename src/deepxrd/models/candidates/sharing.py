@@ -70,8 +70,8 @@ class Sharing:
 
     def _ways(self, formula: Formula) -> list[tuple[float, list[Slot]]]:
         start = tuple((float(count), ((ATOMIC_NUMBERS[symbol], float(count)),)) for symbol, count in formula.counts)
-        mixed = formula.decimals if formula.is_mixed else formula.elements
-        free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in mixed)
+        may_share = formula.decimals if formula.is_mixed else formula.elements
+        free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in may_share)
         found: dict[tuple[tuple[int, ...], ...], tuple[float, list[Slot]]] = {}
         beam: list[tuple[float, tuple[_Group, ...]]] = [(0.0, start)]
         while beam:

@@ -163,7 +163,7 @@ class SweepScores:
         keys = self.layout.keys
         paper = {tuple(row[key] for key in keys): row["paper"] for row in self.paper.to_dict("records")}
         rows = []
-        for key in [*paper, *(key for key in self._runs if key not in paper)]:
+        for key in [*paper, *_in_order([key for key in self._runs if key not in paper])]:
             row = dict(zip(keys, key, strict=True)) | {"state": NOT_RUN, "value": np.nan, "low": np.nan, "high": np.nan}
             row |= {"std": np.nan, "n": 0, "n_runs": len(self._runs.get(key, []))}
             if key in self._runs:
@@ -216,6 +216,15 @@ class SweepScores:
         for run in self.sweep.runs:
             found.setdefault(tuple(run.settings[key] for key in self.layout.keys), []).append(run)
         return found
+
+
+def _in_order(keys: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Places of a table with numbers by size; all else, such as losses, stays in the order in which it was planned."""
+    columns = [list(dict.fromkeys(column)) for column in zip(*keys, strict=True)]
+    for values in columns:
+        if all(isinstance(value, int | float) for value in values):
+            values.sort()
+    return sorted(keys, key=lambda key: [values.index(value) for values, value in zip(columns, key, strict=True)])
 
 
 def _of_same_samples(scores: list[pd.Series]) -> list[pd.Series]:

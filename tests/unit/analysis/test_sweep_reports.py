@@ -244,6 +244,14 @@ def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:
     assert r"c\_d & – & \textbf{0.600} \\" in sweep_tables.latex(scores)
 
 
+def test_rows_and_columns_of_numbers_are_in_their_order_whatever_was_planned_last(made: Made) -> None:
+    values = [(0.5, "mse"), (0.05, "msle"), (0.2, "mse"), (0.5, "msle"), (0.05, "mse"), (0.2, "msle")]
+    folder = made({each: around(0.5) for each in values}, table=None, keys=["xrd.sigma_deg", "loss"])
+    frame = SweepScores.read(folder, "peak_f1_2deg").frame
+    assert frame["xrd.sigma_deg"].tolist() == [0.05, 0.05, 0.2, 0.2, 0.5, 0.5]
+    assert frame["loss"].tolist() == ["mse", "msle"] * 3  # as they were planned
+
+
 def test_any_sweep_is_averaged_over_its_seeds(made: Made, tmp_path: Path) -> None:
     runs = {
         ("mse", 1): around(0.2), ("mse", 2): around(0.4), ("cosine", 1): around(0.5), ("cosine", 2): "E: bad",

@@ -26,7 +26,7 @@ OF_HYDRATES = frozenset({"H", "O"})
 _ROUNDED = 0.005  # of a sum of shares that were rounded
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
-_FRACTION = "write a fraction as a decimal, such as 0.667 for 2/3"
+_FRACTION = "write a fraction as a decimal, such as 0.6667 for 2/3"
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _WANTED = {
     **dict.fromkeys(",;|", _APART),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 
@@ -111,7 +111,8 @@ class Sharing:
 def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[tuple[float, list[Slot]]]:
     """The ways in which elements with decimals share sites or leave them empty, and add up to whole numbers at best.
 
-    So lanthanum and strontium of La0.6Sr0.4Co0.2Fe0.8O3 are together, and cobalt and iron.
+    So lanthanum and strontium of La0.6Sr0.4Co0.2Fe0.8O3 are together, and cobalt and iron; not all four, though that
+    adds up to a whole number, too.
     """
     amounts = {ATOMIC_NUMBERS[symbol]: float(n) for symbol, n in formula.decimals.items() if symbol not in OF_HYDRATES}
 
@@ -123,11 +124,23 @@ def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[
         )
 
     def broken(slots: list[Slot]) -> int:
-        groups = [[amounts[z] for z, _ in there if z in amounts] for _, there in slots]
-        return sum(len(group) for group in groups if abs(sum(group) - round(sum(group))) > _ROUNDED)
+        return sum(len(group) for group in _decimals(slots, amounts) if not _is_whole(group))
 
-    rank = [(alone(slots), broken(slots)) for _, slots in ways]
+    def apart(slots: list[Slot]) -> int:
+        return sum(_is_whole(group) for group in _decimals(slots, amounts))
+
+    rank = [(alone(slots), broken(slots), -apart(slots)) for _, slots in ways]
     return [way for way, each in zip(ways, rank, strict=True) if each == min(rank)]
+
+
+def _decimals(slots: list[Slot], amounts: Mapping[int, float]) -> list[list[float]]:
+    """Amounts, as they were written, of the elements with decimals that are together."""
+    groups = [[amounts[z] for z, _ in there if z in amounts] for _, there in slots]
+    return [group for group in groups if group]
+
+
+def _is_whole(group: list[float]) -> bool:
+    return abs(sum(group) - round(sum(group))) <= _ROUNDED
 
 
 def merged(

@@ -66,8 +66,8 @@ def phases_asked_for(
     Args:
         asked: what a person asks for.
         libraries: of known structures.
-        predict: makes predicted ones, of formulas that have no known structure or whose known ones are left out; None
-            where no model can.
+        predict: makes predicted ones, of solid solutions, and of formulas that have no known structure or whose known
+            ones are left out; None where no model can.
 
     Returns:
         Structures; and formulas that were left out.
@@ -85,17 +85,20 @@ def phases_asked_for(
         known += known_phases_of_elements(libraries, asked.elements)
     known = [phase for phase in known if _is_wanted(phase.formula, asked)]
     phases = [] if asked.unseen else known
-    texts = {formula: text for text, formula in typed if _is_wanted(formula, asked)}
-    wanted = dict.fromkeys([*texts, *(phase.formula for phase in known)])
+    wanted = {_written(formula): (text, formula) for text, formula in typed if _is_wanted(formula, asked)}
+    formulas = [formula for _, formula in wanted.values()]
     have = {phase.formula for phase in phases}
-    missing = [formula for formula in wanted if formula not in have]
+    # known structures of a solid solution are ordered ones, whose lines it may not have
+    missing = [formula for formula in formulas if formula.is_mixed or formula not in have]
+    missing += dict.fromkeys(phase.formula for phase in known if phase.formula not in {*formulas, *have})
     if predict is not None and missing:
         made = predict(missing)
-        phases = [*phases, *(replace(phase, typed=texts.get(phase.formula, "")) for phase in made)]
+        texts = {key: text for key, (text, _) in wanted.items()}
+        phases = [*phases, *(replace(phase, typed=texts.get(_written(phase.formula), "")) for phase in made)]
         have |= {phase.formula for phase in made}
-    skipped += [(texts[each], _NO_STRUCTURE) for each in missing if each not in have and each in texts]
+    skipped += [(text, _NO_STRUCTURE) for text, formula in wanted.values() if formula not in have]
     if not phases:
-        raise ConfigError(_why_none(asked, texts))
+        raise ConfigError(_why_none(asked, [text for text, _ in wanted.values()]))
     return _each_once(phases), skipped
 
 
@@ -120,6 +123,11 @@ def _typed(asked: Asked) -> tuple[list[tuple[str, Formula]], Skipped]:
     return good, skipped
 
 
+def _written(formula: Formula) -> tuple[object, ...]:
+    """What predicted structures hang on: the composition, and for a solid solution how it was written."""
+    return formula, *(sorted(formula.decimals.items()) if formula.is_mixed else ())
+
+
 def _is_wanted(formula: Formula, asked: Asked) -> bool:
     has = set(formula.elements)
     return set(asked.must_contain) <= has and not has & set(asked.exclude)
@@ -135,8 +143,8 @@ def _each_once(phases: Sequence[PhaseToTry]) -> list[PhaseToTry]:
     return list(out.values())
 
 
-def _why_none(asked: Asked, texts: dict[Formula, str]) -> str:
-    names = ", ".join(list(texts.values())[:5])
+def _why_none(asked: Asked, texts: Sequence[str]) -> str:
+    names = ", ".join(texts[:5])
     what = f"of {names}" if texts else f"of {', '.join(asked.elements)}" if asked.elements else "of these formulas"
     limits = [f"--must-contain {','.join(asked.must_contain)}"] if asked.must_contain else []
     limits += [f"--exclude {','.join(asked.exclude)}"] if asked.exclude else []

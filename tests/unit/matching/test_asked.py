@@ -72,6 +72,24 @@ def test_unseen_leaves_known_structures_out() -> None:
     assert unseen[0].hull == UNKNOWN_HULL
 
 
+@pytest.mark.parametrize("formulas", [("K0.5Rb0.5Cl", "KRbCl2"), ("KRbCl2", "K0.5Rb0.5Cl")])
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_solid_solution_is_predicted_though_an_ordered_structure_is_known(
+    formulas: tuple[str, str], *, unseen: bool
+) -> None:
+    def predict(formulas: Sequence[Formula]) -> list[PhaseToTry]:
+        edges = [6.4 if each.is_mixed else 6.5 for each in formulas]
+        made = [rock_salt(edge, 19, 17) for edge in edges]
+        return [
+            PhaseToTry(f, each, 225, 225, PREDICTED, probability=0.4) for f, each in zip(formulas, made, strict=True)
+        ]
+
+    phases, _ = phases_asked_for(Asked(formulas=formulas, unseen=unseen), LIBRARIES, predict=predict)
+    typed = {phase.typed for phase in phases if not phase.is_known}
+    assert typed == ({*formulas} if unseen else {"K0.5Rb0.5Cl"})
+    assert any(phase.is_known for phase in phases) != unseen
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

@@ -168,6 +168,20 @@ def test_a_library_is_refused_where_known_phases_are_left_out(
     assert "--library mine.dxl is for known phases" in capsys.readouterr().err
 
 
+def test_one_composition_in_two_ways_does_not_overwrite_its_files(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from deepxrd.cli.main import main
+
+    both = ["Ba0.6Sr0.4TiO3", "Ba3Sr2Ti5O15"]
+    monkeypatch.setattr("sys.argv", ["deepxrd", "predict", *both, "--unseen", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "Ba0.6Sr0.4TiO3 and Ba3Sr2Ti5O15 are one composition" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--width", "0"], ["--paper"]]
 )

@@ -116,13 +116,15 @@ def _prepare_for_workers(options: argparse.Namespace) -> None:
 def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: Path) -> None:
     """Known phases, candidates and patterns of a few formulas: printed, and written into a folder."""
     from deepxrd.chem.typed_formula import hint
-    from deepxrd.prediction.candidate_folder import candidates_in_words, write_candidates
+    from deepxrd.prediction.candidate_folder import candidates_in_words, refuse_one_name_for_two, write_candidates
     from deepxrd.prediction.folder import called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
     from deepxrd.prediction.predictor import CandidatePredictor
 
     parsed, settings = [predictor.check(text) for text in options.formulas], view_of(options)
+    if isinstance(predictor, CandidatePredictor):
+        refuse_one_name_for_two(parsed, options.formulas)
     said = [called(text, formula) for text, formula in zip(options.formulas, parsed, strict=True)]
     if not options.unseen:
         libraries = open_libraries(options.library)

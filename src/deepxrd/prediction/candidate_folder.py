@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepxrd.chem import Formula
+from deepxrd.errors import FormulaError
 from deepxrd.io.files import atomic_path, write_text
 from deepxrd.library import cif_text
 from deepxrd.models.candidates.answers import Candidate
@@ -23,6 +24,24 @@ _HEADER = (
     "typed", "formula", "rank", "probability", "space_group", "symbol", "prototype", *CELL,
     *(f"{name}_deviation" for name in CELL), "template", "template_formula", "distance", "shared_sites", "file",
 )  # fmt: skip
+
+
+def refuse_one_name_for_two(formulas: Sequence[Formula], typed: Sequence[str]) -> None:
+    """Refuse one composition in two ways of writing, whose answers differ and whose files would have one name.
+
+    Raises:
+        FormulaError: Ba0.6Sr0.4TiO3 stands beside Ba3Sr2Ti5O15.
+    """
+    first: dict[Formula, int] = {}
+    for row, formula in enumerate(formulas):
+        before = first.setdefault(formula, row)
+        other = formulas[before]
+        if (formula.is_mixed or other.is_mixed) and formula.decimals != other.decimals:
+            msg = (
+                f"{typed[before]} and {typed[row]} are one composition, answered in two ways, and their files would have "
+                "one name: ask for one at a time, each with its own --out, or for both in a --file"
+            )
+            raise FormulaError(msg)
 
 
 def write_candidates(

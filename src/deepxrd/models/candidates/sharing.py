@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from itertools import combinations
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +73,12 @@ class Sharing:
         start = tuple((float(count), ((ATOMIC_NUMBERS[symbol], float(count)),)) for symbol, count in formula.counts)
         may_share = formula.decimals if formula.is_mixed else formula.elements
         free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in may_share)
+        unit = _unit(formula) if formula.is_mixed else None
         found: dict[tuple[tuple[int, ...], ...], tuple[float, list[Slot]]] = {}
         beam: list[tuple[float, tuple[_Group, ...]]] = [(0.0, start)]
         while beam:
             for cost, groups in beam:
-                for total, slots in self._fits(cost, groups):
+                for total, slots in self._fits(cost, groups, unit):
                     name = tuple(sorted((int(count), *sorted(z for z, _ in there)) for count, there in slots))
                     if total > 0 and (name not in found or total < found[name][0]):
                         found[name] = total, slots
@@ -84,8 +86,8 @@ class Sharing:
         ways = sorted(found.values(), key=lambda way: way[0])
         return (_as_written(formula, ways) if formula.is_mixed else ways)[:_KEPT]
 
-    def _fits(self, cost: float, groups: tuple[_Group, ...]) -> list[tuple[float, list[Slot]]]:
-        """Near stoichiometries for groups of elements."""
+    def _fits(self, cost: float, groups: tuple[_Group, ...], unit: float | None) -> list[tuple[float, list[Slot]]]:
+        """Near stoichiometries for groups of elements; of a solid solution that of the nearest whole amounts, too."""
         if len(groups) > WIDTH or len(groups) not in self._known:
             return []
         shares, rare, names = self._known[len(groups)]
@@ -94,7 +96,10 @@ class Sharing:
         misfit = np.abs(shares - np.log(amounts / amounts.sum())).max(axis=1)
         total = cost + _MISFIT * misfit + rare
         out = []
-        for best in np.argsort(total, kind="stable")[:_NEAR].tolist():
+        nearest = np.argsort(total, kind="stable")[:_NEAR].tolist()
+        if unit is not None and (whole := _whole(amounts / unit)) in self._templates.of_counts:
+            nearest = list(dict.fromkeys([*nearest, names.index(whole)]))
+        for best in nearest:
             exact = misfit[best] < 1e-9 and cost == 0.0  # noqa: PLR2004 - a rounding error
             if exact:
                 continue  # the composition itself was looked up already
@@ -112,35 +117,39 @@ def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[
     """The ways in which elements with decimals share sites or leave them empty, and add up to whole numbers at best.
 
     So lanthanum and strontium of La0.6Sr0.4Co0.2Fe0.8O3 are together, and cobalt and iron; not all four, though that
-    adds up to a whole number, too.
+    adds up to a whole number, too. Of these, those in compounds of whole amounts: Sr0.85TiO3 is SrTiO3 with empty
+    sites, though Sr6Ti7O21 is nearer.
     """
+    unit, counts = _unit(formula), {ATOMIC_NUMBERS[symbol]: n for symbol, n in formula.counts}
     amounts = {ATOMIC_NUMBERS[symbol]: float(n) for symbol, n in formula.decimals.items() if symbol not in OF_HYDRATES}
 
-    def alone(slots: list[Slot]) -> int:
-        return sum(
+    def rank(slots: list[Slot]) -> tuple[int, int, int, bool]:
+        alone = sum(
             z in amounts and len(there) == 1 and sum(each for _, each in there) > count * _FULL
             for count, there in slots
             for z, _ in there
         )
+        groups = [group for _, there in slots if (group := [amounts[z] for z, _ in there if z in amounts])]
+        broken = [len(group) for group in groups if abs(sum(group) - round(sum(group))) > _ROUNDED]
+        sums = np.array([sum(counts[z] for z, _ in there) / unit for _, there in slots])
+        other = _whole(sums) != _whole(np.array([count for count, _ in slots]))
+        return alone, sum(broken), len(broken) - len(groups), other
 
-    def broken(slots: list[Slot]) -> int:
-        return sum(len(group) for group in _decimals(slots, amounts) if not _is_whole(group))
-
-    def apart(slots: list[Slot]) -> int:
-        return sum(_is_whole(group) for group in _decimals(slots, amounts))
-
-    rank = [(alone(slots), broken(slots), -apart(slots)) for _, slots in ways]
-    return [way for way, each in zip(ways, rank, strict=True) if each == min(rank)]
-
-
-def _decimals(slots: list[Slot], amounts: Mapping[int, float]) -> list[list[float]]:
-    """Amounts, as they were written, of the elements with decimals that are together."""
-    groups = [[amounts[z] for z, _ in there if z in amounts] for _, there in slots]
-    return [group for group in groups if group]
+    ranks = [rank(slots) for _, slots in ways]
+    return [way for way, each in zip(ways, ranks, strict=True) if each == min(ranks)]
 
 
-def _is_whole(group: list[float]) -> bool:
-    return abs(sum(group) - round(sum(group))) <= _ROUNDED
+def _unit(formula: Formula) -> float:
+    """Atoms in the reduced formula of a solid solution for each one that was written."""
+    symbol, amount = next(iter(formula.decimals.items()))
+    return float(dict(formula.counts)[symbol] / amount)
+
+
+def _whole(amounts: NDArray[np.float64]) -> tuple[int, ...]:
+    """The nearest whole amounts, halves rounded up, in the smallest whole numbers."""
+    whole = [max(1, int(amount + 0.5)) for amount in amounts.tolist()]
+    divisor = gcd(*whole)
+    return tuple(amount // divisor for amount in whole)
 
 
 def merged(

@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -192,6 +194,24 @@ def test_elements_that_add_up_to_whole_numbers_share_sites(templates: Templates)
     for slots in ways.mixed:
         shared = {frozenset(slot[slot > 0].tolist()) for slot in slots if (slot > 0).sum() > 1}
         assert shared == {frozenset({57, 38}), frozenset({40, 22})}, "all four add up to a whole number, too"
+
+
+@pytest.mark.parametrize("text", ["Sr0.85TiO3", "Ba0.6Sr0.4TiO3", "La0.3TiO3", "Ba1.2Sr0.8Ti2O6"])
+def test_a_solid_solution_is_like_the_compound_of_whole_amounts(text: str) -> None:
+    near = [
+        (1, 1, 3),
+        (16, 16, 47),
+        (6, 7, 21),
+        (5, 6, 18),
+        (7, 8, 24),
+        (2, 7, 21),
+        (3, 10, 30),
+        (2, 6, 18),
+        (3, 11, 33),
+    ]
+    known = SimpleNamespace(of_counts={counts: SimpleNamespace(rows=slice(0, 9)) for counts in near})
+    ways = Sharing(cast("Templates", known)).targets([parse_formula(text)], np.array([-1]), np.array([0]))
+    assert ways.counts[:, :3].tolist() == [[1, 1, 3]]
 
 
 def test_a_formula_of_all_elements_is_answered_in_seconds(templates: Templates) -> None:

@@ -50,8 +50,9 @@ class SealedCheckpointIO(TorchCheckpointIO):
         states = content.get("callbacks") or {}
         for key in [key for key in states if key.startswith(_OLD_BEST)]:
             states.setdefault("BestCheckpoint", states.pop(key))
-        before, now = states.get("LastCheckpoint", {}).get("dirpath"), str(Path(path).resolve().parent)
-        if isinstance(before, str) and before != now:
+        last, now = states.get("LastCheckpoint"), str(Path(path).resolve().parent)
+        before = last.get("dirpath") if isinstance(last, dict) else None  # it may be a stranger's
+        if isinstance(before, str) and Path(before).is_absolute() and before != now:
             content["callbacks"] = _moved(states, before, now)
         return content
 

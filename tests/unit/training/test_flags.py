@@ -16,6 +16,7 @@ from deepxrd.config import null_groups_left_out
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import seal
 from deepxrd.training.callbacks import StepSeed
+from deepxrd.training.checkpoints import SealedCheckpointIO
 from deepxrd.training.run import fit_and_test
 from task_table import Record
 
@@ -174,6 +175,14 @@ def test_a_run_whose_folder_was_moved_still_knows_its_best(
     assert metrics["val"] == pytest.approx(state["scores"])
     assert sorted(file.name for file in (moved / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert not run.exists()
+
+
+@pytest.mark.parametrize("state", [None, [1], {}, {"dirpath": 3}, {"dirpath": ""}])
+def test_states_of_a_stranger_are_read_as_they_are(state: object, tmp_path: Path) -> None:
+    """Of an empty folder, each word was taken for a file in it."""
+    callbacks = {"LastCheckpoint": state, "Other": {"monitor": "val/loss"}}
+    SealedCheckpointIO().save_checkpoint({"callbacks": callbacks}, tmp_path / "last.ckpt")
+    assert SealedCheckpointIO().load_checkpoint(tmp_path / "last.ckpt")["callbacks"] == callbacks
 
 
 def test_the_scores_of_the_best_network_and_the_learning_rate_are_noted(composed: Compose, tmp_path: Path) -> None:

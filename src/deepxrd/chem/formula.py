@@ -23,7 +23,6 @@ _BRACKETS = str.maketrans("[]{}", "()()")
 _MAX_DENOMINATOR = 1000
 OF_HYDRATES = frozenset({"H", "O"})
 """Elements whose amounts may be decimals in a formula of whole numbers: CaSO4·0.5H2O."""
-_ROUNDED = 0.005  # of a sum of shares that were rounded
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.6667 for 2/3"
@@ -50,7 +49,7 @@ class Formula:
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
         decimals: amounts that were written with decimals, such as those of barium and strontium in Ba0.6Sr0.4TiO3; none
-            if all are shares of 1, as in Sr0.2Ti0.2O0.6. Formulas of one composition are equal however written.
+            if all are, as in Sr0.2Ti0.2O0.6. Formulas of one composition are equal however written.
     """
 
     counts: tuple[tuple[str, int], ...]
@@ -170,10 +169,9 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
 
 
 def _decimals(amounts: Mapping[str, Fraction | int]) -> dict[str, Fraction | int]:
-    """Amounts with decimals; none if all amounts are shares of the atoms, as tables of compositions have them."""
+    """Amounts with decimals; none if all have them: a formula of whole numbers divided, as tables have shares of 1."""
     found = {symbol: amount for symbol, amount in amounts.items() if amount.denominator > 1}
-    are_shares = len(found) == len(amounts) and abs(float(sum(amounts.values())) - 1) < _ROUNDED
-    return {} if are_shares else found
+    return {} if len(found) == len(amounts) else found
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -23,6 +23,8 @@ _BRACKETS = str.maketrans("[]{}", "()()")
 _MAX_DENOMINATOR = 1000
 OF_HYDRATES = frozenset({"H", "O"})
 """Elements whose amounts may be decimals in a formula of whole numbers: CaSO4·0.5H2O."""
+_ROUNDED = 0.005  # of a sum of shares that were rounded
+_FEW_ATOMS = 12  # of an ordered compound that somebody wrote with decimals alone
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.6667 for 2/3"
@@ -49,7 +51,8 @@ class Formula:
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
         decimals: amounts that were written with decimals, such as those of barium and strontium in Ba0.6Sr0.4TiO3; none
-            if all are, as in Sr0.2Ti0.2O0.6. Formulas of one composition are equal however written.
+            if all are, of few atoms or as shares of 1: Sr0.2Ti0.2O0.6 is SrTiO3. Formulas of one composition are equal
+            however they were written.
     """
 
     counts: tuple[tuple[str, int], ...]
@@ -165,13 +168,22 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
         msg = f"formula {shown(text)} has more than {limits.FORMULA_ATOMS} atoms in its reduced form"
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
-    return Formula(tuple((symbol, whole[symbol]) for symbol in order), _decimals(exact))
+    counts = tuple((symbol, whole[symbol]) for symbol in order)
+    return Formula(counts, {} if _is_divided(exact, whole) else _decimals(exact))
 
 
 def _decimals(amounts: Mapping[str, Fraction | int]) -> dict[str, Fraction | int]:
-    """Amounts with decimals; none if all have them: a formula of whole numbers divided, as tables have shares of 1."""
-    found = {symbol: amount for symbol, amount in amounts.items() if amount.denominator > 1}
-    return {} if len(found) == len(amounts) else found
+    return {symbol: amount for symbol, amount in amounts.items() if amount.denominator > 1}
+
+
+def _is_divided(amounts: Mapping[str, Fraction | int], whole: Mapping[str, int]) -> bool:
+    """Whether a formula is one of whole numbers that was divided: into shares of 1, or so that few atoms have decimals.
+
+    A solid solution may have decimals alone, too, but then many atoms in whole numbers: Ce0.8Gd0.2O1.9.
+    """
+    if len(_decimals(amounts)) < len(amounts):
+        return False
+    return abs(float(sum(amounts.values())) - 1) < _ROUNDED or sum(whole.values()) <= _FEW_ATOMS
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

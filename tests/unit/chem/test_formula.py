@@ -247,6 +247,7 @@ def test_electronegativities_are_those_of_pymatgen() -> None:
         ("YBa2Cu3O6.9", False),
         ("Ba1.0Ti1.0O3", False),
         ("Sr0.2Ti0.2O0.6", False),
+        ("Ce0.8Gd0.2O1.9", True),
         ("Sr0.5Ti0.5O1.5", False),
         ("Na1.5Cl1.5", False),
         ("Ti0.33Zr0.33Hf0.33", False),

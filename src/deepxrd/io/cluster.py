@@ -55,8 +55,9 @@ def connected(scheduler: str, *, option: str) -> Iterator[Client]:
     except (OSError, ValueError, TypeError) as error:
         msg = f"no Dask scheduler answers at {option}{scheduler}: {error}"
         raise ConfigError(msg) from error
-    # what its client logs as tracebacks is said in a sentence here
-    with loggers_from(logging.CRITICAL, "distributed.client"), client:
+    # what its client logs as tracebacks is said in a sentence here; and what its loop does, where Ctrl-C comes while a
+    # call is being made (distributed.utils.sync then cancels a future that is not there yet)
+    with loggers_from(logging.CRITICAL, "distributed.client", "tornado.application"), client:
         try:
             client.wait_for_workers(1, timeout=_ANSWERS_S)
         except TimeoutError as error:

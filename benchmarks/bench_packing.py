@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from bench_train import WAYS, command_of
+from bench_train import WAYS, arguments, command_of
 from deepxrd.io.files import write_json
 from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.training.trainer import resolve_precision
@@ -29,18 +29,10 @@ from floor import floor
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parquet", type=Path, required=True)
-    parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--out", type=Path, default=Path("results/speed"))
-    parser.add_argument("--data", choices=["abc3", "ternary"], default="abc3")
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser = arguments(__doc__, name="packing", epochs=40)
     parser.add_argument("--way", choices=WAYS, default="ours")
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4, 12])
-    parser.add_argument("--name", default="packing", help="of the file that is written")
     options = parser.parse_args()
-    options.batches, options.scheduler = None, "none"
     packed = [together(options, n) for n in options.at_once]
     bf16 = resolve_precision("auto", "auto") == "bf16-mixed"
     bound = floor(options.batch_size, torch.bfloat16 if bf16 else torch.float32)

@@ -45,19 +45,8 @@ WAYS = ("plain", "ours", "ours-32", "ours-compiled")
 
 def main() -> None:
     """Run both ways and write what they took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parquet", type=Path, required=True)
-    parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--out", type=Path, default=Path("results/speed"))
-    parser.add_argument("--data", choices=["abc3", "ternary"], default="abc3")
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--batches", type=int, help="of an epoch; default: all")
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument(
-        "--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training"
-    )
+    parser = arguments(__doc__, name="train", epochs=4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--name", default="train", help="of the file that is written")
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=["plain", "ours"])
     parser.add_argument("--way", choices=WAYS, help="one way only, as JSON on the last line; for itself")
     options = parser.parse_args()
@@ -79,6 +68,23 @@ def main() -> None:
     result = {"commit": git_commit(), **facts, "runs": runs, "floor": bound}
     write_json(options.out / f"{options.name}.json", result)
     print(f"results: {options.out / options.name}.json")
+
+
+def arguments(about: str | None, *, name: str, epochs: int) -> argparse.ArgumentParser:
+    """What each benchmark of trainings can be told."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parquet", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, default=Path("data"))
+    parser.add_argument("--out", type=Path, default=Path("results/speed"))
+    parser.add_argument("--data", choices=["abc3", "ternary"], default="abc3")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--batches", type=int, help="of an epoch; default: all")
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument(
+        "--scheduler", choices=["none", "cosine"], default="none", help="cosine: to a finished training"
+    )
+    parser.add_argument("--name", default=name, help="of the file that is written")
+    return parser
 
 
 def in_a_process(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:

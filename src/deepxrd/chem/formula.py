@@ -50,9 +50,8 @@ class Formula:
 
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
-        decimals: amounts that were written with decimals, such as those of barium and strontium in Ba0.6Sr0.4TiO3; none
-            if all are, of few atoms or as shares of 1: Sr0.2Ti0.2O0.6 is SrTiO3. Formulas of one composition are equal
-            however they were written.
+        decimals: of a solid solution the amounts that were written with decimals, in the order of ``counts``: those of
+            barium and strontium in Ba0.6Sr0.4TiO3. Formulas of one composition are equal however they were written.
     """
 
     counts: tuple[tuple[str, int], ...]
@@ -60,8 +59,13 @@ class Formula:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether it was written as a solid solution is; hydrogen and oxygen have decimals in hydrates, too."""
-        return not self.decimals.keys() <= OF_HYDRATES
+        """Whether it was written as a solid solution is."""
+        return bool(self.decimals)
+
+    @property
+    def written(self) -> tuple[object, ...]:
+        """What an answer hangs on: the composition, and of a solid solution how it was written."""
+        return self.counts, *self.decimals.items()
 
     @cached_property
     def reduced(self) -> str:
@@ -169,21 +173,12 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
         raise FormulaError(msg)
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     counts = tuple((symbol, whole[symbol]) for symbol in order)
-    return Formula(counts, {} if _is_divided(exact, whole) else _decimals(exact))
-
-
-def _decimals(amounts: Mapping[str, Fraction | int]) -> dict[str, Fraction | int]:
-    return {symbol: amount for symbol, amount in amounts.items() if amount.denominator > 1}
-
-
-def _is_divided(amounts: Mapping[str, Fraction | int], whole: Mapping[str, int]) -> bool:
-    """Whether a formula is one of whole numbers that was divided: into shares of 1, or so that few atoms have decimals.
-
-    A solid solution may have decimals alone, too, but then many atoms in whole numbers: Ce0.8Gd0.2O1.9.
-    """
-    if len(_decimals(amounts)) < len(amounts):
-        return False
-    return abs(float(sum(amounts.values())) - 1) < _ROUNDED or sum(whole.values()) <= _FEW_ATOMS
+    decimals = {symbol: exact[symbol] for symbol in order if exact[symbol].denominator > 1}
+    # decimals alone may be a formula of whole numbers that was divided, into shares of 1 or with few atoms in all:
+    # Sr0.2Ti0.2O0.6 and Sr0.5Ti0.5O1.5; a solid solution has many, such as Ce0.8Gd0.2O1.9
+    are_shares = abs(float(sum(exact.values())) - 1) < _ROUNDED
+    is_divided = len(decimals) == len(exact) and (are_shares or sum(whole.values()) <= _FEW_ATOMS)
+    return Formula(counts, {} if is_divided or decimals.keys() <= OF_HYDRATES else decimals)
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

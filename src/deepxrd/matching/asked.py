@@ -85,7 +85,7 @@ def phases_asked_for(
         known += known_phases_of_elements(libraries, asked.elements)
     known = [phase for phase in known if _is_wanted(phase.formula, asked)]
     phases = [] if asked.unseen else known
-    wanted = {_written(formula): (text, formula) for text, formula in typed if _is_wanted(formula, asked)}
+    wanted = {formula.written: (text, formula) for text, formula in typed if _is_wanted(formula, asked)}
     formulas = [formula for _, formula in wanted.values()]
     have = {phase.formula for phase in phases}
     # known structures of a solid solution are ordered ones, whose lines it may not have
@@ -94,7 +94,7 @@ def phases_asked_for(
     if predict is not None and missing:
         made = predict(missing)
         texts = {key: text for key, (text, _) in wanted.items()}
-        phases = [*phases, *(replace(phase, typed=texts.get(_written(phase.formula), "")) for phase in made)]
+        phases = [*phases, *(replace(phase, typed=texts.get(phase.formula.written, "")) for phase in made)]
         have |= {phase.formula for phase in made}
     skipped += [(text, _NO_STRUCTURE) for text, formula in wanted.values() if formula not in have]
     if not phases:
@@ -121,11 +121,6 @@ def _typed(asked: Asked) -> tuple[list[tuple[str, Formula]], Skipped]:
         msg = f"{asked.table} holds no formulas"
         raise FormulaError(msg)
     return good, skipped
-
-
-def _written(formula: Formula) -> tuple[object, ...]:
-    """What predicted structures hang on: the composition, and for a solid solution how it was written."""
-    return formula, *(sorted(formula.decimals.items()) if formula.is_mixed else ())
 
 
 def _is_wanted(formula: Formula, asked: Asked) -> bool:

@@ -35,8 +35,7 @@ def refuse_one_name_for_two(formulas: Sequence[Formula], typed: Sequence[str]) -
     first: dict[Formula, int] = {}
     for row, formula in enumerate(formulas):
         before = first.setdefault(formula, row)
-        other = formulas[before]
-        if (formula.is_mixed or other.is_mixed) and formula.decimals != other.decimals:
+        if formula.written != formulas[before].written:
             msg = (
                 f"{typed[before]} and {typed[row]} are one composition, answered in two ways, and their files would "
                 "have one name: ask for one at a time, each with its own --out, or for both in a --file"

@@ -88,7 +88,7 @@ async def predict(server: Server, question: schemas.PredictQuestion) -> Response
     """Known phases and predicted candidates of each formula, with patterns, lines and CIFs."""
     view = (question.radiation, question.first_deg, question.last_deg, question.width_deg)
     parsed = [parse_typed_formula(text) for text in question.formulas]
-    keys = [(str(each), *each.decimals.items(), *view) for each in parsed]
+    keys = [(*each.written, *view) for each in parsed]
     found = {key: server.answers[key] for key in keys if key in server.answers}
     missing = {key: each for key, each in zip(keys, parsed, strict=True) if key not in found}
     if missing:

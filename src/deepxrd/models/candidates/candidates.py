@@ -241,9 +241,11 @@ class CandidateMaker:
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]
         score = np.where(cost > 0, -_LESS - cost - found.distance[:, 0], odds)
-        likely = np.where(mixed[owner] & (cost > 0), as_solid_solutions(self.templates, found, cost, odds), odds)
-        score[mixed[owner]] = likely[mixed[owner]]
-        score[mixed[owner] & crowding(owner, score, cost > 0, n, most)] = -np.inf
+        likely, here = odds.copy(), np.flatnonzero(mixed[owner])
+        if len(here):
+            likely[here] = as_solid_solutions(self.templates, found.take(here), cost[here], odds[here])
+            crowd = crowding(owner[here], likely[here], cost[here] > 0, n, most)
+            score[here] = np.where(crowd, -np.inf, likely[here])
         kept, rank = best_of(owner, score, n, most)
         found, before, owner = found.take(kept), before[kept], owner[kept]
         cells = predict_cells(self.templates, targets, found, self.additive)

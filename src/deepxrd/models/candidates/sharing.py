@@ -71,8 +71,7 @@ class Sharing:
 
     def _ways(self, formula: Formula) -> list[tuple[float, list[Slot]]]:
         start = tuple((float(count), ((ATOMIC_NUMBERS[symbol], float(count)),)) for symbol, count in formula.counts)
-        may_share = formula.decimals if formula.is_mixed else formula.elements
-        free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in may_share)
+        free = frozenset(ATOMIC_NUMBERS[symbol] for symbol in formula.decimals or formula.elements)
         unit = _unit(formula) if formula.is_mixed else None
         found: dict[tuple[tuple[int, ...], ...], tuple[float, list[Slot]]] = {}
         beam: list[tuple[float, tuple[_Group, ...]]] = [(0.0, start)]
@@ -136,7 +135,8 @@ def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[
         return alone, sum(broken), len(broken) - len(groups), other
 
     ranks = [rank(slots) for _, slots in ways]
-    return [way for way, each in zip(ways, ranks, strict=True) if each == min(ranks)]
+    best = min(ranks, default=None)
+    return [way for way, each in zip(ways, ranks, strict=True) if each == best]
 
 
 def _unit(formula: Formula) -> float:

@@ -29,12 +29,13 @@ def as_solid_solutions(
     Args:
         templates: where they were found.
         found: m structure types.
-        cost: of sharing sites so that each is reached, ``(m,)``.
+        cost: of sharing sites so that each is reached, ``(m,)``; those of the first tier, where it is 0, stay.
         odds: logarithm of the odds that each has for the compound of the main elements, ``(m,)``. That compound's own
             structures were not among those that these odds were learned from: its ground state gets more.
     """
     stable = templates.ground_state[found.member[:, 0]] > 0
-    return np.asarray(odds - _OF_COST * cost + _PARENT * (stable & (found.distance[:, 0] < _SAME)))
+    parent = stable & (found.distance[:, 0] < _SAME)
+    return np.where(cost > 0, odds - _OF_COST * cost + _PARENT * parent, odds)
 
 
 def crowding(

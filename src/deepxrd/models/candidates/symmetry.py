@@ -125,10 +125,10 @@ def group_probabilities(
     if head is None:
         return evidence.summed(evidence.group_part)
     said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
-    # where there is no candidate, nothing like the composition was learned from
     # a solid solution has the symmetry of its average, of which its composition alone says nothing
     mixed = (are_mixed(formulas) & evidence.shared.any(axis=1))[:, None]
     said = np.where(mixed, evidence.summed(evidence.group_part), said)
+    # where there is no candidate, nothing like the composition was learned from
     return np.where((evidence.group > 0).any(axis=1, keepdims=True), said, 0.0)
 
 

@@ -174,11 +174,21 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     counts = tuple((symbol, whole[symbol]) for symbol in order)
     decimals = {symbol: exact[symbol] for symbol in order if exact[symbol].denominator > 1}
-    # decimals alone may be a formula of whole numbers that was divided, into shares of 1 or with few atoms in all:
-    # Sr0.2Ti0.2O0.6 and Sr0.5Ti0.5O1.5; a solid solution has many, such as Ce0.8Gd0.2O1.9
-    are_shares = abs(float(sum(exact.values())) - 1) < _ROUNDED
-    is_divided = len(decimals) == len(exact) and (are_shares or sum(whole.values()) <= _FEW_ATOMS)
-    return Formula(counts, {} if is_divided or decimals.keys() <= OF_HYDRATES else decimals)
+    is_mixed = bool(decimals) and not (decimals.keys() <= OF_HYDRATES or _is_divided(exact, whole, order))
+    return Formula(counts, decimals if is_mixed else {})
+
+
+def _is_divided(exact: Mapping[str, Fraction | int], whole: Mapping[str, int], order: list[str]) -> bool:
+    """Whether decimals are those of whole numbers that were divided, and not of a solid solution.
+
+    By its sum, into shares of 1: Sr0.2Ti0.2O0.6. Or to few atoms, where no elements share a site: Sr0.5Ti0.5O1.5,
+    Fe0.6667O, BiS1.5; not Ce0.8Gd0.2O1.9 and Li0.5CoO2.
+    """
+    decimals = [symbol for symbol in order if exact[symbol].denominator > 1]
+    if len(decimals) == len(order) and abs(float(sum(exact.values())) - 1) < _ROUNDED:
+        return True
+    is_one = len(decimals) == 1 and (len(order) == 2 or decimals == order[-1:])  # noqa: PLR2004 - a binary
+    return (is_one or len(decimals) == len(order)) and sum(whole.values()) <= _FEW_ATOMS
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -250,13 +250,19 @@ def test_electronegativities_are_those_of_pymatgen() -> None:
         ("Ce0.8Gd0.2O1.9", True),
         ("Sr0.5Ti0.5O1.5", False),
         ("Na1.5Cl1.5", False),
+        ("Fe0.6667O", False),
+        ("Fe1.5O2", False),
+        ("BiS1.5", False),
+        ("LaNiCl2.5", False),
+        ("Na0.5WO3", True),
+        ("Cu1.8S", True),
         ("Ti0.33Zr0.33Hf0.33", False),
         ("Y0.077Ba0.154Cu0.231O0.538", False),
         ("LaFeAsO0.9F0.1", True),
         ("TiC0.5N0.5", True),
     ],
 )
-def test_decimals_of_metals_tell_a_solid_solution(text: str, *, mixed: bool) -> None:
+def test_decimals_tell_a_solid_solution(text: str, *, mixed: bool) -> None:
     formula = parse_formula(text)
     assert formula.is_mixed is mixed
     assert formula == parse_formula(formula.reduced)

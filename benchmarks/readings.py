@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from deepxrd.analysis.figures import save_figure
 from deepxrd.analysis.readings import measure
 from deepxrd.analysis.readings_page import ReadingsTable, figure, page
+from deepxrd.data.assemble import make_data
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.bounded import read_yaml
 from deepxrd.io.files import write_json, write_text
@@ -33,7 +34,6 @@ from deepxrd.prediction.predictor import load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.runs.names import CONFIG
 from deepxrd.runs.sweep_folder import DONE, SweepFolder
-from deepxrd.training.assemble import make_data
 
 MEASURED, SUBSTITUTION = "readings.json", "readings-substitution.csv"
 

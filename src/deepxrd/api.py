@@ -100,8 +100,8 @@ def datasets(cfg: DictConfig | Mapping[str, Any]) -> dict[str, PatternDataset]:
         DeepXRDError: an error you can fix.
     """
     from deepxrd.config import refuse_misnamed
+    from deepxrd.data.assemble import make_data
     from deepxrd.data.datamodule import PatternDataset
-    from deepxrd.training.assemble import make_data
 
     plain = _plain(cfg)
     refuse_misnamed(plain)

@@ -25,7 +25,7 @@ def prepare(cfg: DictConfig) -> None:
 
     refuse_unreadable(plain["source"])
     from deepxrd.analysis.data_card_files import refuse_unusable, write_data_card
-    from deepxrd.training.assemble import make_data
+    from deepxrd.data.assemble import make_data
 
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:

@@ -17,6 +17,7 @@ from deepxrd.analysis.case_studies import PAPER_FORMULAS, pick_cases
 from deepxrd.chem import Formula
 from deepxrd.config import EvaluateOptions
 from deepxrd.data import refuse_other_split, statement
+from deepxrd.data.assemble import make_data
 from deepxrd.errors import CheckpointError, ConfigError, FormulaError
 from deepxrd.evaluation import baselines, output
 from deepxrd.evaluation.scores import Summary, score
@@ -29,7 +30,6 @@ from deepxrd.models.candidates.symmetry import Symmetry
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.runs.names import CONFIG, METRICS, OVERRIDES, RUN_FACTS
-from deepxrd.training.assemble import make_data
 
 SHIPPED = "shipped"
 """What stands for the weights that come with the package."""

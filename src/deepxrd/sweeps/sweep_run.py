@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepxrd.config.allowed import logger_nodes
+from deepxrd.data.assemble import make_data
 from deepxrd.errors import ConfigError
 from deepxrd.io.files import locked, value_hash, write_json, write_text
 from deepxrd.runs.names import CONFIG, ERROR, METRICS, SWEEP_RUN
@@ -17,7 +18,6 @@ from deepxrd.runs.objective import objective
 from deepxrd.runs.sweep_folder import DONE, FAILED, STOPPED, SweepFolder, SweepRun
 from deepxrd.sweeps.callback import values_of
 from deepxrd.sweeps.fingerprint import fingerprint, is_same
-from deepxrd.training import assemble
 from deepxrd.training.run import fit_and_test
 
 _OUTDATED, _LOCKS = "outdated", ".locks"
@@ -98,7 +98,7 @@ class _Attempt:
 
 def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float:
     run_dir = attempt.run.path
-    store = assemble.make_data(cfg).store
+    store = make_data(cfg).store
     now = {**fingerprint(cfg, store.content_hash), "store": store.id}
     before, done = attempt.run.record.get("fingerprint"), (run_dir / METRICS).exists()
     if (run_dir / CONFIG).exists() and not is_same(before, now, done=done):

@@ -1,4 +1,4 @@
-"""From a composed configuration to the objects of a run."""
+"""From a composed configuration to the objects of a training; its data are made by `deepxrd.data.assemble`."""
 
 from __future__ import annotations
 
@@ -7,44 +7,17 @@ from typing import Any
 
 from torch import nn
 
-from deepxrd.chem import OneHotEncoding
-from deepxrd.chem.encodings import make_encoding
 from deepxrd.config.instantiate import build, class_of
-from deepxrd.data import BuildOptions, Selection, Split
+from deepxrd.data.assemble import make_data
 from deepxrd.data.datamodule import PatternDataModule
-from deepxrd.data.parts import DataParts
 from deepxrd.data.store import IDENTITY
 from deepxrd.errors import ConfigError
 from deepxrd.metrics import Metric
 from deepxrd.models.candidates import CandidateNet
-from deepxrd.sources import Source
 from deepxrd.training.candidate_data import CandidateDataModule
 from deepxrd.training.candidate_module import CandidateModule
 from deepxrd.training.paper_module import DeepXRDModule
 from deepxrd.training.pattern_module import PatternModule
-from deepxrd.xrd import XrdSettings
-
-
-def make_data(cfg: dict[str, Any]) -> DataParts:
-    """The data that a configuration asks for; nothing is built yet.
-
-    Raises:
-        ConfigError: a setting cannot be used.
-    """
-    data, encoding = cfg["data"], make_encoding(cfg["data"]["encoding"])
-    chosen = dict(data["selection"])
-    # data sets are the same for another encoding, so that networks can be compared
-    box = encoding if isinstance(encoding, OneHotEncoding) else OneHotEncoding()
-    fits = chosen.pop("fits_one_hot", True)  # a run made before there was the setting took nothing else
-    return DataParts(
-        source=make_source(cfg["source"]),
-        selection=Selection(**chosen, box=box if fits else None),
-        encoding=encoding,
-        xrd=XrdSettings(**cfg["xrd"]),
-        split=Split(**data["split"]),
-        stores_dir=Path(cfg["paths"]["data_dir"]) / "stores",
-        build=BuildOptions(**cfg["build"]),
-    )
 
 
 def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
@@ -64,15 +37,6 @@ def make_datamodule(cfg: dict[str, Any]) -> PatternDataModule:
         library = cfg["model"].get("library")
         return CandidateDataModule(make_data(cfg), library=None if library is None else Path(library), **settings)
     return PatternDataModule(make_data(cfg), **settings)
-
-
-def make_source(node: dict[str, Any]) -> Source:
-    """The source of structures of a configuration.
-
-    Raises:
-        ConfigError: the class it names is no source.
-    """
-    return build(node, Source)  # type: ignore[type-abstract]
 
 
 def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternModule:

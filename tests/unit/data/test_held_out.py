@@ -78,7 +78,7 @@ def test_no_part_of_the_data_and_no_reference_of_a_baseline_holds_one(mixed: _So
 def test_no_template_of_the_candidate_model_is_one(
     mixed: _Source, composed: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assemble, "make_source", lambda _: mixed)
+    monkeypatch.setattr("deepxrd.data.assemble.make_source", lambda _: mixed)
     given: list[Reference] = []
 
     def prepare(cls: type, reference: Reference, **_: Any) -> str:  # noqa: ARG001 - a class method's signature

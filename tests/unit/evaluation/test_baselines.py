@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from deepxrd.data.assemble import make_data
 from deepxrd.evaluation import baselines
 from deepxrd.evaluation.task import Task
-from deepxrd.training.assemble import make_data
 
 
 def test_kept_scores_are_those_of_the_same_code_and_data(

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from deepxrd.chem import Formula
 from deepxrd.config import conf_dir
 from deepxrd.data import Split
+from deepxrd.data.assemble import make_data
 from deepxrd.evaluation.baselines import baseline_nodes, make_baseline
 from deepxrd.evaluation.task import Task
 from deepxrd.models.base import Truth
 from deepxrd.prediction.predictor import load_predictor
 from deepxrd.runs.finished import Finished
 from deepxrd.sources import FilesSource, StructureRecord
-from deepxrd.training.assemble import make_data
 from deepxrd.training.run import fit_and_test
 
 Compose = Callable[..., dict[str, Any]]

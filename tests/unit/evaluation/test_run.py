@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from deepxrd.data.assemble import make_data
 from deepxrd.errors import ConfigError, SelectionError
 from deepxrd.evaluation.run import _weights
 from deepxrd.evaluation.task import Task
-from deepxrd.training.assemble import make_data
 from deepxrd.training.run import fit_and_test
 
 

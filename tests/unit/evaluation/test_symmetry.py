@@ -13,6 +13,7 @@ from sklearn.metrics import confusion_matrix, r2_score
 
 from deepxrd.chem import parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
+from deepxrd.data.assemble import make_data
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.run import _baseline, _symmetry_of, _weights
 from deepxrd.evaluation.symmetry import LATTICE, PAGE, TABLE, write_symmetry
@@ -20,7 +21,6 @@ from deepxrd.evaluation.symmetry_baselines import majority, nearest
 from deepxrd.evaluation.symmetry_scores import Truth, confusion, lattice_table, r_squared, sample_table, summary
 from deepxrd.evaluation.task import Task
 from deepxrd.metrics.calibration import calibration_error
-from deepxrd.training.assemble import make_data
 
 FORMULAS = [parse_formula(text) for text in ("NaCl", "CaO", "TiO2", "SrTiO3")]
 TRUTH = Truth(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,10 @@ from deepxrd.chem import Formula
 from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, AsymmetricUnit, Libraries, Phase
 from deepxrd.models.predictions import Predictions
-from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings, parse_radiation, simulate
+
+if TYPE_CHECKING:
+    from deepxrd.prediction.predictor import PatternPredictor  # imports torch, which takes a second
 
 LABORATORY = XrdSettings(two_theta_min_deg=5.0, two_theta_max_deg=90.0, n_points=4251, sigma_deg=0.0425)
 """What a laboratory sees: Cu Kα, 5 to 90°, a point every 0.02°, lines of a full width of 0.1° at half maximum."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,11 @@ READABLE_ATOMS = 100_000
 MAX_VOLUME_PER_ATOM_ANGSTROM3 = 150.0
 """Above this a cell read from a person's file lacks atoms: caesium, the loosest solid element, takes 117 Å^3."""
 _FEW_SITES = 48  # up to here a table of all distances is quicker than a tree
+_NOT_MANY_SITES = 128  # likewise, where many crystals are looked at in one go
 _MIN_VOLUME_PER_ATOM = 0.5  # Å^3; the densest known solids hold about 5 Å^3 an atom
 _MIN_DISTANCE = 0.3  # Å; H2, the shortest bond there is, has 0.74
+_SURELY = 1 + 1e-6  # of a bound, so that rounding does not matter
+_PAIRS_AT_ONCE = 200_000  # of sites; 5 MB an array
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +123,43 @@ class Crystal:
             return True  # a site would overlap with its own image
         pairs = close_pairs(self.lattice, self.frac_coords, _MIN_DISTANCE)
         return bool((self.occupancies[pairs].sum(axis=1) > 1.0 + 1e-3).any())
+
+
+def are_surely_sound(
+    lattices: NDArray[np.float64],
+    atomic_numbers: Sequence[NDArray[np.int64]],
+    frac_coords: Sequence[NDArray[np.float64]],
+) -> NDArray[np.bool_]:
+    """Which of many crystals of full sites are sound, in a tenth of the time that `Crystal.why_unusable` takes.
+
+    None that it refuses is among them. Large cells, and those near one of its bounds, are left to it.
+
+    Args:
+        lattices: ``(n, 3, 3)``, Å.
+        atomic_numbers: of each crystal, ``(n_sites,)``.
+        frac_coords: of each crystal, ``(n_sites, 3)``.
+
+    Returns:
+        ``(n,)``.
+    """
+    n_sites = np.array([len(numbers) for numbers in atomic_numbers], dtype=np.int64)
+    sound = np.zeros(len(lattices), dtype=bool)
+    with np.errstate(all="ignore"):  # what is not finite is in no order, and so not sound
+        edges = np.linalg.norm(lattices, axis=2).min(axis=1, initial=np.inf)
+        volumes = np.abs(np.linalg.det(lattices))
+        fits = (edges > _SURELY * _MIN_DISTANCE) & (volumes > _SURELY * _MIN_VOLUME_PER_ATOM * n_sites)
+        for n in np.unique(n_sites[fits & (n_sites > 0) & (n_sites <= _NOT_MANY_SITES)]).tolist():
+            first, second = np.triu_indices(n, 1)
+            alike = np.flatnonzero(fits & (n_sites == n))
+            for rows in np.array_split(alike, 1 + alike.size * first.size // _PAIRS_AT_ONCE):
+                numbers = np.stack([atomic_numbers[row] for row in rows])
+                coords = np.stack([frac_coords[row] for row in rows])
+                delta = coords[:, first] - coords[:, second]
+                delta -= np.rint(delta)
+                apart = np.linalg.norm(delta @ lattices[rows], axis=2) > _SURELY * _MIN_DISTANCE
+                known = (numbers >= 1) & (numbers <= len(SYMBOLS))
+                sound[rows] = apart.all(axis=1) & known.all(axis=1) & np.isfinite(coords).all(axis=(1, 2))
+    return np.asarray(sound & np.isfinite(lattices).all(axis=(1, 2)), dtype=bool)
 
 
 def close_pairs(

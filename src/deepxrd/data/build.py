@@ -18,11 +18,11 @@ from deepxrd.data.held_out import refuse_held_out, refused_compositions
 from deepxrd.data.selection import Selected, Selection, select
 from deepxrd.data.store import MANIFEST, PATTERNS, SAMPLES, PatternStore, content_values, store_id
 from deepxrd.data.workers import BuildOptions, workers
-from deepxrd.errors import SelectionError
+from deepxrd.errors import SelectionError, SourceError
 from deepxrd.io.files import atomic_path, file_hash, locked, write_json
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.provenance import versions
-from deepxrd.sources import Source, StructureRecord
+from deepxrd.sources import ReadFailure, Source, StructureRecord
 from deepxrd.xrd import XrdSettings, check_device, engine_identity, simulate
 
 PART_SIZE = 512  # samples per file of work: enough to simulate at once, few enough that a kill loses seconds
@@ -127,21 +127,31 @@ def _build(
 
 
 def _parts_to_do(source: Source, selected: Selected, partial: Path) -> Iterator[tuple[list[StructureRecord], Path]]:
-    """The selected records in the source's order, in fixed parts; parts that are on disk already are passed over."""
-    wanted = set(selected.positions.values())
-    n_parts, records = 0, []
-    for position, record in enumerate(source):
-        if position not in wanted or not isinstance(record, StructureRecord):
-            continue
-        records.append(record)
-        wanted.discard(position)
-        if len(records) == PART_SIZE or not wanted:
-            part = partial / f"part-{n_parts:06d}.parquet"
-            if not part.exists():
-                yield records, part
-            n_parts, records = n_parts + 1, []
-        if not wanted:
-            return
+    """The selected records in the source's order, in fixed parts; parts that are on disk already are passed over.
+
+    Raises:
+        SourceError: one of them is not there any more.
+    """
+    of = {position: composition for composition, position in selected.positions.items()}
+    positions = sorted(of)
+    parts = [positions[start : start + PART_SIZE] for start in range(0, len(positions), PART_SIZE)]
+    paths = [partial / f"part-{number:06d}.parquet" for number in range(len(parts))]
+    missing = [(part, path) for part, path in zip(parts, paths, strict=True) if not path.exists()]
+    records = iter(source.at([position for part, _ in missing for position in part]))
+    for part, path in missing:
+        yield [_the_same(next(records, None), of[position]) for position in part], path
+
+
+def _the_same(record: StructureRecord | ReadFailure | None, composition: str) -> StructureRecord:
+    """The record, if it is the one that was selected."""
+    if isinstance(record, StructureRecord) and record.crystal.formula.reduced == composition:
+        return record
+    why = f" ({record.name}: {record.reason})" if isinstance(record, ReadFailure) else ""
+    msg = (
+        f"the structure of {composition} was read a moment ago and is not there any more{why}: if nothing has changed "
+        "its source, the method `at` of that source does not give what iteration does"
+    )
+    raise SourceError(msg)
 
 
 def _simulate_part(records: list[StructureRecord], xrd: XrdSettings, part: Path, options: BuildOptions) -> int:

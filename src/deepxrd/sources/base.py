@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -97,3 +97,11 @@ class Source(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
         """Yield the records, and a failure for each entry that cannot be read, in a fixed order."""
+
+    def at(self, positions: Collection[int]) -> Iterator[StructureRecord | ReadFailure]:
+        """Yield what iteration yields at some positions, counted from 0, in its order.
+
+        A source that can pass over the others without making anything of them should do so.
+        """
+        wanted = frozenset(positions)
+        return (record for position, record in enumerate(self) if position in wanted)

@@ -6,7 +6,7 @@ import logging
 import math
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,15 @@ class DownloadedSource(Source):
         return int(self._manifest["documents"])
 
     def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
-        for document in self._complete.documents():
-            yield read_one(str(document["material_id"]), lambda document=document: self._record(document))  # type: ignore[misc]
+        return map(self._read, self._complete.documents())
+
+    def at(self, positions: Collection[int]) -> Iterator[StructureRecord | ReadFailure]:
+        """See :meth:`Source.at`; no other document is made a structure of."""
+        wanted = frozenset(positions)
+        return (self._read(each) for position, each in enumerate(self._complete.documents()) if position in wanted)
+
+    def _read(self, document: Document) -> StructureRecord | ReadFailure:
+        return read_one(str(document["material_id"]), lambda: self._record(document))
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:

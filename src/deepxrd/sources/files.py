@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -136,11 +136,19 @@ class FilesSource(Source):
         return self._n_entries
 
     def __iter__(self) -> Iterator[StructureRecord | ReadFailure]:
+        return self._records(None)
+
+    def at(self, positions: Collection[int]) -> Iterator[StructureRecord | ReadFailure]:
+        """See :meth:`Source.at`; no other structure is read."""
+        return self._records(frozenset(positions))
+
+    def _records(self, wanted: frozenset[int] | None) -> Iterator[StructureRecord | ReadFailure]:
         if self._format == "parquet":
-            yield from parquet.read_records(self.path)
+            yield from parquet.read_records(self.path, wanted)
             return
-        for entry_name, read in self._entries():
-            yield read_one(entry_name, read, max_volume_per_atom_angstrom3=self._max_volume)
+        for position, (entry_name, read) in enumerate(self._entries()):
+            if wanted is None or position in wanted:
+                yield read_one(entry_name, read, max_volume_per_atom_angstrom3=self._max_volume)
 
     @cached_property
     def _n_entries(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal, lattice_from_parameters
+from deepxrd.chem.crystal import are_surely_sound
 from deepxrd.errors import SourceError
 from deepxrd.io.csv_table import find_column
 from deepxrd.sources.base import ReadFailure, StructureRecord
@@ -87,18 +88,27 @@ def _columns(path: Path, names: list[str]) -> dict[str, str]:
     return {column: names[place] for column, place in places.items() if place is not None}
 
 
-def read_records(path: Path) -> Iterator[StructureRecord | ReadFailure]:
+def read_records(path: Path, rows: Collection[int] | None = None) -> Iterator[StructureRecord | ReadFailure]:
     """Yield a record per row, a few thousand rows in memory at a time.
+
+    Args:
+        path: of the table.
+        rows: those wanted, counted from 0; None for all.
 
     Raises:
         SourceError: the table is damaged, or its columns hold other things than they should.
     """
+    wanted = None if rows is None else np.unique(np.fromiter(rows, dtype=np.int64))
     with open_table(path) as table:
         there = _columns(path, table.schema_arrow.names)
-        names = {name: column for column, name in there.items()}
+        names, start = {name: column for column, name in there.items()}, 0
         try:
             for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(names)):
-                yield from _records_of(batch.rename_columns([names[name] for name in batch.schema.names]))
+                named, stop = batch.rename_columns([names[name] for name in batch.schema.names]), start + len(batch)
+                if wanted is not None:
+                    named = named.take(wanted[(wanted >= start) & (wanted < stop)] - start)
+                yield from _records_of(named)
+                start = stop
         except Exception as error:  # damaged pages and foreign columns can break Arrow and numpy in any way
             msg = f"{path} cannot be read as a table of structures: {type(error).__name__}: {str(error)[:300]}"
             raise SourceError(msg) from error
@@ -108,34 +118,32 @@ def _records_of(batch: pa.RecordBatch) -> Iterator[StructureRecord | ReadFailure
     cell = np.stack([_numbers(batch.column(c)) for c in _CELL], axis=1)
     lattices = lattice_from_parameters(cell[:, :3], cell[:, 3:])
     ids = batch.column("material_id").to_pylist()
-    numbers = [_whole(values) for values in _lists(batch.column("atomic_numbers"))]
-    coords = _lists(batch.column("frac_coords"))
+    numbers, values = _lists(batch.column("atomic_numbers"), _whole), _lists(batch.column("frac_coords"))
+    even = np.array([len(coords) == 3 * len(there) for there, coords in zip(numbers, values, strict=True)], dtype=bool)
+    coords = [some.reshape(-1, 3) if fits else some for some, fits in zip(values, even, strict=True)]
+    sound = np.zeros(len(ids), dtype=bool)
+    rows = np.flatnonzero(even)
+    sound[rows] = are_surely_sound(lattices[rows], [numbers[row] for row in rows], [coords[row] for row in rows])
     optional = {c: batch.column(c).to_pylist() for c in _OPTIONAL if c in batch.schema.names}
-    for row, material_id in enumerate(ids):
-        facts = {c: values[row] for c, values in optional.items()}
-        yield _record(str(material_id), lattices[row], numbers[row], coords[row], facts)
+    for row, material_id in enumerate(map(str, ids)):
+        if not even[row]:
+            yield ReadFailure(material_id, f"{len(numbers[row])} atoms but {len(coords[row])} coordinates")
+            continue
+        crystal = Crystal(lattices[row], numbers[row], coords[row], np.ones(len(numbers[row])))
+        reason = None if sound[row] else crystal.why_unusable()
+        if reason is not None:
+            yield ReadFailure(material_id, reason)
+        else:
+            yield _record(material_id, crystal, {c: facts[row] for c, facts in optional.items()})
 
 
-def _record(
-    material_id: str,
-    lattice: NDArray[np.float64],
-    numbers: NDArray[np.int64],
-    coords: NDArray[np.float64],
-    facts: dict[str, Any],
-) -> StructureRecord | ReadFailure:
-    if len(coords) != 3 * len(numbers):
-        return ReadFailure(material_id, f"{len(numbers)} atoms but {len(coords)} coordinates")
-    crystal = Crystal(lattice, numbers, coords.reshape(-1, 3), np.ones(len(numbers)))
-    reason = crystal.why_unusable()
-    if reason is not None:
-        return ReadFailure(material_id, reason)
-    provenance = {c: str(facts[c]) for c in ("created_at", "icsd") if facts.get(c) is not None}
+def _record(material_id: str, crystal: Crystal, facts: dict[str, Any]) -> StructureRecord:
     return StructureRecord(
         material_id,
         crystal,
         facts.get("formation_energy_per_atom"),
         facts.get("ground_state"),
-        provenance,
+        {c: str(facts[c]) for c in ("created_at", "icsd") if facts.get(c) is not None},
         energy_above_hull=facts.get("e_above_hull"),
     )
 
@@ -153,11 +161,11 @@ def _whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(sound, values, 0).astype(np.int64)
 
 
-def _lists(column: pa.Array) -> list[NDArray[np.float64]]:
-    """The rows of a list column as arrays; a null row is empty."""
+def _lists(column: pa.Array, of: Callable[[NDArray[np.float64]], NDArray[Any]] = np.asarray) -> list[NDArray[Any]]:
+    """The rows of a list column as arrays, of what a function makes of the numbers; a null row is empty."""
     import pyarrow as pa
 
     plain = column.cast(pa.large_list(pa.float64()))
     offsets = plain.offsets.to_numpy()
-    values = _numbers(plain.values)
+    values = of(_numbers(plain.values))
     return [values[start:stop] for start, stop in pairwise(offsets)]

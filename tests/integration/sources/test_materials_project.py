@@ -45,6 +45,7 @@ def test_all_ternaries(mp: Server, tmp_path: Path) -> None:
     assert found[0].formation_energy_per_atom == pytest.approx(-3.5)
     assert found[0].provenance == {"database": f"Materials Project {VERSION}", "license": "BY-C", "icsd": "True"}
     assert len({record.material_id for record in found}) == N_TERNARY
+    assert [record.material_id for record in made.at({3, 0})] == [found[0].material_id, found[3].material_id]
     assert mp.app.requests("_page") == 3  # one request a page, no more
 
 

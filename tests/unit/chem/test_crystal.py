@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pymatgen.core import DummySpecies, Lattice, Structure
 
 from deepxrd.chem import Crystal, lattice_from_parameters
+from deepxrd.chem.crystal import are_surely_sound
 
 _LATTICE_TOL_ANGSTROM = 1e-9
 
@@ -109,6 +110,36 @@ def test_sound_crystals_are_usable(crystal: Crystal) -> None:
 )
 def test_a_broken_crystal_says_why(changes: dict[str, Any], reason: str, cscl: Crystal) -> None:
     assert reason in str(replace(cscl, **changes).why_unusable())
+
+
+@given(
+    sites=st.lists(st.tuples(st.integers(-1, 120), *[st.floats(-3, 3)] * 3), max_size=9),
+    edges=st.tuples(*[st.floats(0.2, 9)] * 3),
+    twice=st.booleans(),
+)
+def test_what_is_surely_sound_is_what_is_usable(
+    sites: list[tuple[float, ...]], edges: tuple[float, ...], *, twice: bool
+) -> None:
+    sites = sites + [(z, *(x + 0.01 for x in xyz)) for z, *xyz in sites[:1]] * twice
+    numbers = np.array([z for z, *_ in sites], dtype=np.int64)
+    crystal = Crystal(np.diag(edges), numbers, np.array([xyz for _, *xyz in sites]).reshape(-1, 3), np.ones(len(sites)))
+    [sound] = are_surely_sound(crystal.lattice[None], [numbers], [crystal.frac_coords])
+    assert sound == (crystal.why_unusable() is None)
+
+
+@pytest.mark.parametrize("n_sites", [0, 1, 48, 49, 128, 129])
+def test_many_crystals_are_looked_at_in_one_go(n_sites: int, cscl: Crystal) -> None:
+    x = (np.arange(n_sites) + 0.5) / max(n_sites, 1)
+    coords = np.stack([x, np.zeros(n_sites), np.zeros(n_sites)], axis=1)
+    beside = (
+        np.concatenate([coords[:-1], coords[:1] + 1e-3])[-n_sites:] if n_sites > 1 else np.full((n_sites, 3), np.nan)
+    )
+    chain, numbers = np.diag([200.0, 9.0, 9.0]), np.full(n_sites, 6)
+    lattices = np.stack([chain, cscl.lattice, chain, chain * np.nan])
+    sound = are_surely_sound(
+        lattices, [numbers, cscl.atomic_numbers, numbers, numbers], [coords, cscl.frac_coords, beside, coords]
+    )
+    assert sound.tolist() == [0 < n_sites <= 128, True, False, False]
 
 
 def test_a_crystal_without_sites_says_so(cscl: Crystal) -> None:

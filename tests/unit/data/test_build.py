@@ -36,7 +36,7 @@ def _contents(store: PatternStore) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in store.path.iterdir()}
 
 
-class _Listed:
+class _Listed(Source):
     """A source of records in memory."""
 
     made_up: ClassVar[bool] = True
@@ -165,6 +165,27 @@ def test_a_build_that_is_interrupted_at_any_step_can_be_finished(
         _ensure(perovskite_source, tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and path.suffix != ".partial"]
     assert _contents(_ensure(perovskite_source, tmp_path)) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        (lambda _: [ReadFailure("gone.cif", "no such file")], r"not there any more \(gone\.cif: no such file\)"),
+        (lambda records: records[1:], "does not give what iteration does"),
+        (lambda _: [], "not there any more: if nothing has changed"),
+    ],
+)
+def test_a_source_that_says_otherwise_the_second_time_is_refused(
+    then: Callable[[Any], Any],
+    told: str,
+    records: list[StructureRecord],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_Listed, "at", lambda source, _: iter(then(source.entries)))
+    with pytest.raises(SourceError, match=told):
+        _ensure(_Listed(list(records)), tmp_path)
+    assert not list(tmp_path.glob("*/manifest.json"))
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -15,7 +15,7 @@ from deepxrd.chem.crystal import close_pairs
 from deepxrd.data import BuildOptions, Selection, ensure_store
 from deepxrd.data.selection import select
 from deepxrd.errors import ConfigError, SelectionError
-from deepxrd.sources import FilesSource, StructureRecord
+from deepxrd.sources import FilesSource, Source, StructureRecord
 from deepxrd.xrd import XrdSettings, simulate
 from deepxrd.xrd.engines import n_reflections
 
@@ -29,7 +29,7 @@ def _cube(edge: float, n: int = 1) -> Crystal:
     return Crystal(np.eye(3) * edge, np.full(n, 55), places, np.ones(n))
 
 
-class _Source:
+class _Source(Source):
     """The records that it is given."""
 
     name, citation, made_up = "given", "", True

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from deepxrd.chem import Crystal, parse_formula
@@ -129,6 +131,29 @@ def test_a_source_can_be_read_again_in_the_same_order(
 ) -> None:
     source = FilesSource(write(tmp_path, {"z": cscl, "a": wurtzite}))
     assert [record.material_id for record in source] == [record.material_id for record in source]
+
+
+@_each_format
+@given(positions=st.sets(st.integers(0, 6)))
+def test_some_records_are_those_at_their_positions(
+    write: Writer, positions: set[int], tmp_path_factory: pytest.TempPathFactory, cscl: Crystal, triclinic: Crystal
+) -> None:
+    folder = tmp_path_factory.mktemp("some")
+    source = FilesSource(write(folder, {f"{i}": (cscl, triclinic)[i % 3 == 0] for i in range(6)}))
+    expected = [record for position, record in enumerate(source) if position in positions]
+    found = list(source.at(positions))
+    assert [record.material_id for record in found] == [record.material_id for record in expected]
+    for record, other in zip(found, expected, strict=True):
+        _assert_same(record.crystal, other.crystal)
+
+
+def test_some_rows_are_found_across_row_groups_and_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cscl: Crystal
+) -> None:
+    monkeypatch.setattr("deepxrd.sources.parquet._ROWS_AT_ONCE", 4)
+    path = _write_parquet(tmp_path, {f"{i}": cscl for i in range(11)})
+    pq.write_table(pq.read_table(path), path, row_group_size=3)
+    assert [record.material_id for record in FilesSource(path).at({10, 4, 3, 8})] == ["3", "4", "8", "10"]
 
 
 def test_ids_energies_and_ground_states_come_with_the_structures(tmp_path: Path, cscl: Crystal) -> None:

@@ -20,14 +20,22 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.snapshot
 
 
-def test_the_main_job_runs_on_real_structures(command: Command, snapshot_path: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the data are built once, by whichever test comes first."""
+    return tmp_path_factory.mktemp("data")
+
+
+def test_the_main_job_runs_on_real_structures(
+    command: Command, snapshot_path: Path, data: Path, tmp_path: Path
+) -> None:
     done = command(
         "train", "data=abc3", "source=files", f"source.path={snapshot_path}", "loss=pearson", "model.depth=10",
-        "trainer.max_epochs=1", "hydra.run.dir=run", timeout=420,
+        "trainer.max_epochs=1", "hydra.run.dir=run", f"paths.data_dir={data}", timeout=420,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    counts = json.loads(next((tmp_path / "data/stores").glob("*/manifest.json")).read_text())["counts"]
+    counts = json.loads(next((data / "stores").glob("*/manifest.json")).read_text())["counts"]
     assert counts["samples"] == counts["taken"] == 2545  # shared/data/README.md
     assert counts["entries_in_source"] == 63591
     assert sum(counts["excluded"].values()) + counts["taken"] + counts["unreadable"] == 63591
@@ -36,7 +44,7 @@ def test_the_main_job_runs_on_real_structures(command: Command, snapshot_path: P
 
     # What the reference says of real ABC3 patterns: 15.8 peaks each (a comb every 2° has 90 and a precision of 0.177),
     # and about 4.5 % with their highest peak at 170-180°, where the Lorentz factor diverges.
-    store = PatternStore.open(next((tmp_path / "data/stores").glob("files-*")))
+    store = PatternStore.open(next((data / "stores").glob("files-*")))
     grid = store.xrd.two_theta_deg
     assert find_peaks(np.asarray(store.patterns), grid).count.mean() == pytest.approx(0.177 * 90, rel=0.1)
     assert (grid[store.patterns.argmax(axis=1)] > 170).mean() == pytest.approx(0.045, abs=0.015)
@@ -64,11 +72,11 @@ def _splits_hold(store: PatternStore) -> None:
 
 
 def test_baselines_score_on_real_structures_as_the_reference_says(
-    command: Command, snapshot_path: Path, tmp_path: Path
+    command: Command, snapshot_path: Path, data: Path, tmp_path: Path
 ) -> None:
     done = command(
         "evaluate", "data=abc3", "source=files", f"source.path={snapshot_path}", "weights=shipped",
-        "hydra.run.dir=out",
+        "hydra.run.dir=out", f"paths.data_dir={data}",
         "evaluate.baselines=[mean,comb,random,nearest,substitution,oracle_volume,polymorph_oracle]",
         "evaluate.cases=false", "evaluate.table2=false", "evaluate.n_resamples=100", timeout=420,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import gcd, lcm
 from string import ascii_lowercase, ascii_uppercase
 
+from deepxrd.chem.alloys import is_alloy
 from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY, SYMBOLS
 from deepxrd.chem.formula_sums import TwoReadingsError, may_be_sum, refuse_numbers_after_blanks, shown, split_sum
 from deepxrd.errors import FormulaError
@@ -23,6 +24,7 @@ _BRACKETS = str.maketrans("[]{}", "()()")
 _MAX_DENOMINATOR = 1000
 OF_HYDRATES = frozenset({"H", "O"})
 """Elements whose amounts may be decimals in a formula of whole numbers: CaSO4·0.5H2O."""
+_PER_CENT = 100
 _ROUNDED = 0.005  # of a sum of shares that were rounded
 _FEW_ATOMS = 12  # of an ordered compound that somebody wrote with decimals alone
 _APART = "write one formula at a time: others go apart, after a blank; decimals have a point"
@@ -94,7 +96,8 @@ class Formula:
 def parse_formula(text: str) -> Formula:
     """Parse a chemical formula and reduce it to its smallest whole numbers.
 
-    Brackets of any kind nest, subscripts may be Unicode, decimals are read as fractions (``Li0.5CoO2`` is LiCo2O4).
+    Brackets of any kind nest, subscripts may be Unicode, decimals are read as fractions (``Li0.5CoO2`` is LiCo2O4), and
+    amounts of an alloy that add up to 100 as at% (``Cu70Zn30``).
     Sums are joined by ``·``, ``*`` or a dot, each part with a number before it: ``CuSO4·5H2O``, ``2CaO.SiO2``; see
     `deepxrd.chem.formula_sums` for the dots.
 
@@ -104,7 +107,15 @@ def parse_formula(text: str) -> Formula:
     Raises:
         FormulaError: the text is no formula, names an unknown element, or can be read in two ways.
     """
-    return formula_from_amounts(parse_amounts(text), text)
+    return formula_from_amounts(_shares_of_alloy(parse_amounts(text)), text)
+
+
+def _shares_of_alloy(amounts: dict[str, Fraction | int]) -> dict[str, Fraction | int]:
+    """Amounts of an alloy in at% as shares of atoms, Cu70Zn30 as Cu0.7Zn0.3; all others as they are."""
+    if sum(amounts.values()) != _PER_CENT or len(amounts) == 1:
+        return amounts
+    shares: dict[str, Fraction | int] = {symbol: Fraction(amount, _PER_CENT) for symbol, amount in amounts.items()}
+    return shares if is_alloy(shares) else amounts
 
 
 def parse_amounts(text: str) -> dict[str, Fraction | int]:
@@ -181,14 +192,15 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
 def _is_divided(exact: Mapping[str, Fraction | int], whole: Mapping[str, int], order: list[str]) -> bool:
     """Whether decimals are those of whole numbers that were divided, and not of a solid solution.
 
-    By its sum, into shares of 1: Sr0.2Ti0.2O0.6. Or to few atoms, where no elements share a site: Sr0.5Ti0.5O1.5,
-    Fe0.6667O, BiS1.5; not Ce0.8Gd0.2O1.9 and Li0.5CoO2.
+    By its sum, into shares of 1: Sr0.2Ti0.2O0.6; those of metals may be an alloy. Or to few atoms, where no elements
+    share a site: Sr0.5Ti0.5O1.5, Fe0.6667O, BiS1.5; not Ce0.8Gd0.2O1.9 and Li0.5CoO2.
     """
     decimals = [symbol for symbol in order if exact[symbol].denominator > 1]
-    if len(decimals) == len(order) and abs(float(sum(exact.values())) - 1) < _ROUNDED:
-        return True
+    are_all = len(decimals) == len(order)
+    if are_all and abs(float(sum(exact.values())) - 1) < _ROUNDED:
+        return not is_alloy(exact)
     is_one = len(decimals) == 1 and (len(order) == 2 or decimals == order[-1:])  # noqa: PLR2004 - a binary
-    return (is_one or len(decimals) == len(order)) and sum(whole.values()) <= _FEW_ATOMS
+    return (is_one or are_all) and sum(whole.values()) <= _FEW_ATOMS
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -91,7 +91,7 @@ def predict_cells(templates: Templates, targets: Targets, found: Found, volume_a
     """
     additive = log_additive_targets(targets, volume_angstrom3)[found.target]
     parts = [
-        _predict(templates, found.take(np.arange(start, min(start + _AT_ONCE, len(found)))), volume_angstrom3)
+        _predict(templates, targets, found.take(np.arange(start, min(start + _AT_ONCE, len(found)))), volume_angstrom3)
         for start in range(0, len(found), _AT_ONCE)
     ]
     if not parts:
@@ -104,7 +104,7 @@ def predict_cells(templates: Templates, targets: Targets, found: Found, volume_a
     return Cells(mean, spread, deviation, doubt, near, additive)
 
 
-def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tuple[Floats, ...]:
+def _predict(templates: Templates, targets: Targets, found: Found, volume_angstrom3: Floats) -> tuple[Floats, ...]:
     member = np.maximum(found.member, 0)
     there = found.member >= 0
     counts = templates.counts[member[:, 0]]
@@ -112,7 +112,7 @@ def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tu
     n, k = member.shape
     weight = np.sqrt(share)[:, :, None]
     old = (descriptors()[templates.elements[member]] * weight[:, None]).reshape(n, k, -1)
-    new = (descriptors()[found.elements] * weight).reshape(n, -1)
+    new = (_mean_descriptors(targets, found) * weight).reshape(n, -1)
     old = old - new[:, None]
     square = (old**2).sum(axis=2)
     between = np.maximum(square[:, :, None] + square[:, None] - 2 * (old @ old.transpose(0, 2, 1)), 0)
@@ -138,6 +138,15 @@ def _predict(templates: Templates, found: Found, volume_angstrom3: Floats) -> tu
     deviation = np.where(free, np.sqrt(drawn * (doubt[:, None] + _NOISE)), 0.0)
     near = np.take_along_axis(known, np.minimum(np.arange(6)[None], (number - 1)[:, None])[..., None], axis=1)
     return mean, spread, deviation, doubt, near
+
+
+def _mean_descriptors(targets: Targets, found: Found) -> Floats:
+    """Of what is in each slot, elements that share it by their shares, ``(n, WIDTH, 6)``."""
+    of = found.target[:, None]
+    mixed, filled = targets.mixed[of, found.slot], targets.filled[of, found.slot]
+    total = filled.sum(axis=2)
+    out = np.einsum("nws,nwsd->nwd", filled, descriptors()[mixed]) / np.where(total > 0, total, 1)[..., None]
+    return np.where((found.elements > 0)[..., None], out, 0.0)
 
 
 @cache

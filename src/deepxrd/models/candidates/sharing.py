@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from math import gcd
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
 from deepxrd.chem.element_distance import element_distances
 from deepxrd.chem.formula import OF_HYDRATES
-from deepxrd.models.candidates.targets import SHARING, Slot, Targets, targets_of
+from deepxrd.models.candidates.targets import SHARING, Slot, Targets, main_of, targets_of
 from deepxrd.models.candidates.templates import WIDTH, Templates
 
 Index = NDArray[np.int64]
@@ -83,7 +83,9 @@ class Sharing:
                         found[name] = total, slots
             beam = merged(beam, free)
         ways = sorted(found.values(), key=lambda way: way[0])
-        return (_as_written(formula, ways) if formula.is_mixed else ways)[:_KEPT]
+        if not formula.is_mixed:
+            return ways[:_KEPT]
+        return [(cost, turned) for cost, slots in _as_written(formula, ways)[:_KEPT] for turned in _by_main(slots)]
 
     def _fits(self, cost: float, groups: tuple[_Group, ...], unit: float | None) -> list[tuple[float, list[Slot]]]:
         """Near stoichiometries for groups of elements; of a solid solution that of the nearest whole amounts, too."""
@@ -139,6 +141,17 @@ def _as_written(formula: Formula, ways: list[tuple[float, list[Slot]]]) -> list[
     return [way for way, each in zip(ways, ranks, strict=True) if each == best]
 
 
+def _by_main(slots: list[Slot]) -> list[list[Slot]]:
+    """The same with each element first of those that there is as much of: K0.5Na0.5NbO3 is like KNbO3 and NaNbO3."""
+
+    def turned(slot: Slot) -> list[Slot]:
+        count, there = slot
+        most = main_of(there)[1] * _FULL
+        return [(count, (each, *(other for other in there if other != each))) for each in there if each[1] >= most]
+
+    return [list(some) for some in product(*map(turned, slots))]
+
+
 def _unit(formula: Formula) -> float:
     """Atoms in the reduced formula of a solid solution for each one that was written."""
     symbol, amount = next(iter(formula.decimals.items()))
@@ -163,7 +176,7 @@ def merged(
     """
     table, pairs = element_distances().tolist(), list[tuple[float, int, int, int]]()
     for place, (cost, groups) in enumerate(beam):
-        main, size = [_main(there) for _, there in groups], [len(there) for _, there in groups]
+        main, size = [main_of(there)[0] for _, there in groups], [len(there) for _, there in groups]
         open_ = [i for i, (_, there) in enumerate(groups) if all(z in free for z, _ in there)]
         pairs += [
             (cost + table[main[i]][main[j]], place, i, j)
@@ -181,7 +194,3 @@ def merged(
         out.setdefault(tuple(sorted((*left, together))), total)
     ordered = sorted((cost, name) for name, cost in out.items())
     return ordered[:_BEAM]
-
-
-def _main(there: tuple[tuple[int, float], ...]) -> int:
-    return max(there, key=lambda pair: (pair[1], -pair[0]))[0]

@@ -57,6 +57,11 @@ Slot = tuple[float, tuple[tuple[int, float], ...]]
 """Atoms that a template must have in a slot; and elements there with their amounts."""
 
 
+def main_of(there: Sequence[tuple[int, float]]) -> tuple[int, float]:
+    """The element that there is most of, and how much; the first of several."""
+    return max(there, key=lambda pair: pair[1])
+
+
 def targets_of(entries: Sequence[tuple[int, int, Sequence[Slot], float]]) -> Targets:
     """Put together what is looked up.
 
@@ -67,7 +72,7 @@ def targets_of(entries: Sequence[tuple[int, int, Sequence[Slot], float]]) -> Tar
     elements, counts = np.zeros((n, WIDTH), dtype=np.int64), np.zeros((n, WIDTH), dtype=np.int64)
     mixed, filled = np.zeros((n, WIDTH, SHARING), dtype=np.int64), np.zeros((n, WIDTH, SHARING))
     for row, (_, _, slots, _) in enumerate(entries):
-        first = [max(there, key=lambda pair: (pair[1], -pair[0]))[0] for _, there in slots]
+        first = [main_of(there)[0] for _, there in slots]
         order = sorted(range(len(slots)), key=lambda s: (slots[s][0], first[s]))
         for place, s in enumerate(order):
             count, there = slots[s]

@@ -214,6 +214,31 @@ def test_a_solid_solution_is_like_the_compound_of_whole_amounts(text: str) -> No
     assert ways.counts[:, :3].tolist() == [[1, 1, 3]]
 
 
+def test_each_of_the_main_elements_is_one_in_turn(templates: Templates) -> None:
+    formulas = [parse_formula("La0.5Sr0.5ZrO3"), parse_formula("La0.6Sr0.4ZrO3")]
+    ways = Sharing(templates).targets(formulas, np.array([-1, -1]), np.array([0, 1]))
+    perovskites = (ways.counts[:, :3] == [1, 1, 3]).all(axis=1)
+    main = [set(ways.elements[perovskites & (ways.owner == row), :2].ravel().tolist()) for row in (0, 1)]
+    assert main == [{57, 38, 40}, {57, 40}]
+    for mixed, filled in zip(ways.mixed[ways.owner == 0], ways.filled[ways.owner == 0], strict=True):
+        assert filled[(mixed == 57) | (mixed == 38)].tolist() == [0.5, 0.5]
+
+
+def test_the_cell_of_a_shared_site_lies_between_those_of_its_elements(templates: Templates) -> None:
+    def edge(text: str) -> float:
+        formula = parse_formula(text)
+        plain = plain_targets([formula], np.array([-1]))
+        targets = Sharing(templates).targets([formula], np.array([-1]), np.array([0])) if formula.is_mixed else plain
+        found = search(templates, targets)
+        cells = predict_cells(templates, targets, found, np.full(119, 15.0))
+        cubic = np.flatnonzero((templates.space_group[found.member[:, 0]] == 221) & (found.elements[:, 2] == 8))
+        return float(cells.mean[cubic[found.distance[cubic, 0].argmin()], 0])
+
+    small, large = edge("SrZrO3"), edge("BaZrO3")
+    assert small < edge("Sr0.6Ba0.4ZrO3") < edge("Sr0.4Ba0.6ZrO3") < large
+    assert edge("Sr0.5Ba0.5ZrO3") == pytest.approx((small + large) / 2, abs=0.3 * (large - small))
+
+
 def test_a_formula_of_all_elements_is_answered_in_seconds(templates: Templates) -> None:
     """It took three quarters of a minute, within which a server answers nobody else."""
     begun = time.process_time()

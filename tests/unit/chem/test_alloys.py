@@ -1,0 +1,48 @@
+"""Which compositions in shares of atoms are alloys, and how such formulas are read."""
+
+from fractions import Fraction
+
+import pytest
+
+from deepxrd.chem import parse_formula
+from deepxrd.chem.alloys import is_alloy
+
+
+@pytest.mark.parametrize(
+    ("text", "alloy"),
+    [
+        ("Cu0.7Zn0.3", True),
+        ("Mo0.5W0.5", True),
+        ("Si0.8Ge0.2", True),
+        ("Ti0.9Al0.06V0.04", True),  # little is dissolved, whatever it is
+        ("Fe0.98C0.02", True),
+        ("Co0.2Cr0.2Fe0.2Mn0.2Ni0.2", True),
+        ("Cu70Zn30", True),
+        ("Ti90Al6V4", True),
+        ("Ni0.5Al0.5", False),  # not much alike, and ordered
+        ("Al50Ni50", False),
+        ("Ga0.5As0.5", False),
+        ("Fe0.75C0.25", False),
+        ("Mg0.67Si0.33", False),
+        ("Fe0.95O0.05", False),
+        ("Sr20Ti20O60", False),
+        ("CuZn", False),
+        ("Cu100", False),
+    ],
+)
+def test_metals_that_are_alike_are_an_alloy(text: str, *, alloy: bool) -> None:
+    formula = parse_formula(text)
+    assert formula.is_mixed is alloy
+    if alloy:
+        assert formula.decimals.keys() == set(formula.elements)
+        assert sum(formula.decimals.values()) == 1
+
+
+def test_per_cent_and_shares_are_the_same() -> None:
+    assert parse_formula("Cu70Zn30").written == parse_formula("Cu0.7Zn0.3").written
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_the_elements_does_not_matter(order: int) -> None:
+    shares = [("Fe", Fraction(7, 10)), ("Cr", Fraction(3, 10))][::order]
+    assert is_alloy(dict(shares))

@@ -18,16 +18,19 @@ _SEMIMETALS = frozenset({"B", "C", "Si", "Ge", "As", "Se", "Sb", "Te", "At"})
 def is_alloy(shares: Mapping[str, Fraction | int]) -> bool:
     """Whether elements would rather share one kind of site than form an ordered compound.
 
-    So it is where one metal makes up nearly all, or where all are metals, or of one group, and much alike.
+    So it is where one metal makes up nearly all, or where all are metals, or of one group, and much like the one that
+    there is most of, or one of those.
 
     Args:
         shares: of all atoms, by element symbol.
     """
-    main = max(shares, key=lambda symbol: shares[symbol])
     if _NO_METALS & shares.keys():
         return False
-    if shares[main] >= _MAIN and main not in _SEMIMETALS:
+    most = max(shares.values())
+    main = [symbol for symbol, share in shares.items() if share == most]
+    if most >= _MAIN and main[0] not in _SEMIMETALS:
         return True
     numbers = [ATOMIC_NUMBERS[symbol] for symbol in shares]
     are_metals = not _SEMIMETALS & shares.keys() or len(set(element_property("group")[numbers])) == 1
-    return bool(are_metals and element_distances()[ATOMIC_NUMBERS[main], numbers].max() <= _ALIKE)
+    farthest = element_distances()[[ATOMIC_NUMBERS[symbol] for symbol in main]][:, numbers].max(axis=1)
+    return bool(are_metals and farthest.min() <= _ALIKE)

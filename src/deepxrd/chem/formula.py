@@ -53,7 +53,8 @@ class Formula:
     Attributes:
         counts: pairs (element symbol, number of its atoms in the reduced formula).
         decimals: of a solid solution the amounts that were written with decimals, in the order of ``counts``: those of
-            barium and strontium in Ba0.6Sr0.4TiO3. Formulas of one composition are equal however they were written.
+            barium and strontium in Ba0.6Sr0.4TiO3; of an alloy in at% its shares. Formulas of one composition are equal
+            however they were written.
     """
 
     counts: tuple[tuple[str, int], ...]

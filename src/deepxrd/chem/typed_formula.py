@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS
-from deepxrd.chem.formula import Formula, formula_from_amounts, parse_amounts
+from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
 from deepxrd.chem.formula_sums import shown
 from deepxrd.chem.typed_slips import slip_in
 from deepxrd.errors import FormulaError
@@ -36,8 +36,7 @@ def parse_typed_formula(text: str) -> Formula:
         raise FormulaError(msg)
     meant = in_usual_case(text) if isinstance(text, str) else None
     try:
-        amounts = parse_amounts(text)
-        formula = formula_from_amounts(amounts, text)
+        formula = parse_formula(text)
     except FormulaError as error:
         if meant is None:
             if isinstance(text, str) and _NAME.fullmatch(text.strip()):
@@ -46,9 +45,9 @@ def parse_typed_formula(text: str) -> Formula:
             raise
         msg = f"{error}; did you mean {meant}?"
         raise FormulaError(msg) from error
-    if meant is not None and _is_doubtful(set(amounts), set(_SYMBOL.findall(meant))):
+    if meant is not None and _is_doubtful(set(formula.elements), set(_SYMBOL.findall(meant))):
         way_out = re.sub(r"(?<=[A-Z])(?=[A-Z])", "1", text.strip())
-        msg = f"{shown(text)} reads as {', '.join(amounts)}: did you mean {meant}? If not, write {way_out}"
+        msg = f"{shown(text)} reads as {', '.join(parse_amounts(text))}: did you mean {meant}? If not, write {way_out}"
         raise FormulaError(msg)
     if slip := slip_in(text):
         msg = f"{shown(text)} {slip}"

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from deepxrd.chem import parse_formula
+from deepxrd.chem import parse_formula, parse_typed_formula
 from deepxrd.chem.alloys import is_alloy
 from deepxrd.chem.formula import parse_amounts
 
@@ -32,8 +32,9 @@ from deepxrd.chem.formula import parse_amounts
     ],
 )
 def test_metals_that_are_alike_are_an_alloy(text: str, *, alloy: bool) -> None:
-    formula = parse_formula(text)
+    formula = parse_typed_formula(text)
     assert formula.is_mixed is alloy
+    assert formula.written == parse_formula(text).written
     if alloy:
         assert formula.decimals.keys() == set(formula.elements)
         assert sum(formula.decimals.values()) == 1

@@ -1,7 +1,6 @@
 import csv
 import functools
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,29 +90,6 @@ def test_processes_that_share_a_file_write_what_one_writes(trained: Path, tmp_pa
         found, expected = (np.stack(table[name].to_numpy()).astype(np.float32) for table in (two, one))
         np.testing.assert_allclose(found, expected, atol=0.07, err_msg=name)  # numbers of threads differ: last bits
     assert two.select(words).equals(one.select(words))
-
-
-def test_help_imports_no_heavy_package(tmp_path: Path) -> None:
-    listed = "import sys, deepxrd.cli.main as c\ntry: c.main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", listed], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("usage: deepxrd")
-    heavy = {"torch", "numpy", "pandas", "pyarrow", "pymatgen", "matplotlib", "pytorch_lightning", "hydra", "rich"}
-    heavy |= {"joblib", "scipy", "sklearn"}
-    assert not heavy & set(done.stderr.split())
-
-
-@pytest.mark.parametrize("shipped", [False, True])
-def test_predicting_imports_no_package_of_training(trained: Path, tmp_path: Path, *, shipped: bool) -> None:
-    listed = "import sys, deepxrd.cli.main as c\nc.main(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)"
-    arguments = ["predict", "SrTiO3"]
-    unwanted = {"pytorch_lightning", "torchmetrics", "hydra", "wandb", "ase", "sklearn", "spglib", "lightgbm"}
-    unwanted |= {"pandas", "pyarrow", "pymatgen", "sympy", "scipy.optimize", "scipy.spatial", "joblib"}
-    if not shipped:
-        arguments += ["--checkpoint", str(trained / "checkpoints/best.ckpt"), "--unseen"]
-    done = subprocess.run(
-        [sys.executable, "-c", listed, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert not unwanted & set(done.stderr.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["predict"]])

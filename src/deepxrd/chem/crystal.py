@@ -130,7 +130,7 @@ def are_surely_sound(
     atomic_numbers: Sequence[NDArray[np.int64]],
     frac_coords: Sequence[NDArray[np.float64]],
 ) -> NDArray[np.bool_]:
-    """Which of many crystals of full sites are sound, in a tenth of the time that `Crystal.why_unusable` takes.
+    """Which of many crystals of full sites are sound, told much sooner than by `Crystal.why_unusable` one by one.
 
     None that it refuses is among them. Large cells, and those near one of its bounds, are left to it.
 

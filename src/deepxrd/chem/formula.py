@@ -186,22 +186,23 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     counts = tuple((symbol, whole[symbol]) for symbol in order)
     decimals = {symbol: exact[symbol] for symbol in order if exact[symbol].denominator > 1}
-    is_mixed = bool(decimals) and not (decimals.keys() <= OF_HYDRATES or _is_divided(exact, whole, order))
+    is_mixed = bool(decimals) and not (decimals.keys() <= OF_HYDRATES or _is_divided(counts, decimals, exact))
     return Formula(counts, decimals if is_mixed else {})
 
 
-def _is_divided(exact: Mapping[str, Fraction | int], whole: Mapping[str, int], order: list[str]) -> bool:
+def _is_divided(
+    counts: tuple[tuple[str, int], ...], decimals: Mapping[str, Fraction | int], exact: Mapping[str, Fraction | int]
+) -> bool:
     """Whether decimals are those of whole numbers that were divided, and not of a solid solution.
 
     By its sum, into shares of 1: Sr0.2Ti0.2O0.6; those of metals may be an alloy. Or to few atoms, where no elements
     share a site: Sr0.5Ti0.5O1.5, Fe0.6667O, BiS1.5; not Ce0.8Gd0.2O1.9 and Li0.5CoO2.
     """
-    decimals = [symbol for symbol in order if exact[symbol].denominator > 1]
-    are_all = len(decimals) == len(order)
+    are_all = len(decimals) == len(exact)
     if are_all and abs(float(sum(exact.values())) - 1) < _ROUNDED:
         return not is_alloy(exact)
-    is_one = len(decimals) == 1 and (len(order) == 2 or decimals == order[-1:])  # noqa: PLR2004 - a binary
-    return (is_one or are_all) and sum(whole.values()) <= _FEW_ATOMS
+    is_one = len(decimals) == 1 and (len(exact) == 2 or counts[-1][0] in decimals)  # noqa: PLR2004 - a binary
+    return (is_one or are_all) and sum(count for _, count in counts) <= _FEW_ATOMS
 
 
 def _whole(amounts: Mapping[str, Fraction | int]) -> dict[str, int]:

@@ -61,6 +61,8 @@ class Phase:
         symbol: short Hermann-Mauguin symbol.
         prototype: name of the prototype, such as ``221:a|b|c``.
         cell: a, b, c in Å, alpha, beta, gamma in degrees of the conventional cell.
+        setting: symbol of the group that this cell belongs to: ``symbol``, but for a structure that is slightly less
+            symmetric and so is kept as it is.
         energy_above_hull: eV per atom, None where unknown.
         known_from_experiment, ground_state: None where unknown.
         held_out: whether it may be shown and used for nothing else.
@@ -75,6 +77,7 @@ class Phase:
     symbol: str
     prototype: str
     cell: tuple[float, ...]
+    setting: str
     energy_above_hull: float | None
     known_from_experiment: bool | None
     ground_state: bool | None
@@ -268,6 +271,7 @@ class Library:
             self.ids(rows),
             self.formulas(rows),
             self.space_groups(rows).tolist(),
+            self.settings(rows).tolist(),
             decode.cells(self.tables, rows).tolist(),
             self.energies_above_hull(rows).tolist(),
             facts,
@@ -284,13 +288,14 @@ class Library:
                 symbol=symbol(number),
                 prototype=self.prototype(row).label,
                 cell=tuple(cell),
+                setting=symbol(setting),
                 energy_above_hull=None if np.isnan(energy) else energy,
                 known_from_experiment=_YES_NO.get(bits >> ICSD_SHIFT & 3),
                 ground_state=_YES_NO.get(bits >> GROUND_STATE_SHIFT & 3),
                 held_out=bool(bits & HELD_OUT),
                 source=self.sources[source],
             )
-            for row, material_id, formula, number, cell, energy, bits, source in columns
+            for row, material_id, formula, number, setting, cell, energy, bits, source in columns
         ]
 
 

@@ -82,7 +82,8 @@ def phase_label(phase: Phase) -> str:
 
 def _cell(phase: Phase) -> str:
     lengths = " ".join(f"{value:.3f}" for value in phase.cell[:3])
-    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.1f}" for value in phase.cell[3:]) + "°"
+    where = "" if phase.setting == phase.symbol else f" of {phase.setting}"
+    return f"a b c = {lengths} Å, α β γ = " + " ".join(f"{value:.1f}" for value in phase.cell[3:]) + f"°{where}"
 
 
 def _row(phase: Phase) -> list[object]:

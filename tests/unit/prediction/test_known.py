@@ -25,6 +25,13 @@ def test_of_phases_that_energy_cannot_tell_apart_the_most_symmetric_comes_first(
     assert energies[1:] == sorted(energies[1:])
 
 
+def test_a_cell_that_is_not_that_of_the_group_found_says_whose_it_is(libraries: Libraries) -> None:
+    iron, *others = known_in_words(known_phases(libraries, parse_formula("Fe"), LABORATORY)).splitlines()[1:]
+    assert "I m -3 m (229)" in iron
+    assert iron.endswith("α β γ = 90.0 90.0 90.0° of F m m m")
+    assert not any(" of " in other for other in others)
+
+
 def test_lines_stand_where_braggs_law_puts_them(libraries: Libraries) -> None:
     found = known_phases(libraries, parse_formula("NaCl"), view(radiation="MoKa", range_deg=(10, 40), width_deg=0.05))
     a, wavelength = found.phases[0].cell[0], found.xrd.wavelength_angstrom

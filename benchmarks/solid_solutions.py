@@ -143,7 +143,7 @@ temperature (`benchmarks/solid_solutions.csv`, from memory; where two are common
 the edge. Left out, since held out: {", ".join(left)}. *In whole numbers* the same compositions were asked as
 Ba3Sr2Ti5O15, which is how all were understood once. Two numbers were chosen on the first half of the compounds; the
 second was scored with other ways to share sites, too. How alike the metals of an alloy have to be was chosen on all
-alloys.
+alloys, how much the structures of room temperature count on half of them ([what was tried](tried.md)).
 
 {table(("part", "asked", "n", *COLUMNS.values(), "edges"), rows)}
 
@@ -155,8 +155,8 @@ Of the confirming half, the first candidate has another space group for {wrong[P
 Of the alloys for {wrong[ALLOYS]}.
 
 Many of these are what density functional theory holds for the ground state of the main elements' compound (triclinic
-LiMn2O4, ω titanium; iron, whose cell in the database is not quite cubic), or have a parent that is held out or is not
-known.
+LiMn2O4), or have a parent that is held out or is not known; of the alloys some have the structure of another metal than
+the one that there is most of.
 """
 
 

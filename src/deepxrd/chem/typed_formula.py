@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
+from deepxrd.chem.alloys import is_alloy
 from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
 from deepxrd.chem.formula_sums import shown
@@ -17,6 +19,7 @@ _METALS = frozenset({"K", "V", "Y", "W", "U"})  # those with one letter
 _RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 54, 84, 85, 86, 87, 88) or z > 94)  # noqa: PLR2004
 _MOST_LETTERS = 40
 _MOST_LETTERS_ALONE = 6  # HgCdTe; what is longer and has no number is a name, such as perovskite
+_FEWEST_IN_ALLOY = 3
 _NAME = re.compile(r"[A-Za-z][a-z]{3,}(?:[ -][a-z]+)*")
 
 
@@ -56,8 +59,24 @@ def parse_typed_formula(text: str) -> Formula:
 
 
 def hint(text: str) -> str | None:
-    """Another formula that may be meant by one that can be read, such as KNbO3 by ``KNBO3``; None in most cases."""
-    return in_usual_case(text)
+    """Another formula that may be meant by one that can be read; None in most cases.
+
+    Such as KNbO3 by ``KNBO3``, and Co0.3333Cr0.3333Ni0.3333, whose elements share sites, by ``CoCrNi``.
+
+    Raises:
+        FormulaError: the text cannot be read.
+    """
+    return in_usual_case(text) or _as_alloy(parse_formula(text))
+
+
+def _as_alloy(formula: Formula) -> str | None:
+    """A formula of metals in whole numbers, as an alloy is written; of two of them, which often order, None."""
+    atoms = sum(count for _, count in formula.counts)
+    shares = {symbol: Fraction(count, atoms) for symbol, count in formula.counts}
+    if len(shares) < _FEWEST_IN_ALLOY or formula.is_mixed or not is_alloy(shares):
+        return None
+    written = "".join(f"{symbol}{float(share):.4g}" for symbol, share in shares.items())
+    return written if parse_formula(written).is_mixed else None
 
 
 def in_usual_case(text: str) -> str | None:

@@ -4,8 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from deepxrd.chem import parse_formula, parse_typed_formula
+from deepxrd.chem import SYMBOLS, parse_formula, parse_typed_formula
 from deepxrd.chem.alloys import is_alloy
+from deepxrd.chem.element_structures import room_temperature_prototype
 from deepxrd.chem.formula import parse_amounts
 
 
@@ -50,3 +51,17 @@ def test_per_cent_and_shares_are_the_same() -> None:
 def test_the_order_of_the_elements_does_not_matter(text: str) -> None:
     shares = list(parse_amounts(text).items())
     assert len({is_alloy(dict(some)) for some in permutations(shares)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "prototype"),
+    [("Fe", "229:a"), ("Ni", "225:a"), ("Ti", "194:c"), ("Nd", "194:ac"), ("Ge", "227:a"), ("Te", None), ("Mn", None)],
+)
+def test_elements_have_the_structure_of_room_temperature(symbol: str, prototype: str | None) -> None:
+    assert room_temperature_prototype(symbol) == prototype
+
+
+def test_every_element_is_answered() -> None:
+    assert {room_temperature_prototype(symbol) for symbol in SYMBOLS} == {
+        None, "225:a", "229:a", "194:c", "194:ac", "227:a", "166:c", "166:ac",
+    }  # fmt: skip

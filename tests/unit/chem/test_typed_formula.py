@@ -118,6 +118,22 @@ def test_capitals_that_may_mean_something_else_are_read_with_a_hint() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("CoCrFeNi", "Cr0.25Fe0.25Co0.25Ni0.25"),
+        ("CoCrNi", "Cr0.3333Co0.3333Ni0.3333"),
+        ("Al0.3CoCrFeNi", None),  # of unlike metals, whose order nobody knows
+        ("CuZn", None),
+        ("Co0.2Cr0.2Fe0.2Mn0.2Ni0.2", None),
+        ("LaNi5", None),
+    ],
+)
+def test_many_metals_in_whole_numbers_get_a_hint_at_their_alloy(typed: str, meant: str | None) -> None:
+    assert hint(typed) == meant
+    assert meant is None or parse_formula(meant).is_mixed
+
+
+@pytest.mark.parametrize(
     ("typed", "reduced"),
     [
         ("La0.7Sr0.3MnO3", "La7Sr3Mn10O30"),

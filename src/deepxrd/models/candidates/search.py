@@ -21,6 +21,7 @@ _LOOKED_AT = 112
 _AT_ONCE = 3_000_000  # distances
 _REACH = 0.4  # how fast a template's vote falls off with its distance
 _FAR = np.float32(1e9)
+_TIE = np.float32(1e-4)  # per eV above the hull: sorts what is equally near, and no more
 
 Floats = NDArray[np.float32]
 
@@ -178,9 +179,13 @@ def _choose(  # noqa: PLR0917 - what belongs together
         for each in (vote, vote * templates.ground_state[members], vote * templates.hull[members], voted)
     ]
     flat = least.transpose(1, 0, 2).reshape(n, n_ways * n_types)
+    order = flat
+    if targets.cost[rows].any():  # silicon has more structure types than are kept, all as near to Si0.8Ge0.2
+        stable = np.minimum.reduceat(templates.hull[members], of.structure_types)
+        order = flat + np.where(targets.cost[rows] > 0, _TIE, np.float32(0))[:, None] * np.tile(stable, n_ways)
     looked = min(_LOOKED_AT, flat.shape[1])
-    near = np.argpartition(flat, looked - 1, axis=1)[:, :looked]
-    near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(flat, near, axis=1)), axis=1), axis=1)
+    near = np.argpartition(order, looked - 1, axis=1)[:, :looked]
+    near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(order, near, axis=1)), axis=1), axis=1)
     value = np.take_along_axis(flat, near, axis=1)
     structure_type = near % n_types
     prototype = templates.prototype[of.rows][of.structure_types][structure_type]

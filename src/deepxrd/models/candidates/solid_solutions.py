@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deepxrd.chem import Formula
+from deepxrd.chem import SYMBOLS, Formula
+from deepxrd.chem.element_structures import room_temperature_prototype
 from deepxrd.models.candidates.places import best_of
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.templates import Templates
 
-_OF_COST, _PARENT = 0.5, 2.0  # chosen on half of benchmarks/solid_solutions.csv; results/model has the other half
+_OF_COST, _PARENT, _METAL = 0.5, 2.0, 5.0  # chosen on half of benchmarks/solid_solutions.csv
 _SAME = 1e-9  # distance between equal elements
 
 
@@ -33,9 +34,14 @@ def as_solid_solutions(
         odds: logarithm of the odds that each has for the compound of the main elements, ``(m,)``. That compound's own
             structures were not among those that these odds were learned from: its ground state gets more.
     """
-    stable = templates.ground_state[found.member[:, 0]] > 0
-    parent = stable & (found.distance[:, 0] < _SAME)
-    return np.where(cost > 0, odds - _OF_COST * cost + _PARENT * parent, odds)
+    parent = (templates.ground_state[found.member[:, 0]] > 0) & (found.distance[:, 0] < _SAME)
+    bonus = np.where(parent, _PARENT, 0.0)
+    for place in np.flatnonzero(found.elements[:, 1] == 0).tolist():  # alloys
+        metal = room_temperature_prototype(SYMBOLS[found.elements[place, 0] - 1])
+        if metal is not None:
+            row = int(templates.row[found.member[place, 0]])
+            bonus[place] = _METAL if templates.library.prototype(row).label == metal else 0.0
+    return np.where(cost > 0, odds - _OF_COST * cost + bonus, odds)
 
 
 def crowding(

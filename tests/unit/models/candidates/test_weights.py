@@ -59,6 +59,24 @@ def test_formulas_of_every_kind_get_candidates_of_their_own(shipped: CandidateMo
     assert 0 < said.columns["expected_f1"][0] <= 1
 
 
+@pytest.mark.parametrize(
+    ("alloy", "prototype"),
+    [
+        ("Fe0.9Ni0.1", "229:a"),  # iron of the library is kept in 69:a, since it is not quite cubic
+        ("Ti0.9Al0.06V0.04", "194:c"),  # its ω phase is the ground state
+        ("Si0.8Ge0.2", "227:a"),  # one of more structure types of silicon than are kept
+        ("Bi0.9Sb0.1", "166:c"),
+        ("Cu0.7Zn0.3", "225:a"),
+    ],
+)
+def test_an_alloy_is_first_like_its_metal_at_room_temperature(
+    shipped: CandidateModel, alloy: str, prototype: str
+) -> None:
+    first = answers(shipped.maker, shipped.predict([parse_formula(alloy)]).candidates)[0][0]
+    assert first.shared
+    assert first.prototype == prototype
+
+
 def test_a_solid_solution_is_like_the_compound_of_its_main_elements(shipped: CandidateModel) -> None:
     """The perovskite that Ba0.6Sr0.4TiO3 is was not among its candidates, nor in a match."""
     formulas = [parse_formula(text) for text in ("Ba0.6Sr0.4TiO3", "Ba3Sr2Ti5O15", "Bi0.5Sb1.5Te3", "BiSb3Te6")]

@@ -22,4 +22,4 @@ def room_temperature_prototype(symbol: str) -> str | None:
     from ase.data import atomic_numbers, reference_states  # only alloys need it
 
     known = reference_states[atomic_numbers[symbol]] or {}
-    return None if symbol in _OTHERS else _DOUBLE.get(symbol) or _PROTOTYPES.get(known.get("symmetry", ""))
+    return None if symbol in _OTHERS else _DOUBLE.get(symbol) or _PROTOTYPES.get(str(known.get("symmetry")))

@@ -1,12 +1,13 @@
 r"""The candidate model on the test part: scores by number of elements, structures found, and how sure it is.
 
     python benchmarks/candidate_results.py --store STORE --weights RUN/model --out results/model \
-        [--split composition|time|chemical_system] [--before FOLDER]
+        [--split composition|time|chemical_system] [--structures all] [--before FOLDER]
 
 STORE is what ``python -m deepxrd.prepare data=any`` leaves, and RUN what ``python -m deepxrd.train data=any
 model=candidates`` does on the same split. FOLDER holds what the model shipped before said of the test formulas
 (``deepxrd predict --file TABLE --unseen`` of that version). Each composition's scores are kept under ``OUT/work`` and
-not computed again. Writes ``SPLIT.md``, ``SPLIT.csv`` (means with intervals) and ``figures/reliability-SPLIT.png``.
+not computed again. Writes ``SPLIT.md``, ``SPLIT.csv`` (means with intervals) and ``figures/reliability-SPLIT.png``;
+with ``--structures all``, as the model ships, ``SPLIT-all-structures.md`` and so on.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from deepxrd.models.candidates.answers import weighed
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.xrd import find_peaks
-from split_arguments import open_split, split_parser
+from split_arguments import made_from, open_split, result_name, split_parser
 
 SCORES = {"peak_f1_2deg": "F1 2°", "peak_f1_1deg": "1°", "peak_f1_0.5deg": "0.5°", "pearson_distance": "1−Pearson"}
 STRUCTURES = ("structure", "space_group", "cell")
@@ -63,9 +64,10 @@ def main() -> None:
     work = arguments.out / "work" / arguments.split
 
     def candidates() -> pd.DataFrame:
-        return _candidates(store, rows["test"], load(arguments.weights))
+        return _candidates(store, rows["test"], load(arguments.weights, structures=arguments.structures))
 
-    samples = _kept(work / f"candidates-{weights[:12]}.parquet", candidates)
+    name = result_name(arguments)
+    samples = _kept(work / f"candidates-{weights[:12]}-{arguments.structures}.parquet", candidates)
     substitution = _kept(work / f"substitution-{store.content_hash}.parquet", lambda: _substitution(store, rows))
     columns = [samples, substitution]
     if arguments.before:
@@ -75,10 +77,10 @@ def main() -> None:
         f"Written by `benchmarks/candidate_results.py` on {machine()['processor']}, commit {git_commit()}. Data: "
         f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
         f"{arguments.split}, {len(rows['train']):,} compositions to learn from, {len(rows['test']):,} to test on. "
-        f"Weights `{weights}`."
+        f"Weights `{weights}`. {made_from(arguments)}"
     )
-    _write(everything, arguments.out, arguments.split, about)
-    print(f"results: {arguments.out / arguments.split}.md")
+    _write(everything, arguments.out, name, about)
+    print(f"results: {arguments.out / name}.md")
 
 
 def _kept(file: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -176,7 +178,7 @@ def _before(folder: Path, store: PatternStore, test: NDArray[np.int64]) -> pd.Da
     return scores.set_index(there).reindex(range(len(test)))
 
 
-def _write(samples: pd.DataFrame, out: Path, split: str, about: str) -> None:
+def _write(samples: pd.DataFrame, out: Path, name: str, about: str) -> None:
     models = {"substitution": "substitution", "before": "shipped before, where it answers"}
     models |= {name: f"candidates, {words}" for name, words in OUTPUTS.items()}
     models = {name: words for name, words in models.items() if f"{name} pearson_distance" in samples}
@@ -184,10 +186,10 @@ def _write(samples: pd.DataFrame, out: Path, split: str, about: str) -> None:
     groups = {size: group for size, group in groups.items() if len(group)}
     rows = [row for size, group in groups.items() for row in _rows(group, size, models)]
     table = pd.DataFrame(rows)
-    with atomic_path(out / f"{split}.csv") as temporary:
+    with atomic_path(out / f"{name}.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.5f")
     text = [
-        f"# The candidate model on the test part, split by {split}",
+        f"# The candidate model on the test part: {name.replace('-', ' ')}",
         about,
         "F1 of peaks and 1 − Pearson; in brackets half the width of the 95 % interval (bootstrap by chemical system).",
         *(_score_table(table, size, models) for size in groups),
@@ -196,10 +198,10 @@ def _write(samples: pd.DataFrame, out: Path, split: str, about: str) -> None:
         _structure_table(groups),
         "## How sure",
         _reliability_text(samples),
-        f"![reliability](figures/reliability-{split}.png)",
+        f"![reliability](figures/reliability-{name}.png)",
     ]
-    write_text(out / f"{split}.md", "\n\n".join(text) + "\n")
-    save_figure(_figure(samples), out / f"figures/reliability-{split}.png")
+    write_text(out / f"{name}.md", "\n\n".join(text) + "\n")
+    save_figure(_figure(samples), out / f"figures/reliability-{name}.png")
 
 
 def _rows(group: pd.DataFrame, size: str, models: dict[str, str]) -> list[dict[str, Any]]:

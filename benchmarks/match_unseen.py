@@ -22,13 +22,11 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.data import Split
@@ -40,8 +38,7 @@ from deepxrd.matching.phases import PhaseToTry, known_phases_of_formulas
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.single import best_single, candidates_for
 from deepxrd.models.candidates import CandidateModel
-from deepxrd.models.candidates.candidates import CandidateMaker
-from deepxrd.models.candidates.saved import SHIPPED, load
+from deepxrd.models.candidates.saved import SHIPPED, Structures, load
 from deepxrd.models.candidates.templates import Templates
 from deepxrd.prediction.known import open_libraries
 from deepxrd.prediction.predictor import CandidatePredictor
@@ -54,21 +51,6 @@ _STABLE = 0.03  # eV per atom above the hull: what is measured is stable or near
 _KEPT = 6  # fits of a scan
 
 
-@dataclass(frozen=True, eq=False)
-class LeavingOut(CandidateMaker):
-    """A maker without some of its templates, whose trees speak as before.
-
-    Attributes:
-        whole: with all of them.
-    """
-
-    whole: CandidateMaker | None = None
-
-    def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
-        """Whether the trees learned from each composition, ``(n,)``: so that those of the other fold are asked."""
-        return (self.whole or super()).learned(formulas)
-
-
 def main() -> None:
     """Match what is not matched yet, and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,7 +61,8 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=0)
     parser.add_argument("--any-elements", action="store_true", help="also scans of other than three elements")
     options = parser.parse_args()
-    libraries, model = open_libraries(), load(options.checkpoint)
+    structures: Structures = "all" if options.checkpoint == SHIPPED else "learned"  # each as it answers
+    libraries, model = open_libraries(), load(options.checkpoint, structures=structures)
     kept = options.out / "unseen.json"
     done = dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else {}
     alike, systems = of_each_stoichiometry(libraries, any_elements=options.any_elements), learned_systems(model)
@@ -174,14 +157,15 @@ def without(model: CandidateModel, formula: Formula) -> CandidatePredictor:
         chosen = templates.chosen.copy()
         chosen[own] = False
         rest = Templates(templates.library, chosen)
-        maker = LeavingOut(rest, maker.additive, maker.volumes, maker.ranking, whole=maker)
+        maker = replace(maker, templates=rest)
     return CandidatePredictor(replace(model, maker=maker), fingerprint="")
 
 
 def learned_systems(model: CandidateModel) -> frozenset[frozenset[str]]:
     """Sets of elements that the model learned from."""
-    templates = model.maker.templates
-    return frozenset(frozenset(each.elements) for each in templates.library.formulas(np.flatnonzero(templates.chosen)))
+    tables, maker = model.maker.templates.library.tables, model.maker
+    first = tables.composition_start[:-1][maker.learned_from].astype(np.int64)
+    return frozenset(frozenset(each.elements) for each in maker.templates.library.formulas(first))
 
 
 def of_each_stoichiometry(libraries: Libraries, *, any_elements: bool = False) -> dict[str, list[Formula]]:

@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results/model"))
     out = parser.parse_args().out
-    model = load(SHIPPED)
+    model = load(SHIPPED, structures="all")
     with LIST.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     held_out = model.maker.templates.library.held_out_formulas()

@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("--n-test", type=int, default=1_536)
     arguments = parser.parse_args()
     store, rows = open_split(arguments)
-    folder = part_folder(arguments.work, arguments.split, arguments.weights)
-    crystals, model = store.crystals(), load(arguments.weights)
+    folder = part_folder(arguments)
+    crystals, model = store.crystals(), load(arguments.weights, structures=arguments.structures)
     train = np.random.default_rng(0).permutation(len(rows["train"]))[: arguments.n_train]
     n_parts = -(-len(rows["test"]) // _AT_ONCE)
     test = np.concatenate([np.arange(part, len(rows["test"]), n_parts) for part in range(arguments.n_test // _AT_ONCE)])

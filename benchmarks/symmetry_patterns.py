@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--n-test", type=int, help="so many test compositions, evenly from the whole list")
     arguments = parser.parse_args()
     store, rows = open_split(arguments)
-    folder = part_folder(arguments.work, arguments.split, arguments.weights)
+    folder = part_folder(arguments)
     group = read_known(folder, "train").space_group
     chosen = np.flatnonzero(group > 0)
     if len(chosen) > arguments.n_train:

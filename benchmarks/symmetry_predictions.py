@@ -7,6 +7,7 @@ A run that was stopped goes on where it was. ``symmetry_results.py`` and ``symme
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,7 +27,7 @@ from deepxrd.models.candidates.cells import log_volume
 from deepxrd.models.candidates.group_head import GroupEvidence
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry, group_probabilities, symmetry
-from split_arguments import open_split, split_parser
+from split_arguments import open_split, result_name, split_parser
 
 OUTPUTS = ("best", "decoded", "expected")
 _AT_ONCE = 256
@@ -70,8 +71,8 @@ def main() -> None:
     parser.add_argument("--parts", type=int, help="no more than so many parts of 256 compositions")
     arguments = parser.parse_args()
     store, rows = open_split(arguments)
-    model = load(arguments.weights)
-    folder = part_folder(arguments.work, arguments.split, arguments.weights)
+    model = load(arguments.weights, structures=arguments.structures)
+    folder = part_folder(arguments)
     learned = int(model.maker.learned([store.formulas[row] for row in rows["test"].tolist()]).sum())
     if learned:
         print(f"warning: {learned} test compositions were learned from")
@@ -93,9 +94,10 @@ def main() -> None:
     print(f"kept: {folder}")
 
 
-def part_folder(work: Path, split: str, weights: Path) -> Path:
+def part_folder(arguments: argparse.Namespace) -> Path:
     """Where the parts of a split's test part are, by the weights that said them."""
-    return work / f"{split}-{file_hash(weights / FACTS)[:12]}"
+    weights = file_hash(arguments.weights / FACTS)[:12]
+    return Path(arguments.work) / f"{result_name(arguments)}-{weights}"
 
 
 def read_known(folder: Path, name: str) -> Known:

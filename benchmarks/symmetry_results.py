@@ -1,10 +1,11 @@
 r"""Crystal systems, space groups, cells and volumes of the test part, beside baselines, as tables and figures.
 
     python benchmarks/symmetry_results.py --store STORE --weights RUN/model --work FOLDER --out results/symmetry \
-        [--split composition]
+        [--split composition] [--structures all]
 
 After ``symmetry_predictions.py`` with the same arguments, of which a part is enough: its parts are fair samples. Writes
-``SPLIT.md``, ``SPLIT.csv``, ``SPLIT-lattice.csv`` and figures.
+``SPLIT.md``, ``SPLIT.csv``, ``SPLIT-lattice.csv`` and figures; with ``--structures all``, as the model ships,
+``SPLIT-all-structures.md`` and so on.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from deepxrd.io.provenance import git_commit, machine
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.saved import FACTS, load
 from deepxrd.models.candidates.symmetry import Symmetry
-from split_arguments import open_split, split_parser
+from split_arguments import made_from, open_split, result_name, split_parser
 from symmetry_later import later_markdown
 from symmetry_predictions import part_folder, read_known, read_parts
 
@@ -80,7 +81,7 @@ _TOLD_TEXT = (
 class _Further:
     """Tables beside the scores: where groups are lost, near structures counted, with the system told, by month."""
 
-    lost: pd.DataFrame
+    lost: pd.DataFrame | None
     near: dict[str, pd.DataFrame]
     told: pd.DataFrame
     by_month: str
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     store, rows = open_split(arguments)
-    folder = part_folder(arguments.work, arguments.split, arguments.weights)
+    folder = part_folder(arguments)
     kept = read_parts(folder, [*(each.name for each in fields(Symmetry)), "edges_given"])
     place, edges = kept.pop("place"), kept.pop("edges_given")
     train, some = _formulas(store, rows, place)
@@ -101,7 +102,8 @@ def main() -> None:
     answers = {MODEL: Symmetry(**kept), **answers}
     samples = {name: sample_table(said, truth, some) for name, said in answers.items()}
     polymorphs = _polymorphs(arguments.weights, some)
-    lost = _lost(samples[MODEL], train, reference, polymorphs)
+    is_learned = arguments.structures == "learned"
+    lost = _lost(samples[MODEL], train, reference, polymorphs) if is_learned else None
     near = {name: _near(answers[name], truth, some, polymorphs) for name in (MODEL, "nearest composition")}
     of_list = "" if len(place) == len(rows["test"]) else ", evenly from the whole list"
     about = (
@@ -109,12 +111,13 @@ def main() -> None:
         f"Materials Project 2025.02.12 (CC BY 4.0; Jain et al. 2013), data hash {store.content_hash}; split by "
         f"{arguments.split}, {len(train):,} compositions to learn from; {len(samples[MODEL]):,} of "
         f"{len(rows['test']):,} test compositions scored{of_list}. "
-        f"Weights `{file_hash(arguments.weights / FACTS)}`. The truth is the most stable structure that is known."
+        f"Weights `{file_hash(arguments.weights / FACTS)}`. {made_from(arguments)} "
+        "The truth is the most stable structure that is known."
     )
     by_month = _by_month(samples[MODEL], store, rows["test"][place]) if arguments.split == "time" else ""
     further = _Further(lost, near, told_table(edges, truth, reference), by_month)
-    _write(samples, further, arguments.out, arguments.split, about)
-    print(f"results: {arguments.out / arguments.split}.md")
+    _write(samples, further, arguments.out, result_name(arguments), about)
+    print(f"results: {arguments.out / result_name(arguments)}.md")
 
 
 def _answers(
@@ -233,24 +236,25 @@ def _by_month(samples: pd.DataFrame, store: PatternStore, rows: NDArray[np.int64
     return later_markdown(samples.assign(month=formulas.map(month), stoichiometry=formulas.map(stoichiometry)))
 
 
-def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, split: str, about: str) -> None:
+def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, name: str, about: str) -> None:
     rows = summaries(samples)
     sizes = list(dict.fromkeys(row["elements"] for row in rows))
-    lattice = {name: lattice_table(table) for name, table in samples.items() if name != "majority"}
+    lattice = {model: lattice_table(table) for model, table in samples.items() if model != "majority"}
     shown = [row for row in rows if row["model"] != "substitution"]
     mine = [row for row in rows if row["model"] == MODEL]
-    with atomic_path(out / f"{split}.csv") as temporary:
+    with atomic_path(out / f"{name}.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.5f")
-    with atomic_path(out / f"{split}-lattice.csv") as temporary:
-        joined = pd.concat([table.assign(model=name) for name, table in lattice.items()])
+    with atomic_path(out / f"{name}-lattice.csv") as temporary:
+        joined = pd.concat([table.assign(model=model) for model, table in lattice.items()])
         joined.to_csv(temporary, index=False, float_format="%.5f")
-    text = [f"# Symmetry of the test part, split by {split}", about, _SHARES_TEXT]
+    text = [f"# Symmetry of the test part: {name.replace('-', ' ')}", about, _SHARES_TEXT]
     for size in sizes:
         heading = "All numbers of elements" if size == "all" else f"{size} element(s)"
         text += [f"## {heading}", share_table([row for row in shown if row["elements"] == size])]
-    text += ["## Where the first space group is lost", _LOST_TEXT, _lost_table(further.lost)]
+    if further.lost is not None:
+        text += ["## Where the first space group is lost", _LOST_TEXT, _lost_table(further.lost)]
     text += ["## If any structure within 50 meV per atom counts", _NEAR_TEXT]
-    text += [f"**{name[0].upper()}{name[1:]}**\n\n{_lost_table(table)}" for name, table in further.near.items()]
+    text += [f"**{model[0].upper()}{model[1:]}**\n\n{_lost_table(table)}" for model, table in further.near.items()]
     text += ["## How sure", _SURE_TEXT, sureness_table(mine, first="elements")]
     text += ["## By month of entry", further.by_month] if further.by_month else []
     text += [
@@ -259,13 +263,13 @@ def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, split
         lattice_markdown(lattice),
         _TOLD_TEXT,
         _told_markdown(further.told),
-        f"![lattice](figures/lattice-{split}.png)",
+        f"![lattice](figures/lattice-{name}.png)",
     ]
-    text += ["## Which system is taken for which", f"![confusion](figures/confusion-{split}.png)"]
-    write_text(out / f"{split}.md", "\n\n".join(text) + "\n")
+    text += ["## Which system is taken for which", f"![confusion](figures/confusion-{name}.png)"]
+    write_text(out / f"{name}.md", "\n\n".join(text) + "\n")
     title = f"Crystal systems, {len(samples[MODEL]):,} compositions"
-    save_figure(confusion_figure(confusion(samples[MODEL]), title=title), out / f"figures/confusion-{split}.png")
-    save_figure(lattice_figure(samples[MODEL]), out / f"figures/lattice-{split}.png")
+    save_figure(confusion_figure(confusion(samples[MODEL]), title=title), out / f"figures/confusion-{name}.png")
+    save_figure(lattice_figure(samples[MODEL]), out / f"figures/lattice-{name}.png")
 
 
 def told_table(edges: NDArray[np.float64], truth: Truth, reference: Truth) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import locked_or_refused, write_json, write_text
 from deepxrd.io.provenance import run_facts
 from deepxrd.metrics import DtwSettings
+from deepxrd.models.candidates.saved import Structures
 from deepxrd.models.candidates.symmetry import Symmetry
 from deepxrd.prediction.predictor import CandidatePredictor, load_predictor
 from deepxrd.runs.finished import Finished
@@ -183,29 +184,37 @@ def _finished(finished: Finished, task: Task, *, device: str, trust: list[str]) 
     facts = {key: finished.metrics[key] for key in kept if key in finished.metrics}
     label = ", ".join(str(facts[key]) for key in ("model", "loss") if key in facts)
     facts["run"] = str(finished.path)
-    return _trained(finished.weights, task, label=label, facts=facts, device=device, trust=trust)
+    return _trained(finished.weights, task, label=label, facts=facts, device=device, trust=trust, structures="learned")
 
 
 def _weights(given: str, task: Task, *, device: str, trust: list[str]) -> _Model:
-    """Weights in a file or folder; `SHIPPED` stands for those that come with the package."""
+    """Weights in a file or folder, scored as they answer; `SHIPPED` stands for those that come with the package."""
     path = None if given == SHIPPED else Path(given)
     facts = {"model": given, "loss": None, "weights": given}
-    return _trained(path, task, label=given, facts=facts, device=device, trust=trust)
+    return _trained(path, task, label=given, facts=facts, device=device, trust=trust, structures="all")
 
 
 def _trained(
-    path: Path | None, task: Task, *, label: str, facts: dict[str, Any], device: str, trust: list[str]
+    path: Path | None,
+    task: Task,
+    *,
+    label: str,
+    facts: dict[str, Any],
+    device: str,
+    trust: list[str],
+    structures: Structures,
 ) -> _Model:
-    predictor = load_predictor(path, device=device, trust=trust)
+    predictor = load_predictor(path, device=device, trust=trust, structures=structures)
     if predictor.xrd != task.xrd:
         msg = f"{path or SHIPPED} predicts other patterns ({predictor.xrd}) than those of the data ({task.xrd})"
         raise CheckpointError(msg)
 
-    if isinstance(predictor, CandidatePredictor) and (learned := int(predictor.learned(task.formulas).sum())):
-        # weights may be of another split
-        warning = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
-        _log.warning(warning, learned, len(task.formulas), path or SHIPPED)
-        facts = {**facts, "n_test_learned": learned}
+    if isinstance(predictor, CandidatePredictor):
+        facts = {**facts, "structures": structures}
+        if learned := int(predictor.learned(task.formulas).sum()):  # weights may be of another split
+            warning = "%d of %d test compositions were among those that %s was learned from: its scores are too good"
+            _log.warning(warning, learned, len(task.formulas), path or SHIPPED)
+            facts["n_test_learned"] = learned
 
     def predict(task: Task) -> tuple[NDArray[np.float32], None]:
         def part(places: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:

@@ -25,6 +25,7 @@ from deepxrd.xrd import XrdSettings
 if TYPE_CHECKING:
     from deepxrd.models.candidates import CandidateModel
     from deepxrd.models.candidates.answers import Candidate
+    from deepxrd.models.candidates.saved import Structures
     from deepxrd.models.candidates.symmetry import Symmetry
 
 
@@ -56,6 +57,7 @@ def load_predictor(
     bf16: bool = False,
     trust: Collection[str] = (),
     quality: Quality = "full",
+    structures: Structures = "all",
 ) -> PatternPredictor:
     """Load what predicts.
 
@@ -66,6 +68,9 @@ def load_predictor(
         bf16: whether a network computes in bfloat16; a candidate model does so in float32.
         trust: full names of classes of networks that are not ours and that a checkpoint may name.
         quality: ``fast`` makes a candidate model ask one of its networks about half as many candidates.
+        structures: what a candidate model puts elements into: ``all`` structures of its library that are not held out,
+            or of those compositions alone that it was ``learned`` from, to be compared with what knows no others. In
+            either case none of a composition's own.
 
     Raises:
         CheckpointError: there is nothing at the path that can be loaded.
@@ -75,7 +80,7 @@ def load_predictor(
         if bf16:
             msg = "the candidate model computes in float32: leave --bf16 out, or give the --checkpoint of a network"
             raise ConfigError(msg)
-        return CandidatePredictor.load(path, device=device, quality=quality)
+        return CandidatePredictor.load(path, device=device, quality=quality, structures=structures)
     if quality != "full":
         msg = f"--quality {quality} is for a candidate model; {path} is a single network: leave it out"
         raise ConfigError(msg)
@@ -193,13 +198,21 @@ class CandidatePredictor:
         self._model, self.fingerprint = model, fingerprint
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, device: str = "cpu", quality: Quality = "full") -> CandidatePredictor:
+    def load(
+        cls,
+        folder: Path | None = None,
+        *,
+        device: str = "cpu",
+        quality: Quality = "full",
+        structures: Structures = "all",
+    ) -> CandidatePredictor:
         """Load the folder of a candidate model; without one, the weights that come with the package.
 
         Args:
             folder: of the model.
             device: see :func:`load_predictor`.
             quality: see :func:`load_predictor`.
+            structures: see :func:`load_predictor`.
 
         Raises:
             CheckpointError: it holds none, or a damaged one.
@@ -212,7 +225,7 @@ class CandidatePredictor:
             msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
             raise CheckpointError(msg)
         where = _checked(device)
-        model, fingerprint = load(folder), file_hash(folder / FACTS)
+        model, fingerprint = load(folder, structures=structures), f"{file_hash(folder / FACTS)} {structures}"
         if where.type != "cpu":
             model = model.on(str(where))
         if quality == "full":

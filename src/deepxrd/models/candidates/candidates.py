@@ -119,12 +119,14 @@ class CandidateMaker:
         additive: volume of each element in Å^3, ``(1 + 118,)``.
         volumes: corrects the logarithm of the volume of a predicted cell.
         ranking: the logarithm of the odds that a found structure type is the true one.
+        learned_from: which compositions of the templates' library all this was learned from, ``(n_compositions,)``.
     """
 
     templates: Templates
     additive: NDArray[np.float64]
     volumes: FoldedTrees
     ranking: FoldedTrees
+    learned_from: NDArray[np.bool_]
 
     @classmethod
     def fit(cls, templates: Templates, formulas: Sequence[Formula], *, seed: int) -> Self:
@@ -136,7 +138,8 @@ class CandidateMaker:
             seed: of all that is drawn.
         """
         none = FoldedTrees.none
-        maker = cls(templates, additive_volumes(templates), none(MOST_CHANGE), none(MOST_ODDS))
+        learned_from = templates.has_composition
+        maker = cls(templates, additive_volumes(templates), none(MOST_CHANGE), none(MOST_ODDS), learned_from)
         if not len(templates):
             return maker
         order = np.random.default_rng(seed).permutation(len(formulas))
@@ -199,26 +202,21 @@ class CandidateMaker:
 
     def knows_elements(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
         """Whether other compositions with each of the elements are among the templates, ``(n,)``."""
+        number = self.templates.compositions_of(formulas)
+        own_there = (number >= 0) & self.templates.has_composition[number]
         seen = [
             all(self._with_element[ATOMIC_NUMBERS[symbol]] > own for symbol in formula.elements)
-            for formula, own in zip(formulas, self.learned(formulas).tolist(), strict=True)
+            for formula, own in zip(formulas, own_there.tolist(), strict=True)
         ]
         return np.array(seen, dtype=bool)
 
     def learned(self, formulas: Sequence[Formula]) -> NDArray[np.bool_]:
-        """Whether structures of each composition are among the templates, ``(n,)``."""
-        return self._in_templates(self.templates.compositions_of(formulas))
+        """Whether each composition was learned from, ``(n,)``."""
+        return self._learned(self.templates.compositions_of(formulas))
 
-    def _in_templates(self, compositions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether structures of compositions, by their numbers in the library, are among the templates, ``(n,)``."""
-        return np.asarray((compositions >= 0) & self._of_templates[compositions])
-
-    @cached_property
-    def _of_templates(self) -> NDArray[np.bool_]:
-        """Whether structures of each composition of the library are among the templates."""
-        out = np.zeros(len(self.templates.library.tables.composition_start) - 1, dtype=bool)
-        out[self.templates.composition] = True
-        return out
+    def _learned(self, compositions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """The same of compositions by their numbers in the library, −1 where it has none, ``(n,)``."""
+        return np.asarray((compositions >= 0) & self.learned_from[compositions])
 
     def candidates(self, formulas: Sequence[Formula], *, most: int = N_CANDIDATES) -> Candidates:
         """Candidates of compositions, so many at most of each; none of their own structures.
@@ -236,7 +234,7 @@ class CandidateMaker:
             also = search(self.templates, more)
             shifted = replace(also, target=also.target + len(targets))
             targets, found = Targets.join([targets, more]), Found.join([found, shifted])
-        owner, fold, learned = targets.owner[found.target], folds(formulas), self._in_templates(own)
+        owner, fold, learned = targets.owner[found.target], folds(formulas), self._learned(own)
         before = describe(self.templates, targets, found)
         odds = self.ranking.predict(before, fold[owner], learned[owner])
         cost = targets.cost[found.target]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from deepxrd.models.candidates.templates import Templates
 from deepxrd.models.finite import refuse_not_finite
 from deepxrd.xrd import XrdSettings
 
+Structures = Literal["all", "learned"]
 FACTS = "model.json"
 SHIPPED = Path(__file__).parents[2] / "weights" / "candidates"
 """The weights that come with the package; see the model card there."""
@@ -55,8 +56,13 @@ def save(model: CandidateModel, folder: Path, *, with_library: bool = True) -> N
         made.rename(folder)
 
 
-def load(folder: Path) -> CandidateModel:
+def load(folder: Path, *, structures: Structures = "learned") -> CandidateModel:
     """Read what `save` wrote; it may be a stranger's.
+
+    Args:
+        folder: of the model.
+        structures: what candidates are made from: ``learned``, of the compositions that the model was learned from, or
+            ``all`` that its library holds, but for those that are held out. In either case none of a composition's own.
 
     Raises:
         CheckpointError: it is no such folder, or one of its files was changed.
@@ -74,7 +80,7 @@ def load(folder: Path) -> CandidateModel:
         for net in nets:
             refuse_not_finite(net.state_dict(), folder / _NETWORKS)
         head = GroupHead.from_arrays(read_tensors(folder / _HEAD)) if _HEAD in own else None
-        maker, confidence = _maker(library, arrays), Confidence.from_arrays(arrays)
+        maker, confidence = _maker(library, arrays, structures), Confidence.from_arrays(arrays)
         return CandidateModel(maker, nets, arrays["mean"], xrd, confidence, head=head)
     except Exception as error:  # foreign values can break what is made of them in any way
         reason = str(error) if isinstance(error, DeepXRDError | ValueError | OSError) else repr(error)
@@ -84,11 +90,8 @@ def load(folder: Path) -> CandidateModel:
 
 def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
     maker, library = model.maker, model.maker.templates.library
-    tables = library.tables
-    learned = np.zeros(len(tables.composition_start) - 1, dtype=bool)
-    learned[tables.composition_of(np.flatnonzero(maker.templates.chosen))] = True
     arrays = {
-        "compositions": np.packbits(learned),
+        "compositions": np.packbits(maker.learned_from),
         "volume_angstrom3": maker.additive,
         "mean": model.mean,
         **maker.volumes.to_arrays("volumes."),
@@ -107,7 +110,7 @@ def _write(model: CandidateModel, folder: Path, *, with_library: bool) -> None:
         kept = {key: _narrowed(each) if each.dtype == np.float32 else each for key, each in of_head.items()}
         save_file({key: np.ascontiguousarray(each) for key, each in kept.items()}, folder / _HEAD)
     if with_library:
-        write_container(folder / _LIBRARY, library.header, tables.arrays)
+        write_container(folder / _LIBRARY, library.header, library.tables.arrays)
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes files that only their owner may read
     facts = {
@@ -125,16 +128,17 @@ def _identity(library: Library) -> str:
     return f"{library.header.get('built_from', library.name)} {len(library)}"
 
 
-def _maker(library: Library, arrays: dict[str, NDArray[Any]]) -> CandidateMaker:
+def _maker(library: Library, arrays: dict[str, NDArray[Any]], structures: Structures) -> CandidateMaker:
     tables = library.tables
-    learned = np.unpackbits(arrays["compositions"], count=len(tables.composition_start) - 1).astype(bool)
-    templates = Templates(library, learned[tables.composition_of(np.arange(len(library)))])
+    learned_from = np.unpackbits(arrays["compositions"], count=len(tables.composition_start) - 1).astype(bool)
+    chosen = learned_from[tables.composition_of(np.arange(len(library)))] | (structures == "all")
     read = FoldedTrees.from_arrays
     return CandidateMaker(
-        templates,
+        Templates(library, chosen),
         arrays["volume_angstrom3"],
         read(arrays, "volumes.", n_features=N_BEFORE + N_CELL, most=MOST_CHANGE),
         read(arrays, "ranking.", n_features=N_BEFORE, most=MOST_ODDS),
+        learned_from,
     )
 
 

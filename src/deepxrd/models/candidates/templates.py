@@ -133,6 +133,13 @@ class Templates:
         return found
 
     @cached_property
+    def has_composition(self) -> NDArray[np.bool_]:
+        """Whether structures of each composition of the library are among them, ``(n_compositions,)``."""
+        out = np.zeros(len(self.library.tables.composition_start) - 1, dtype=bool)
+        out[self.composition] = True
+        return out
+
+    @cached_property
     def type_start(self) -> Index:
         """First template of each structure type, and one past the last, ``(n_types + 1,)``."""
         return np.concatenate([np.unique(self.structure_type, return_index=True)[1], [len(self)]]).astype(np.int64)

@@ -3,10 +3,10 @@
     git worktree add ../before COMMIT
     python tests/golden/make.py --source ../before/src --commit COMMIT
 
-The numbers in the repository are those of commit 51bed85, before the modules were moved, but for two that were meant to
-change. Those of the screening are of 394c90e, which knows that the shipped weights were learned from Na3PO4 although
-its structure was left out of their library; all its other rows are to the last digit those of 51bed85. Those of the
-matching are of the way that refines known structures. Make numbers anew only for a change that is meant, and say in the
+The numbers of the training in the repository are those of commit 51bed85, before the modules were moved. Those of
+predictions and of the screening are of 3f345ab, since when candidates are made from all known structures; made from those
+that were learned from alone, they were the same as before. Those of the matching are of the way that refines known
+structures. Make numbers anew only for a change that is meant, and say in the
 commit which (``--only matched`` keeps the others).
 """
 

@@ -189,7 +189,7 @@ def _write(samples: pd.DataFrame, out: Path, name: str, about: str) -> None:
     with atomic_path(out / f"{name}.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.5f")
     text = [
-        f"# The candidate model on the test part: {name.replace('-', ' ')}",
+        f"# The candidate model on the test part, split by {name.replace('-all-', ', all ')}",
         about,
         "F1 of peaks and 1 − Pearson; in brackets half the width of the 95 % interval (bootstrap by chemical system).",
         *(_score_table(table, size, models) for size in groups),

@@ -247,7 +247,7 @@ def _write(samples: dict[str, pd.DataFrame], further: _Further, out: Path, name:
     with atomic_path(out / f"{name}-lattice.csv") as temporary:
         joined = pd.concat([table.assign(model=model) for model, table in lattice.items()])
         joined.to_csv(temporary, index=False, float_format="%.5f")
-    text = [f"# Symmetry of the test part: {name.replace('-', ' ')}", about, _SHARES_TEXT]
+    text = [f"# Symmetry of the test part, split by {name.replace('-all-', ', all ')}", about, _SHARES_TEXT]
     for size in sizes:
         heading = "All numbers of elements" if size == "all" else f"{size} element(s)"
         text += [f"## {heading}", share_table([row for row in shown if row["elements"] == size])]

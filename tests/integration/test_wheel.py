@@ -81,6 +81,6 @@ def test_predict_works_from_the_wheel(installed: Path, trained: Path) -> None:
     shown = run(
         installed, "-m", "deepxrd.cli", "predict", "SrTiO3", "--checkpoint", checkpoint, "--unseen", "--out", "out"
     )
-    assert shown.startswith("SrTiO3\n  2θ (deg)  intensity\n")
+    assert shown.startswith("SrTiO3\n  2θ (deg)    d (Å)  intensity   (2θ for λ = 1.54184 Å)\n")
     assert (installed / "out/SrTiO3.png").stat().st_size > 10_000
     assert (installed / "site/bin/deepxrd").exists()

@@ -186,8 +186,13 @@ def formula_from_amounts(amounts: Mapping[str, Fraction | int], text: str = "") 
     order = sorted(whole, key=lambda symbol: (ELECTRONEGATIVITY[symbol], symbol))
     counts = tuple((symbol, whole[symbol]) for symbol in order)
     decimals = {symbol: exact[symbol] for symbol in order if exact[symbol].denominator > 1}
-    is_mixed = bool(decimals) and not (decimals.keys() <= OF_HYDRATES or _is_divided(counts, decimals, exact))
+    is_mixed = bool(decimals) and not (_is_hydrate(decimals, exact) or _is_divided(counts, decimals, exact))
     return Formula(counts, decimals if is_mixed else {})
+
+
+def _is_hydrate(decimals: Mapping[str, Fraction | int], exact: Mapping[str, Fraction | int]) -> bool:
+    """Whether decimals are those of water: CaSO4·0.5H2O, not YBa2Cu3O6.9."""
+    return "H" in exact and decimals.keys() <= OF_HYDRATES
 
 
 def _is_divided(

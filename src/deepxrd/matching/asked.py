@@ -45,7 +45,7 @@ def parse_elements(text: str) -> tuple[str, ...]:
     """Symbols from ``Ca,W,O``, ``Ca-W-O``, ``Ca W O`` or a formula such as ``CaWO4``.
 
     Raises:
-        ConfigError: one of them is no element.
+        ConfigError: one of them is no element, or a formula says another compound than it seems to, as ``Al203`` does.
     """
     words = [word for word in re.split(r"[\s,;–-]+", text) if word]
     if len(words) == 1 and words[0] not in ATOMIC_NUMBERS:
@@ -55,6 +55,12 @@ def parse_elements(text: str) -> tuple[str, ...]:
         what = f"{unknown[0]!r} is no element" if unknown else "no elements"
         msg = f"{what} in {text!r}: give symbols, such as Ca,W,O"
         raise ConfigError(msg)
+    if any(letter.isdigit() for letter in text):
+        try:
+            parse_typed_formula(text)
+        except FormulaError as error:
+            msg = f"elements {text!r}: {error}; or give symbols, such as Ca,W,O"
+            raise ConfigError(msg) from error
     return tuple(dict.fromkeys(words))
 
 

@@ -23,6 +23,7 @@ from deepxrd.matching.single import (
     looked_at,
     prior_for,
     similarity,
+    simplest,
     start_at,
     textured,
 )
@@ -119,14 +120,23 @@ def settled(
     places = []
     for place in range(len(mixture.fits)):
         scored = rivals(observed, mixture, place, candidates)
-        best, score = scored[0]
-        own = next(value for fit, value in scored if fit.candidate is mixture.fits[place].candidate)
-        if score - own > _CLEARLY:
+        itself = mixture.fits[place]
+        best = _best_of(scored, itself)
+        if best.candidate is not itself.candidate:
             fits = list(mixture.fits)
             fits[place] = best
             mixture = together(observed, fits)
         places.append(scored)
     return mixture, places
+
+
+def _best_of(scored: Sequence[tuple[Fit, float]], itself: Fit) -> Fit:
+    """Which of the rivals for a place should have it: one that leads clearly, else the best of the phase's formula."""
+    best, score = scored[0]
+    own = next(value for fit, value in scored if fit.candidate is itself.candidate)
+    if score - own > _CLEARLY:
+        return best
+    return simplest([(fit, value) for fit, value in scored if fit.phase.formula == itself.phase.formula])
 
 
 def polished(observed: Observed, mixture: Mixture) -> Mixture:

@@ -36,7 +36,7 @@ _MOST_DEVIATIONS = 4.0
 _ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
-_PER_FORMULA = 3  # structures of one formula among those that are refined: some formulas have dozens that look alike
+_PER_FORMULA = 4  # structures of one formula among those that are refined: some formulas have dozens that look alike
 _REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
 
 
@@ -147,10 +147,15 @@ def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
     out = list(fits)
     for formula in dict.fromkeys(fit.phase.formula for fit in fits):
         places = [place for place, fit in enumerate(out) if fit.phase.formula == formula]
-        alike = [place for place in places if out[place].score >= out[places[0]].score - _ALIKE]
-        simplest = min(alike, key=lambda place: len(out[place].candidate.reflections.slopes))
-        out[places[0]], out[simplest] = out[simplest], out[places[0]]
+        best = out.index(simplest([(out[place], out[place].score) for place in places]))
+        out[places[0]], out[best] = out[best], out[places[0]]
     return out
+
+
+def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
+    """Of fits of one formula with their scores, the best first, the simplest of those that are alike."""
+    alike = [fit for fit, score in scored if score >= scored[0][1] - _ALIKE]
+    return min(alike, key=lambda fit: len(fit.candidate.reflections.slopes))
 
 
 def looked_at(

@@ -18,9 +18,9 @@ from deepxrd.xrd import XrdSettings
 
 
 def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[np.float64]:
-    """Peaks of one formula by angle: 2θ (degrees), intensity and, where the predictor knows it, probability."""
+    """Peaks of one formula by angle: 2θ (degrees), d (Å), intensity and, where the predictor knows it, probability."""
     position, height = predictions.peaks_of(row, xrd)
-    columns = [position, height]
+    columns = [position, xrd.wavelength_angstrom / 2 / np.sin(np.radians(position / 2)), height]
     if predictions.peak_probability is not None:
         columns.append(predictions.peak_probability[row, : len(position)])
     return np.stack(columns, axis=1).astype(np.float64)
@@ -41,11 +41,13 @@ def prediction_text(predictions: Predictions, row: int, xrd: XrdSettings, *, n: 
             f"  expected F1 of the peaks (mean over 2°, 1° and 0.5°): {float(columns['expected_f1'][row]):.2f}"
         )
     peaks = peak_table(predictions, row, xrd)
-    with_probability = peaks.shape[1] > 2  # noqa: PLR2004 - the third column
-    lines.append("  2θ (deg)  intensity" + ("  probability" if with_probability else ""))
-    strongest = peaks[np.argsort(-peaks[:, 1], kind="stable")[:n]]
+    with_probability = peaks.shape[1] > 3  # noqa: PLR2004 - the fourth column
+    head = "  2θ (deg)    d (Å)  intensity" + ("  probability" if with_probability else "")
+    lines.append(f"{head}   (2θ for λ = {xrd.wavelength_angstrom:g} Å)")
+    strongest = peaks[np.argsort(-peaks[:, 2], kind="stable")[:n]]
     lines += [
-        f"  {peak[0]:8.2f}  {peak[1]:9.1f}" + (f"  {peak[2]:11.2f}" if with_probability else "") for peak in strongest
+        f"  {angle:8.2f}  {d:7.4f}  {height:9.1f}" + "".join(f"  {each:11.2f}" for each in probability)
+        for angle, d, height, *probability in strongest
     ]
     return "\n".join(lines)
 
@@ -113,10 +115,10 @@ def predict_to_folder(
         writer = csv.writer(stream)
         known = predictions.peak_probability is not None
         further = ["probability_within_1deg"] if known else []
-        writer.writerow(["typed", "formula", "two_theta_deg", "intensity", *further])
+        writer.writerow(["typed", "formula", "two_theta_deg", "d_angstrom", "intensity", *further])
         for row, formula in enumerate(formulas):
-            for position, *rest in peak_table(predictions, row, xrd):
-                writer.writerow([typed[row], formula, f"{position:.3f}", *(f"{value:.2f}" for value in rest)])
+            for angle, d, *rest in peak_table(predictions, row, xrd):
+                writer.writerow([typed[row], formula, f"{angle:.3f}", f"{d:.5f}", *(f"{value:.2f}" for value in rest)])
     _write_index(predictions, formulas, typed, folder)
     return predictions
 

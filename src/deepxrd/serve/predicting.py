@@ -87,6 +87,7 @@ def predict(  # noqa: PLR0917 - a task is asked for by its name and a list
                 "n_points": xrd.n_points,
             },
             "wavelength_angstrom": xrd.wavelength_angstrom,
+            "peaks_wavelength_angstrom": loaded.predictor.xrd.wavelength_angstrom,
         }
         answers.append(json.dumps(answer, allow_nan=False, separators=(",", ":")).encode())
     return answers
@@ -176,7 +177,7 @@ def _of_columns(said: Predictions, row: int) -> dict[str, Any]:
 
 
 def _peaks(said: Predictions, row: int, xrd: XrdSettings) -> list[list[float | None]]:
-    """Angle (Cu Kα, degrees 2θ), intensity, and the probability that a true peak is within 1°, of each peak."""
+    """Angle (degrees 2θ, for the wavelength that the weights learned), intensity, and the probability that a true peak is within 1°, of each peak."""
     angles, intensities = said.peaks_of(row, xrd)
     chances = [None] * len(angles) if said.peak_probability is None else said.peak_probability[row].tolist()
     rows = zip(angles.tolist(), intensities.tolist(), chances, strict=False)

@@ -74,6 +74,7 @@ class FormulaAnswer(BaseModel):
     candidates: list[Structure]
     pattern: Grid
     wavelength_angstrom: float
+    peaks_wavelength_angstrom: float = Field(description="of the angles of peaks, whatever radiation was asked for")
 
 
 class PredictAnswer(BaseModel):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,12 @@ def test_elements_are_read_however_they_are_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "Xx,O", "cawo4", "Ca,W,Oxygen"])
 def test_what_is_no_element_is_named(text: str) -> None:
     with pytest.raises(ConfigError, match=r"element"):
+        parse_elements(text)
+
+
+@pytest.mark.parametrize("text", ["Al203", "Si02", "Fe3O4(", "Ti02 "])
+def test_a_digit_that_says_another_compound_is_not_dropped(text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"elements {text!r}:".replace("(", r"\(")):
         parse_elements(text)
 
 

@@ -32,13 +32,15 @@ def test_shown_intensities_are_predicted_ones_and_none_is_made_up(shipped: Candi
         mine = [each for each in rows if each["formula"] == str(formula)]
         assert len(mine) == said.peaks.count[row]
         angles, shown = (np.array([float(each[key]) for each in mine]) for key in ("two_theta_deg", "intensity"))
+        spacing = np.array([float(each["d_angstrom"]) for each in mine])
+        np.testing.assert_allclose(2 * spacing * np.sin(np.radians(angles / 2)), 1.54184, rtol=1e-4)
         points = np.abs(curve["two_theta_deg"][None] - angles[:, None]).argmin(axis=1)
         np.testing.assert_allclose(shown, curve["expected"][points], atol=0.006)
         assert min(shown) < 12  # which was the least that was ever shown
         found = find_peaks(curve["decoded"][None], shipped.two_theta).of(0)[0]
         np.testing.assert_allclose(found, angles, atol=1e-3)
-        words = prediction_text(said, row, shipped.xrd, n=100).split("probability\n")[1].splitlines()
-        assert sorted(float(line.split()[1]) for line in words) == pytest.approx(sorted(shown), abs=0.06)
+        words = prediction_text(said, row, shipped.xrd, n=100).split("Å)\n")[-1].splitlines()
+        assert sorted(float(line.split()[2]) for line in words) == pytest.approx(sorted(shown), abs=0.06)
     assert (tmp_path / "SrTiO3.png").stat().st_size > 10_000
 
 

@@ -144,8 +144,8 @@ temperature (`benchmarks/solid_solutions.csv`, from memory; where two are common
 the edge. Left out, since held out: {", ".join(left)}. *In whole numbers* the same compositions were asked as
 Ba3Sr2Ti5O15, which is how all were understood once. Two numbers were chosen on the first half of the compounds; the
 second was scored with other ways to share sites, too. How alike the metals of an alloy have to be was chosen on all
-alloys, how much the structures of room temperature count on half of them ([what was tried](tried.md)). *oxygen*: with oxygen
-missing or in excess, such as YBa2Cu3O6.9.
+alloys, how much the structures of room temperature count on half of them ([what was tried](tried.md)). *oxygen*: with
+oxygen missing or in excess, such as YBa2Cu3O6.9.
 
 {table(("part", "asked", "n", *COLUMNS.values(), "edges"), rows)}
 

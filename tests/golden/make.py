@@ -4,10 +4,10 @@
     python tests/golden/make.py --source ../before/src --commit COMMIT
 
 The numbers of the training in the repository are those of commit 51bed85, before the modules were moved. Those of
-predictions and of the screening are of 3f345ab, since when candidates are made from all known structures; made from those
-that were learned from alone, they were the same as before. Those of the matching are of the way that refines known
-structures. Make numbers anew only for a change that is meant, and say in the
-commit which (``--only matched`` keeps the others).
+predictions and of the screening are of 3f345ab, since when candidates are made from all known structures; made from
+those learned from alone, they were the same as before. Those of the matching are of the way that refines known
+structures. Make numbers anew only for a change that is meant, and say in the commit which (``--only matched`` keeps the
+others).
 """
 
 from __future__ import annotations

@@ -177,7 +177,10 @@ def _of_columns(said: Predictions, row: int) -> dict[str, Any]:
 
 
 def _peaks(said: Predictions, row: int, xrd: XrdSettings) -> list[list[float | None]]:
-    """Angle (degrees 2θ, for the wavelength that the weights learned), intensity, and the probability that a true peak is within 1°, of each peak."""
+    """Angle, intensity, and the probability that a true peak is within 1°, of each peak.
+
+    Angles are degrees 2θ for the wavelength that the weights learned.
+    """
     angles, intensities = said.peaks_of(row, xrd)
     chances = [None] * len(angles) if said.peak_probability is None else said.peak_probability[row].tolist()
     rows = zip(angles.tolist(), intensities.tolist(), chances, strict=False)

@@ -24,7 +24,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     scan.add_argument("files", nargs="+", type=Path, metavar="FILE")
     scan.add_argument("--radiation", help="over what the file says: Cu, MoKa, CuKa1, 1.5406, 0.165A, 0.0165nm, 75keV")
-    scan.add_argument("--axis", help="over what the file says: two_theta, theta, q (1/Å), q_nm (1/nm), d (Å), d_nm")
+    scan.add_argument(
+        "--axis", help="over what the file says: two_theta, theta, q (1/Å), q_nm (1/nm), d (Å), d_nm, d_pm"
+    )
     scan.add_argument("--out", type=Path, default=Path("scans"), help="folder for the results (default: scans)")
     scan.set_defaults(work=_scan)
 

@@ -19,6 +19,7 @@ AXIS_NAMES = {
     "q_nm": Axis.Q_INVERSE_NM,
     "d": Axis.D_ANGSTROM,
     "d_nm": Axis.D_NM,
+    "d_pm": Axis.D_PM,
 }
 """What a person may say that an axis is."""
 _BACKSCATTERING_DEG = 180.0
@@ -57,7 +58,9 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
             )
             raise ScanError(msg)
         return factor * values
-    lengths = {Axis.Q_INVERSE_ANGSTROM: 1.0, Axis.Q_INVERSE_NM: 0.1, Axis.D_ANGSTROM: 1.0, Axis.D_NM: 10.0}
+    lengths = {
+        Axis.Q_INVERSE_ANGSTROM: 1.0, Axis.Q_INVERSE_NM: 0.1, Axis.D_ANGSTROM: 1.0, Axis.D_NM: 10.0, Axis.D_PM: 0.01,
+    }  # fmt: skip
     is_q = kind in {Axis.Q_INVERSE_ANGSTROM, Axis.Q_INVERSE_NM}
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = lengths[kind] * values

@@ -31,6 +31,7 @@ class Axis(Enum):
     Q_INVERSE_NM = "q in 1/nm"
     D_ANGSTROM = "d in Å"
     D_NM = "d in nm"
+    D_PM = "d in pm"
 
 
 @dataclass(kw_only=True)

@@ -21,7 +21,7 @@ _AXIS_KEY = re.compile(
 )
 _PREFERRED = (
     Axis.TWO_THETA, Axis.TWO_THETA_RADIANS, Axis.Q_INVERSE_ANGSTROM, Axis.Q_INVERSE_NM, Axis.D_ANGSTROM, Axis.D_NM,
-    Axis.THETA,
+    Axis.D_PM, Axis.THETA,
 )  # fmt: skip
 _THREE = 3
 _HIGHEST = 0.99  # quantile of the counts

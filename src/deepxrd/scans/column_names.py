@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from deepxrd.scans.dialect import Dialect
-from deepxrd.scans.headings import Role, is_other_axis, roles
+from deepxrd.scans.headings import Role, is_other_axis, roles, states_wavelength
 from deepxrd.scans.remarks import Row
 
 LABELS = re.compile(r"#L\s+(.*)")
@@ -35,7 +35,7 @@ def column_names(
     units: list[str] | None = None
     for place, line in reversed(lines[-6:]):
         cells = _beside_empty(line, width, dialect, dropped) or _cells(line, width, dialect, more=more)
-        if cells is None:
+        if cells is None or any(map(states_wavelength, cells)):
             continue
         if all(role is Role.OTHER for role, _ in roles(cells)) or all(_is_unit(cell) for cell in cells):
             as_a_table = (dialect.separator or "\t") in line or bool(re.search(r"[(\[]", cells[0]))

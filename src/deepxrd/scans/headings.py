@@ -33,7 +33,7 @@ _THETA = re.compile(r"^(?:theta|th|θ|omega)(?:$|[\s_(\[,/])")
 _Q = re.compile(r"^(?:q|\|q\||scattering vector|momentum transfer|wave ?vector)(?:$|[\s_(\[,/*^=-])")
 _D = re.compile(r"^d(?:$|[\s_(\[,/])|^d[\s_-]?(?:spacings?|values?|hkl)|^lattice spacing")
 _NO_PATTERN = re.compile(
-    r"\btof\b|time[- ]of[- ]flight|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm"
+    r"\btof\b|time[- ]of[- ]flight|^sin|^energy|\bkev\b|^r[\s_]?(?:\(mm\)|mm)|radius|^channel|wavenumber|1/cm"
 )
 _OTHER_AXIS = re.compile(
     r"^(?:time|temp(?:erature)?|r|frames?|frequency|voltage|potential|field|mass|m/z|retention|"
@@ -41,7 +41,7 @@ _OTHER_AXIS = re.compile(
     r"^t[\s_]?[(\[](?:s|min|h|k|°?c)\b|cm\^?-1"
 )
 _RADIANS = re.compile(r"(?<![a-z])rad(?:ians?)?(?![a-z])")
-_NANOMETRES = re.compile(r"nm")
+_NANOMETRES, _PICOMETRES = re.compile(r"nm"), re.compile(r"(?<![a-z])pm(?![a-z])")
 _NOT_MEASURED = re.compile(
     r"^(?:no|nr|№|index|idx|points?|pt|row|line)\b|\btime|(?<!per )(?<!/)second|monitor|epoch|temperature|"
     r"zeit|время|时间|時間|фон(?![^\W\d_])|untergrund|^fondo?(?![^\W\d_])|背景|本底|バックグラウンド|"
@@ -83,7 +83,9 @@ _RATIO_WORD = r"(?:(?<![^\W\d_])|(?<=alpha)|(?<=wl)|(?<=length))ratio(?![^\W\d_]
 _RATIO = re.compile(
     rf"(?:(?:ratio\W*)?k[\s-]*a(?:lpha)?[\s-]*2\s*/\s*k[\s-]*a(?:lpha)?[\s-]*1|{_RATIO_WORD})[^0-9]*{_NUMBER}"
 )
-_ENERGY = re.compile(rf"energy[^0-9+\-.a-z]*(?:\(?\[?\s*(kev|ev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*(kev|ev\b)?")
+_ENERGY = re.compile(
+    rf"(?:energy|\be(?=\s*[=:]))[^0-9+\-.a-z]*(?:\(?\[?\s*(kev|ev)\s*\]?\)?)?[\s\"':=,;\t]*{_NUMBER}[\s\"']*(kev|ev\b)?"
+)
 _OF_A_DETECTOR = re.compile(r"threshold|window|discrimin|resolution|cut-?off|lower|upper")
 _SECONDS = re.compile(
     r"(?:time[\s_]*per[\s_]*step|step[\s_]*time|time[\s_]*/[\s_]*step|counting[\s_]*time)\W*(?:s(?:ec\w*)?\b\W*)?"
@@ -104,6 +106,8 @@ _LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+
 def axis_of(words: str) -> Axis | None:
     """What an axis is by its name and unit, such as ``q_A^-1``, ``2th_deg`` or ``d (A)``; None if that is not plain."""
     plain = _plain(words)
+    if plain.startswith("sin"):
+        return None
     if _BY_ANGLE_ALONE.search(plain):
         return Axis.THETA
     if _TWO_THETA.search(plain):
@@ -113,8 +117,15 @@ def axis_of(words: str) -> Axis | None:
     if _Q.search(plain):
         return Axis.Q_INVERSE_NM if _NANOMETRES.search(plain) else Axis.Q_INVERSE_ANGSTROM
     if _D.search(plain):
+        if _PICOMETRES.search(plain):
+            return Axis.D_PM
         return Axis.D_NM if _NANOMETRES.search(plain) else Axis.D_ANGSTROM
     return None
+
+
+def states_wavelength(words: str) -> bool:
+    """Whether words are no name, but say a wavelength, as ``Wavelength 0.41236 A`` does."""
+    return axis_of(words) is None and bool(_STATED["any"].search(_plain(words)))
 
 
 def is_no_pattern(words: str) -> bool:

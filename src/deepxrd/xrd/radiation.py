@@ -75,6 +75,16 @@ class Wavelengths:
             return self.kalpha1_angstrom
         return (self.kalpha1_angstrom + self.ratio * self.kalpha2_angstrom) / (1 + self.ratio)
 
+    @property
+    def tube_of_first_line(self) -> str | None:
+        """The anode whose Kα1 this is, where nothing is said of a Kα2; else None."""
+        if self.kalpha2_angstrom is not None or self.ratio is not None:
+            return None
+        near = [
+            anode for anode in ANODES if abs(self.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) < _SAME_LINE
+        ]
+        return near[0] if near else None
+
     def __str__(self) -> str:
         """In words, such as ``CuKa (Kα1 1.54056 Å, Kα2 1.54439 Å at 0.5)``."""
         lines = f"{self.kalpha1_angstrom:.7g} Å"

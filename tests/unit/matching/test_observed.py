@@ -118,6 +118,16 @@ def test_noise_is_told_at_any_distance_of_points(step: float) -> None:
     assert np.mean(told) == pytest.approx(np.mean(found), rel=0.35)  # the background takes a part of it
 
 
+@pytest.mark.parametrize(("waves", "said"), [(Wavelengths(1.54056), "Cu"), (Wavelengths(1.789), "Co")])
+def test_the_first_line_alone_is_a_doublet_perhaps(waves: Wavelengths, said: str) -> None:
+    """Many programs write Kα1 only, whatever was measured; the cell is then 0.1 % too short, and was with no word."""
+    assert observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=waves)).remarks == (
+        f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, --radiation {said} takes both",
+    )
+    known = replace(waves, ratio=0.0)
+    assert observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=known)).remarks == ()
+
+
 def test_lines_that_stand_close_by_a_short_wavelength_are_no_background() -> None:
     d_inverse = np.arange(0.2, 1.0, 0.03)
     heights = np.random.default_rng(0).uniform(5, 100, len(d_inverse))

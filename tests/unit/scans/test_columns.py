@@ -57,6 +57,7 @@ SAME = {
     "background before observed": "angle;background;intensity\n" + rows("{x};{o};{y}", o=OTHER),
     "topas": "x,Yobs,Ycalc,Diff\n" + rows("{x},{y},{o},1", o=OTHER),
     "theta beside 2theta": "Theta 2Theta Counts\n" + rows("{h} {x} {y}", h=numbers(np.degrees(THETA), "{:.4f}")),
+    "d in pm": "d (pm)  I\n" + rows("{p} {y}", p=numbers(100 * MEAN / 2 / np.sin(THETA))),
     "d beside 2theta": "d-spacing,2theta,intensity\n" + rows("{d},{x},{y}", d=D),
     "time beside counts": "Angle,TimePerStep,Intensity,ESD\n" + rows("{x},200.0,{y},{s}", s=ROOTS),
     "names and units in two lines": "2Theta Counts\n(deg) (a.u.)\n" + rows("{x} {y}"),
@@ -118,6 +119,7 @@ REFUSED = {
     "d without a name": (rows("{d} {y}", d=D), "looks like d in Å"),
     "channels": (rows("{i} {y}", i=INDEX), "no 2θ"),
     "energy": ("Energy (keV),counts\n" + rows("{x},{y}"), "none is an angle, q or d"),
+    "sine squared": ("# sin2theta counts\n" + rows("{x} {y}"), "none is an angle, q or d"),
     "time of flight": ("tof(us) I\n" + rows("{x} {y}"), "none is an angle, q or d"),
     "names that do not tell": ("2theta,h,k,l\n" + rows("{x},1,1,{y}"), "which are the intensities"),
     "two intensities at an angle": (rows("{x} {y}") + "10.500 777\n", "two intensities at 2θ = 10.5° (line 301)"),
@@ -150,7 +152,9 @@ def test_what_is_not_plain_is_refused_with_its_line_or_reason(name: str, read: R
         ("# CuKa1\n", 1.54056, None),
         ("# photon energy: 20.0 keV\n", 12.398419843 / 20, None),
         ("# Energy (eV) = 12398.4198\n", 1.0, None),
+        ("# E = 12.398419843 keV\n", 1.0, None),
         ("# energy threshold 6.0 keV\n", None, None),  # of the detector
+        ("# Wavelength 0.41236 A, 2theta\n", 0.41236, None),  # a sentence, and no names of columns
         ("# Anode: Mo, energy window 14 to 19 keV\n", 0.7093, 0.71359),
         ('\'Id: "s" Operator: "x" Anode: "Co" Scantype: "Locked Coupled" TimePerStep: "1"\n', 1.78896, 1.79285),
         ("# the anode of the sample was coated\n", None, None),

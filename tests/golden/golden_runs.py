@@ -34,7 +34,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "known": ("known",),
     "line": ("line",),
     "similarity": ("similarity",),
-    "probability_of_match": ("probability",),
+    "probability_of_match": ("formula_probability", "probability"),
     "a_angstrom": ("a_angstrom",),
 }
 """Each column by what it holds, and the names to look for, the newest first."""

@@ -64,6 +64,8 @@ def test_many_scans_are_matched_with_formulas_and_those_that_cannot_be_read_are_
     assert "Traceback" not in done.stderr
     summary = rows_of(tmp_path / "match/summary.csv")
     assert [(row["scan"], row["formula"]) for row in summary] == [("scans/one.xy", "SrTiO3"), ("scans/two.xy", "")]
+    assert summary[0]["typed"] == "TiO3Sr"
+    assert float(summary[0]["wavelength_angstrom"]) == pytest.approx(1.54, abs=0.002)
     assert rows_of(tmp_path / "match/one/ranking.csv")[0]["typed"] == "TiO3Sr"
 
 

@@ -19,6 +19,7 @@ _NEAR = 5  # points of the grid on each side within which a line is looked for
 _LEAST_HEIGHT, _NOISE = 2.0, 6.0  # of a line, where the highest is 100; and in standard deviations of the noise
 _LEAST = 0.1  # of heights in ratios
 _MOST = 2.0  # of the logarithm of a ratio: what is missing is missing
+_NEXT_TO_NOTHING = 0.2  # of the height of a line
 _LEAST_COARSE = 3.0  # of a line at the coarse resolution, where doublets are one
 
 
@@ -32,11 +33,21 @@ def line_misfit(observed: Observed, mixture: Mixture) -> float:
         observed: the scan.
         mixture: what explains it.
     """
-    view = observed.view(_SIGMA, FINE_STEP)
-    made = 100 / view.largest * mixture.counts(grid_of(observed, FINE_STEP), _SIGMA)
-    scan, made = (np.where(view.inside, each, 0.0) for each in (view.pattern, made))
-    least = _least(view, _LEAST_HEIGHT)
+    scan, made, least = _both(observed, mixture)
     return (heights_misfit(scan, made, least) + heights_misfit(made, scan, least)) / 2
+
+
+def unexplained_lines_deg(observed: Observed, mixture: Mixture) -> Floats:
+    """Angles 2θ of lines of the scan where next to nothing was calculated, degrees, the strongest first.
+
+    Args:
+        observed: the scan.
+        mixture: what explains it.
+    """
+    scan, made, least = _both(observed, mixture)
+    places = find_peaks(scan, height=least, distance=_NEAR + 1, prominence=least / 2)[0]
+    alone = places[maximum_filter1d(made, 2 * _NEAR + 1)[places] < _NEXT_TO_NOTHING * scan[places]]
+    return observed.two_theta_deg[alone[np.argsort(-scan[alone])]]
 
 
 def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:
@@ -62,6 +73,14 @@ def number_of_lines(observed: Observed) -> int:
     pattern = np.where(view.inside, view.pattern, 0.0)
     least = _least(view, _LEAST_COARSE)
     return len(find_peaks(pattern, height=least, prominence=least / 2)[0])
+
+
+def _both(observed: Observed, mixture: Mixture) -> tuple[Floats, Floats, float]:
+    """The scan and what was calculated, the scan's highest 100, ``(n,)`` each; and the height of a line."""
+    view = observed.view(_SIGMA, FINE_STEP)
+    made = 100 / view.largest * mixture.counts(grid_of(observed, FINE_STEP), _SIGMA)
+    scan, made = (np.where(view.inside, each, 0.0) for each in (view.pattern, made))
+    return scan, made, _least(view, _LEAST_HEIGHT)
 
 
 def _least(view: View, height: float) -> float:

@@ -17,7 +17,7 @@ from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import check_jobs, worker_pool
 from deepxrd.matching.match import MatchResult, match_scan
 from deepxrd.matching.observed import observe
-from deepxrd.matching.output import match_text, verdict, write_match
+from deepxrd.matching.output import match_text, notes, verdict, write_match
 from deepxrd.matching.phases import PhaseToTry
 from deepxrd.scans import read_scan
 
@@ -25,12 +25,16 @@ SUMMARY = "summary.csv"
 _HEADER = (
     "scan",
     "verdict",
+    "typed",
     "formula",
     "material_id",
     "space_group",
     "probability",
     "weight_fraction",
     "similarity",
+    "unexplained_share_of_intensity",
+    "wavelength_angstrom",
+    "notes",
     "folder",
     "error",
 )
@@ -182,20 +186,27 @@ def _one(
         line = {"scan": str(path), "error": str(error)}
         return number, {"lines": [line], "error": str(error)}, f"  cannot be used: {error}"
     write_match(result, target, title=path.name)
+    of_scan = {
+        "scan": str(path),
+        "verdict": verdict(result),
+        "similarity": f"{result.similarity:.4f}",
+        "unexplained_share_of_intensity": f"{result.unexplained:.4f}",
+        "wavelength_angstrom": f"{result.observed.wavelength_angstrom:.6g}",
+        "notes": "; ".join(notes(result)),
+        "folder": target.name,
+    }
     found = [
         {
-            "scan": str(path),
-            "verdict": verdict(result),
+            **of_scan,
+            "typed": each.fit.phase.typed,
             "formula": str(each.fit.phase.formula),
             "material_id": each.fit.phase.material_id,
             "space_group": each.fit.phase.space_group,
             "probability": f"{each.probability:.3f}",
             "weight_fraction": "" if each.weight_fraction is None else f"{each.weight_fraction:.4f}",
-            "similarity": f"{result.similarity:.4f}",
-            "folder": target.name,
         }
         for each in result.phases
-    ] or [{"scan": str(path), "verdict": verdict(result), "folder": target.name}]
+    ] or [of_scan]
     return number, {"lines": found, "error": ""}, match_text(result)
 
 

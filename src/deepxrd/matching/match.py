@@ -10,7 +10,7 @@ import numpy as np
 
 from deepxrd.chem import Formula
 from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
-from deepxrd.matching.lines import line_misfit, number_of_lines
+from deepxrd.matching.lines import line_misfit, number_of_lines, unexplained_lines_deg
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
@@ -86,6 +86,11 @@ class MatchResult:
         made = 100 / view.largest * self.mixture.counts(grid_of(self.observed, FINE_STEP), FINE_SIGMA)
         rest = np.abs(view.pattern - made)[view.inside].sum()
         return float(min(rest / max(np.abs(view.pattern[view.inside]).sum(), 1e-12), 1.0))
+
+    @cached_property
+    def unexplained_lines_deg(self) -> tuple[float, ...]:
+        """Angles 2θ of lines of the scan that no phase has, degrees, the strongest first."""
+        return () if self.mixture is None else tuple(unexplained_lines_deg(self.observed, self.mixture).tolist())
 
 
 def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases: int = MOST_PHASES) -> MatchResult:

@@ -19,11 +19,13 @@ from deepxrd.matching.phases import PhaseToTry
 RANKING, PHASES, FIGURE = "ranking.csv", "phases.json", "fit.png"
 NO_MATCH = "no confident match"
 _POSSIBLE = 0.4
+_SHOWN_LINES = 4
 _REFINED = "Cell refined against a scan by deepxrd match; sites as they were."
 _HEAD_BYTES = 1024  # of a CIF, more than its first comment
 _CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
 _HEADER = (
-    "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "probability", "weight_fraction",
+    "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "cell_symbol",
+    "formula_probability", "weight_fraction",
     "similarity", "score", *_CELL, "energy_above_hull_ev_per_atom", "held_out",
 )  # fmt: skip
 
@@ -64,7 +66,8 @@ def verdict(result: MatchResult) -> str:
 
 def match_text(result: MatchResult, *, n: int = 5) -> str:
     """The answer, the phases, and what else could be, a line each."""
-    lines = [f"  {verdict(result)}: similarity {result.similarity:.3f}, {result.n_tried} structures tried"]
+    numbers = f"similarity {result.similarity:.3f}, {result.n_tried} structures tried"
+    lines = [f"  {verdict(result)}: {numbers}, {result.unexplained:.0%} of the measured intensity not explained"]
     lines += [f"  {note}" for note in notes(result)]
     if result.phases:
         what = "phases" if result.is_confident else "what fits best"
@@ -93,6 +96,10 @@ def notes(result: MatchResult) -> list[str]:
     said += observed.remarks
     if observed.kbeta:
         said.append(f"every strong line has a Kβ line of {observed.kbeta:.0%} beside it, which is fitted too")
+    if alone := result.unexplained_lines_deg:
+        first = ", ".join(f"{angle:.2f}°" for angle in alone[:_SHOWN_LINES])
+        more = f" and {len(alone) - _SHOWN_LINES} more" if len(alone) > _SHOWN_LINES else ""
+        said.append(f"lines that none of the phases has: {first}{more}")
     if result.phases and result.n_formulas == 1:
         said.append("only one formula was compared: others with a like structure and cell may fit as well")
     return said
@@ -131,6 +138,7 @@ def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
         "remarks": list(result.observed.remarks),
         "kbeta_relative_to_kalpha": round(result.observed.kbeta, 4),
         "unexplained_share_of_intensity": round(result.unexplained, 4),
+        "unexplained_lines_deg": [round(angle, 3) for angle in result.unexplained_lines_deg],
         "phases": [_phase_dict(each, cif) for each, cif in zip(result.phases, cifs, strict=True)],
     }
 
@@ -168,7 +176,8 @@ def _row(each: Ranked) -> list[object]:
     share = "" if each.weight_fraction is None else f"{each.weight_fraction:.4f}"
     return [
         phase.typed, phase.formula, "known" if phase.is_known else "predicted", phase.material_id, phase.space_group,
-        symbol(phase.space_group), f"{each.probability:.3f}", share, f"{each.fit.similarity:.4f}", f"{each.score:.4f}",
+        symbol(phase.space_group), symbol(phase.setting), f"{each.probability:.3f}", share,
+        f"{each.fit.similarity:.4f}", f"{each.score:.4f}",
         *(f"{value:.5f}" for value in cell), "" if phase.energy_above_hull is None else phase.energy_above_hull,
         phase.held_out,
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -25,7 +25,7 @@ class CsvTable:
 
     Attributes:
         names: the header's cells, without blanks around them.
-        rows: line in the file, and cells; lines with nothing on them are left out.
+        rows: line in the file where each begins, and cells; lines with nothing on them are left out.
     """
 
     names: list[str]
@@ -41,7 +41,7 @@ def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
         wanted: names of columns in order of preference; the separator is the one that makes one of them appear.
 
     Raises:
-        csv.Error: a row cannot be read.
+        csv.Error: a row cannot be read, or a quotation mark is never closed: it would hide all that comes after it.
     """
     csv.field_size_limit(_LONGEST_CELL)
     with path.open(newline="", encoding=text_encoding(path), errors="replace") as stream:
@@ -55,9 +55,37 @@ def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
             if line.strip() and declared:
                 separators = (declared[1],)
         separator = _separator(path, first, separators, wanted)
-        reader = csv.reader(chain([first], stream), delimiter=separator, skipinitialspace=False)
-        names = [name.strip() for name in next(reader, [])]
-        yield CsvTable(names, ((skipped + reader.line_num, row) for row in reader if row))
+        records = _records(chain([first], stream), separator)
+        _, header = next(records, (0, []))
+        yield CsvTable([name.strip() for name in header], ((skipped + line, row) for line, row in records if row))
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows, and the lines where they begin, counted from 1."""
+    taken: list[str] = []
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(kept(), delimiter=separator, skipinitialspace=False)
+    for row in reader:
+        begins = reader.line_num - len(taken) + 1
+        if sum(line.count('"') for line in taken) % 2 and _is_open(taken, separator):
+            msg = f"a quotation mark is opened in the row of line {begins} and never closed, which hides all after it"
+            raise csv.Error(msg)
+        taken.clear()
+        yield begins, row
+
+
+def _is_open(lines: list[str], separator: str) -> bool:
+    """Whether a cell in quotation marks goes on to the end."""
+    try:
+        list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def find_column(names: list[str], wanted: Sequence[str]) -> int | None:

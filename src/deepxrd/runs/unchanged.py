@@ -15,14 +15,16 @@ NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "th
 """Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
 NO_MATTER_IN_TRAINER = ("enable_progress_bar", "log_every_n_steps")
 _NO_MATTER_HERE = frozenset({*NO_MATTER, "trust", *(f"trainer.{name}" for name in NO_MATTER_IN_TRAINER)})
+_GOES_ON = frozenset({"loss", "model", "optimizer", "scheduler", "seed"})
+"""Settings that a checkpoint goes on with, whatever is typed; the best network so far was chosen by that loss."""
 _TARGET = "_target_"
 _MISSING = object()
 
 
 def refuse_changed(run_dir: Path, again: Mapping[str, Any], *, now: Mapping[str, Any]) -> None:
-    """Make sure that what a run notes as typed gives the settings that it began with.
+    """Make sure that what a run notes as typed gives what it began with, and that a resume can have what is typed now.
 
-    It does not where the settings were changed from Python, or where a file of settings has changed since.
+    The first is not so where the settings were changed from Python, or where a file of settings has changed since.
 
     Args:
         run_dir: of the run to resume.
@@ -30,7 +32,8 @@ def refuse_changed(run_dir: Path, again: Mapping[str, Any], *, now: Mapping[str,
         now: the same with what is typed for the resume.
 
     Raises:
-        ConfigError: a setting is another, and was not typed; or the run's own cannot be read.
+        ConfigError: a setting is another, and was not typed, or a run goes on with what it began with; or the run's own
+            cannot be read.
     """
     file = run_dir / CONFIG
     if not file.exists():  # stopped before it began
@@ -54,6 +57,13 @@ def refuse_changed(run_dir: Path, again: Mapping[str, Any], *, now: Mapping[str,
                 f"the run in {run_dir} began with {key}={first}, and by its {OVERRIDES} would go on with {then}: a run "
                 "begun from Python is resumed there, by deepxrd.fit_and_test with resume in its configuration; or type "
                 "all its settings again"
+            )
+            raise ConfigError(msg)
+        if values[0] != values[2] and key.split(".")[0] in _GOES_ON:
+            first, typed = ("nothing" if value is _MISSING else str(value)[:80] for value in (values[0], values[2]))
+            msg = (
+                f"{key}={typed}: the run in {run_dir} began with {first}, which a resume goes on with: leave it out, "
+                "or start a new run"
             )
             raise ConfigError(msg)
 

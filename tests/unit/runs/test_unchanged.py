@@ -51,9 +51,26 @@ def test_a_setting_that_nobody_typed_is_refused(run_dir: Path, again: dict[str, 
 
 
 def test_what_is_typed_for_the_resume_may_be_another(run_dir: Path) -> None:
-    refuse_changed(run_dir, SETTINGS, now=changed(trainer={"max_epochs": 9}, seed=7))
+    refuse_changed(run_dir, SETTINGS, now=changed(trainer={"max_epochs": 9}, callbacks={"patience": 3}))
     # and what is typed as it was makes up for what was not noted
     refuse_changed(run_dir, changed(seed=42), now=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (changed(optimizer={"lr": 0.01}), r"optimizer\.lr=0\.01: the run in .* began with 0\.001"),
+        (changed(loss={"_target_": "deepxrd.losses.PearsonLoss"}), r"loss\._target_=.*PearsonLoss: .*MSELoss"),
+        (changed(seed=7), "seed=7: .* began with 1"),
+        ({**SETTINGS, "optimizer": {"lr": 0.001, "momentum": 0.9}}, r"optimizer\.betas=nothing: .* start a new run"),
+    ],
+)
+def test_what_a_checkpoint_goes_on_with_is_not_recorded_as_another(
+    run_dir: Path, typed: dict[str, Any], said: str
+) -> None:
+    """A learning rate that was typed stood in the run's record, and the training went on with the one before."""
+    with pytest.raises(ConfigError, match=said):
+        refuse_changed(run_dir, SETTINGS, now=typed)
 
 
 def test_what_does_not_matter_may_be_another(run_dir: Path) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepxrd.chem import Encoding, OneHotEncoding, parse_formula
 from deepxrd.chem.encodings import encoded
-from deepxrd.errors import ConfigError, FormulaError, PatternError
+from deepxrd.chem.typed_formula import refuse_lone_text
+from deepxrd.errors import ConfigError, PatternError
 from deepxrd.xrd import XrdSettings
 from deepxrd.xrd import simulate as simulate_each
 from deepxrd.xrd.engines import as_crystals
@@ -122,9 +123,7 @@ def encode(formulas: Sequence[str], encoding: Encoding | None = None) -> NDArray
     Raises:
         FormulaError: one is no formula, or lies outside the encoding.
     """
-    if isinstance(formulas, str):
-        msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
-        raise FormulaError(msg)
+    refuse_lone_text(formulas)
     return encoded(encoding or OneHotEncoding(), [parse_formula(formula) for formula in formulas])
 
 

@@ -58,6 +58,17 @@ def parse_typed_formula(text: str) -> Formula:
     return formula
 
 
+def refuse_lone_text(formulas: object) -> None:
+    """Refuse a text where a list of formulas is needed: letter by letter, ``CO`` would be carbon and oxygen.
+
+    Raises:
+        FormulaError: it is a text.
+    """
+    if isinstance(formulas, str):
+        msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
+        raise FormulaError(msg)
+
+
 def hint(text: str) -> str | None:
     """Another formula that may be meant by one that can be read; None in most cases.
 

@@ -26,6 +26,7 @@ STARTS_AGAIN, RESUMES = (
 _NO_PLACE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
     errno.ENAMETOOLONG, errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EIO,
+    errno.EFBIG,
 }  # fmt: skip
 _TIME_TO_END_S = 1.5
 

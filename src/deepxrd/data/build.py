@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from deepxrd.io.provenance import versions
 from deepxrd.sources import ReadFailure, Source, StructureRecord
 from deepxrd.xrd import XrdSettings, check_device, engine_identity, simulate
 
+_log = logging.getLogger(__name__)
 PART_SIZE = 512  # samples per file of work: enough to simulate at once, few enough that a kill loses seconds
 
 
@@ -121,6 +123,10 @@ def _build(
             "files": {name: file_hash(partial / name) for name in (PATTERNS, SAMPLES)},
         },
     )
+    if selected.failures:
+        first, n = selected.failures[0], len(selected.failures)
+        told = "%d of %d entries of the source cannot be read and are left out, first %s: %s (more in %s)"
+        _log.warning(told, n, selected.n_read, first.name, first.reason, path / MANIFEST)
     for part in partial.glob("part-*.parquet"):
         part.unlink()
     partial.replace(path)

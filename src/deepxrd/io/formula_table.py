@@ -26,6 +26,13 @@ COLUMNS = (
 """Names that a column of formulas may have, the first that is there is taken; capitals and blanks do not matter."""
 COLUMN = COLUMNS[0]
 _ROWS_AT_ONCE = 8192
+_PACKED = {
+    b"\x1f\x8b": "packed by gzip: unpack it",
+    b"BZh": "packed by bzip2: unpack it",
+    b"\xfd7zXZ": "packed by xz: unpack it",
+    b"PK\x03\x04": "a workbook or a zip archive: save it as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old workbook: save it as CSV",
+}
 
 
 def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
@@ -46,11 +53,21 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
         what = "no such file:" if not path.exists() else "no file, but a folder or device:"
         msg = f"{what} {path}; give a CSV or a Parquet table with a column {COLUMN!r}"
         raise SourceError(msg)
+    _refuse_packed(path)
     try:
         yield from _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
     except (csv.Error, pa.ArrowException, OSError, ValueError, MemoryError) as error:
         msg = f"{path} cannot be read as a table: {error}"
         raise SourceError(msg) from error
+
+
+def _refuse_packed(path: Path) -> None:
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    packed = next((what for magic, what in _PACKED.items() if head.startswith(magic)), None)
+    if packed:
+        msg = f"{path} is {packed}; needed is a CSV or a Parquet table with a column {COLUMN!r}"
+        raise SourceError(msg)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, str]]:

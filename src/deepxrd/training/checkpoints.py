@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,18 @@ class SealedCheckpointIO(TorchCheckpointIO):
         path: str | Path,
         storage_options: Any | None = None,  # noqa: ARG002 - Lightning's interface
     ) -> None:
-        """Write one."""
+        """Write one.
+
+        Raises:
+            OSError: there is no room for it, which torch tells as an error of its own.
+        """
         with atomic_path(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:
+                if "inline_container" not in str(error):
+                    raise
+                raise OSError(errno.ENOSPC, "the checkpoint cannot be written whole", str(path)) from error
             seal(temporary)
 
     def load_checkpoint(

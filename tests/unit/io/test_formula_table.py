@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
@@ -116,3 +117,11 @@ def test_a_quotation_mark_that_is_never_closed_hides_nothing(tmp_path: Path, end
         list(read_formulas(table))
     table.write_text('formula,note\nSrTiO3,"two\nlines"\nMgO,5" pipe\nCaO,"a ""b"" c"\n')
     assert list(read_formulas(table)) == [(2, "SrTiO3"), (4, "MgO"), (5, "CaO")]
+
+
+def test_a_packed_table_is_told_by_what_it_is(tmp_path: Path) -> None:
+    """Its bytes were shown as names of columns, control characters and all."""
+    table = tmp_path / "table.csv.gz"
+    table.write_bytes(gzip.compress(b"formula\nNaCl\n"))
+    with pytest.raises(SourceError, match=r"table\.csv\.gz is packed by gzip: unpack it; needed is a CSV"):
+        list(read_formulas(table))

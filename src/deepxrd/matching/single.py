@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,12 +111,16 @@ def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Can
     """Structures with their reflections in the range of a scan; those that have none there are left out."""
     ratios = [ratio for ratio, _ in observed.lines]
     nearest, reach = float(observed.x[0]) / _REACH / max(ratios), _REACH * float(observed.x[-1]) / min(ratios)
-    length = observed.wavelength_angstrom
-    made = (
-        Candidate(each, reflections(each.crystal, each.setting, d_inverse_max=reach, wavelength_angstrom=length))
-        for each in phases
-    )
+    made = (Candidate(each, _reflections_of(each, reach, observed.wavelength_angstrom)) for each in phases)
     return [each for each in made if (each.reflections.q > nearest**2).any()]
+
+
+@lru_cache(maxsize=1024)
+def _reflections_of(phase: PhaseToTry, d_inverse_max: float, wavelength_angstrom: float) -> Reflections:
+    """Kept for the next scan of a series, which mostly has the same range; 50 MB at most."""
+    return reflections(
+        phase.crystal, phase.setting, d_inverse_max=d_inverse_max, wavelength_angstrom=wavelength_angstrom
+    )
 
 
 def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit]:

@@ -112,7 +112,22 @@ def _resumed_overrides(run_dir: Path) -> list[str]:
     return trust.read_overrides(saved)
 
 
+def _with_source_of_run(words: list[str]) -> list[str]:
+    """What is typed, with the run's own ``source=`` before a ``source.path=`` that says where its data are now.
+
+    Hydra puts what is typed together before the run is looked at, and the source that is taken else has no path.
+    """
+    has = {word.split("=")[0] for word in words}
+    if "resume" not in has or "source" in has or not any(name.startswith("source.") for name in has):
+        return words
+    run_dir = next(word for word in words if word.startswith("resume=")).removeprefix("resume=").strip("'\"")
+    chosen = [each for each in _resumed_overrides(Path(run_dir)) if each.startswith("source=")]
+    ours = [each for each in chosen if (conf_dir() / "source" / f"{each.removeprefix('source=')}.yaml").is_file()]
+    return [*ours[-1:], *words]
+
+
 def _train() -> None:
+    sys.argv[1:] = _with_source_of_run(sys.argv[1:])
     try:
         with watched():
             train()

@@ -47,7 +47,7 @@ def unexplained_lines_deg(observed: Observed, mixture: Mixture) -> Floats:
     scan, made, least = _both(observed, mixture)
     places = find_peaks(scan, height=least, distance=_NEAR + 1, prominence=least / 2)[0]
     alone = places[maximum_filter1d(made, 2 * _NEAR + 1)[places] < _NEXT_TO_NOTHING * scan[places]]
-    return observed.two_theta_deg[alone[np.argsort(-scan[alone])]]
+    return np.asarray(observed.two_theta_deg[alone[np.argsort(-scan[alone])]])
 
 
 def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:

@@ -186,7 +186,7 @@ def _one(
         line = {"scan": str(path), "error": str(error)}
         return number, {"lines": [line], "error": str(error)}, f"  cannot be used: {error}"
     write_match(result, target, title=path.name)
-    of_scan = {
+    of_scan: dict[str, object] = {
         "scan": str(path),
         "verdict": verdict(result),
         "similarity": f"{result.similarity:.4f}",

@@ -20,6 +20,7 @@ RANKING, PHASES, FIGURE = "ranking.csv", "phases.json", "fit.png"
 NO_MATCH = "no confident match"
 _POSSIBLE = 0.4
 _SHOWN_LINES = 4
+_UNUSUAL = 2.5  # standard deviations of lengths
 _REFINED = "Cell refined against a scan by deepxrd match; sites as they were."
 _HEAD_BYTES = 1024  # of a CIF, more than its first comment
 _CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
@@ -96,6 +97,12 @@ def notes(result: MatchResult) -> list[str]:
     said += observed.remarks
     if observed.kbeta:
         said.append(f"every strong line has a Kβ line of {observed.kbeta:.0%} beside it, which is fitted too")
+    said += [
+        f"the cell of {each.fit.phase.formula} is unusual, {each.fit.strain_deviation:.1f} standard deviations from "
+        "what its cell in the library lets expect: a solid solution may have it"
+        for each in result.phases
+        if each.fit.strain_deviation >= _UNUSUAL
+    ]
     if alone := result.unexplained_lines_deg:
         first = ", ".join(f"{angle:.2f}°" for angle in alone[:_SHOWN_LINES])
         more = f" and {len(alone) - _SHOWN_LINES} more" if len(alone) > _SHOWN_LINES else ""

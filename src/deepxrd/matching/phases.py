@@ -15,6 +15,8 @@ COMPUTED_STRAIN, COMPUTED_DOUBT = -0.008, 0.012
 """Measured cells against computed ones: mean of the relative difference of lengths, and how far it strays."""
 UNKNOWN_HULL, MOST_HULL = 0.15, 0.3
 """Energy above the hull where it is unknown, and above which it tells no more; eV per atom."""
+_NAMED_HULL = 0.03
+"""The same of a solid solution, which only a person names: what was made is more stable than what is unknown."""
 PREDICTED = "predicted"
 _GASES = frozenset({"H", "He", "N", "O", "F", "Ne", "Cl", "Ar", "Kr", "Xe", "Rn"})
 _MOST_GASES = 2  # elements of a compound of gases that is none at room temperature: NH4Cl has three
@@ -66,7 +68,8 @@ class PhaseToTry:
     @property
     def hull(self) -> float:
         """Energy above the hull as it counts, eV per atom."""
-        energy = UNKNOWN_HULL if self.energy_above_hull is None else self.energy_above_hull
+        unknown = _NAMED_HULL if self.formula.is_mixed else UNKNOWN_HULL
+        energy = unknown if self.energy_above_hull is None else self.energy_above_hull
         return float(min(max(energy, 0.0), MOST_HULL))
 
 

@@ -19,12 +19,14 @@ from deepxrd.matching.cells import refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
 from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
+from deepxrd.matching.mixture import _best_of
 from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN
 from deepxrd.matching.observed import observe
-from deepxrd.matching.output import NO_MATCH, match_text, verdict, write_match
+from deepxrd.matching.output import NO_MATCH, match_text, notes, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
-from deepxrd.matching.single import candidates_for
+from deepxrd.matching.reflections import Reflections, reflections
+from deepxrd.matching.single import Candidate, Fit, candidates_for
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans.scan import Scan, ScanRange
 from deepxrd.xrd.radiation import tube
@@ -299,3 +301,36 @@ def test_of_structures_of_one_formula_that_fit_alike_the_simplest_is_told() -> N
         scores = {id(each.fit.phase): each.score for each in found.ranking}
         assert scores[id(cubic)] >= scores[id(free)] - 0.005
         assert scores[id(cubic)] > scores[id(other)]
+
+
+def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
+    scan = observe(made_scan(simulated([perovskite(3.905), rock_salt(5.64, 11, 17)]), [1.0, 0.4]))
+    usual = match_scan(scan, PHASES[:4], most_phases=1)
+    assert [str(each.fit.phase.formula) for each in usual.phases] == ["SrTiO3"]
+    angles = np.array(usual.unexplained_lines_deg)
+    of_salt = np.degrees(2 * np.arcsin(1.54056 / 2 / (5.64 / np.sqrt([3, 4, 8, 12]))))  # 111, 200, 220, 222
+    assert np.abs(angles[:, None] - of_salt).min(axis=0)[1:3].max() < 0.1
+    assert any(note.startswith(f"lines that none of the phases has: {angles[0]:.2f}°") for note in notes(usual))
+    assert not any("is unusual" in note for note in notes(usual))
+    odd = match_scan(scan, [to_try("CaTiO3", perovskite(3.79, large=20), 221)], most_phases=1)
+    assert any(note.startswith("the cell of CaTiO3 is unusual") for note in notes(odd))
+
+
+def test_of_polymorphs_in_a_mixture_the_better_one_is_taken_though_it_leads_by_little() -> None:
+    """Rutile beside anatase was called by a structure of lower symmetry that was found first."""
+    best, worse = (
+        Fit(Candidate(to_try("MgO", rock_salt(4.25, 12, 8), 225), reflections_of(setting)), np.zeros(1), 0.0, 0.0)
+        for setting in (225, 71)
+    )
+    other = replace(
+        worse, candidate=Candidate(to_try("NaCl", rock_salt(5.69, 11, 17), 225), best.candidate.reflections)
+    )
+    assert _best_of([(best, 0.992), (worse, 0.986)], worse) is best
+    assert _best_of([(worse, 0.992), (best, 0.989)], worse) is best  # alike, and simpler
+    assert _best_of([(other, 0.993), (worse, 0.986)], worse) is worse  # another formula has to lead by more
+    assert _best_of([(other, 0.999), (worse, 0.986)], worse) is other
+
+
+def reflections_of(setting: int) -> Reflections:
+    """Reflections of rock salt, with the free strains of a setting."""
+    return reflections(rock_salt(4.25, 12, 8), setting, d_inverse_max=1.0, wavelength_angstrom=1.54056)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import asdict
@@ -99,11 +100,14 @@ def _evaluate_run(folder: str, typed: list[str]) -> None:
     from deepxrd.runs.finished import Finished
     from deepxrd.runs.names import CONFIG
 
+    folder = folder.strip("'\"")
+    # in quotation marks, which Hydra wants around a name with = or a comma in it
+    typed = [f"run={json.dumps(folder, ensure_ascii=False)}" if text.startswith("run=") else text for text in typed]
     finished = Finished.open(folder, setting="run")
     _ = finished.weights
     stored = trust.check_stored(finished.data_settings, typed=trust.typed_values(typed), where=finished.path / CONFIG)
     del stored["build"]  # how this machine computes is its own matter
-    out = next((text.partition("=")[2] for text in typed if text.startswith("hydra.run.dir=")), None)
+    out = next((text.partition("=")[2].strip("'\"") for text in typed if text.startswith("hydra.run.dir=")), None)
     settings = [text for text in typed if not text.startswith("hydra.")]
     cfg = compose_over("evaluate", stored, settings)
     _run(cfg, Path(out) if out else finished.path / EVALUATION, choice=None)

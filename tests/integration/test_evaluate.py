@@ -105,6 +105,8 @@ def test_what_to_evaluate_must_be_clear(refuse: Refuse, run_dir: Path, tmp_path:
     assert "run and model given" in refuse(f"run={run_dir}", "model=mean")
     assert "a given" in refuse(f"a={run_dir}")
     assert "no baseline and must be trained first" in refuse("model=paper", "hydra.run.dir=out")
+    for written in ("run=absent=1,2", 'run="absent=1,2"'):
+        assert "run=absent=1,2: no such run folder" in refuse(written)
     assert "unknown baselines: mode; known are comb" in refuse("model=mean", "evaluate.baselines=[mode]")
     assert "model.step" in refuse("model=comb", "model.step=3")
     assert "evaluate.dtw.window_deg=-1" in refuse("model=mean", "evaluate.dtw.window_deg=-1", "hydra.run.dir=out")

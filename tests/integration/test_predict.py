@@ -144,6 +144,21 @@ def test_a_library_is_refused_where_known_phases_are_left_out(
     assert "--library mine.dxl is for known phases" in capsys.readouterr().err
 
 
+def test_tables_of_an_earlier_prediction_are_not_replaced_without_a_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from deepxrd.cli.main import main
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/formulas.csv").write_text("typed,formula,file\n")
+    arguments = ["MgO", "--unseen", "--radiation", "AgKa", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["deepxrd", "predict", *arguments])
+    main()
+    said = capsys.readouterr().out
+    assert f"the tables of an earlier prediction in {tmp_path / 'out'} were replaced" in said
+    assert "(2θ for λ = 1.54184 Å)" in said, "whatever radiation the structures are drawn for"
+
+
 def test_one_composition_in_two_ways_does_not_overwrite_its_files(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -117,12 +117,13 @@ def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: 
     """Known phases, candidates and patterns of a few formulas: printed, and written into a folder."""
     from deepxrd.chem.typed_formula import hint
     from deepxrd.prediction.candidate_folder import candidates_in_words, refuse_one_name_for_two, write_candidates
-    from deepxrd.prediction.folder import called, predict_to_folder, prediction_text
+    from deepxrd.prediction.folder import INDEX, called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
     from deepxrd.prediction.predictor import CandidatePredictor
 
     parsed, settings = [predictor.check(text) for text in options.formulas], view_of(options)
+    is_used = (out / INDEX).exists()
     if isinstance(predictor, CandidatePredictor):
         refuse_one_name_for_two(parsed, options.formulas)
     said = [called(text, formula) for text, formula in zip(options.formulas, parsed, strict=True)]
@@ -140,6 +141,8 @@ def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: 
         print(f"{said[row]}\n{prediction_text(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
         if meant := hint(text):
             print(f"  did you mean {meant}?")  # noqa: T201 - it may be another compound
+    if is_used:
+        print(f"the tables of an earlier prediction in {out} were replaced; its other files stay")  # noqa: T201
     print(f"results: {out}")  # noqa: T201 - what the user asks for
 
 

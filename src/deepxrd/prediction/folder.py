@@ -16,6 +16,8 @@ from deepxrd.prediction.file_names import file_name
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings
 
+INDEX = "formulas.csv"
+
 
 def peak_table(predictions: Predictions, row: int, xrd: XrdSettings) -> NDArray[np.float64]:
     """Peaks of one formula by angle: 2θ (degrees), d (Å), intensity and, where the predictor knows it, probability."""
@@ -131,7 +133,7 @@ def called(typed: str, formula: Formula) -> str:
 def _write_index(predictions: Predictions, formulas: list[Formula], typed: list[str], folder: Path) -> None:
     """``formulas.csv``: what was typed, what was understood, and the file of its pattern."""
     names = list(predictions.columns)
-    with atomic_path(folder / "formulas.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_path(folder / INDEX) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["typed", "formula", "file", *names])
         for row, formula in enumerate(formulas):

@@ -55,13 +55,13 @@ def open_csv(path: Path, wanted: Sequence[str]) -> Iterator[CsvTable]:
             if line.strip() and declared:
                 separators = (declared[1],)
         separator = _separator(path, first, separators, wanted)
-        records = _records(chain([first], stream), separator)
+        records = _records(chain([first], stream), separator, skipped)
         _, header = next(records, (0, []))
-        yield CsvTable([name.strip() for name in header], ((skipped + line, row) for line, row in records if row))
+        yield CsvTable([name.strip() for name in header], ((line, row) for line, row in records if row))
 
 
-def _records(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows, and the lines where they begin, counted from 1."""
+def _records(lines: Iterable[str], separator: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows, and the lines of the file where they begin, counted from 1; some were skipped before these."""
     taken: list[str] = []
 
     def kept() -> Iterator[str]:
@@ -71,7 +71,7 @@ def _records(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[s
 
     reader = csv.reader(kept(), delimiter=separator, skipinitialspace=False)
     for row in reader:
-        begins = reader.line_num - len(taken) + 1
+        begins = skipped + reader.line_num - len(taken) + 1
         if sum(line.count('"') for line in taken) % 2 and _is_open(taken, separator):
             msg = f"a quotation mark is opened in the row of line {begins} and never closed, which hides all after it"
             raise csv.Error(msg)

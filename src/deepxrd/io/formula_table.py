@@ -53,8 +53,8 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
         what = "no such file:" if not path.exists() else "no file, but a folder or device:"
         msg = f"{what} {path}; give a CSV or a Parquet table with a column {COLUMN!r}"
         raise SourceError(msg)
-    _refuse_packed(path)
     try:
+        _refuse_packed(path)
         yield from _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
     except (csv.Error, pa.ArrowException, OSError, ValueError, MemoryError) as error:
         msg = f"{path} cannot be read as a table: {error}"

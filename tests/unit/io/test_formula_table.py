@@ -112,8 +112,8 @@ def test_any_bytes_are_a_table_or_refused(tmp_path: Path, content: bytes) -> Non
 def test_a_quotation_mark_that_is_never_closed_hides_nothing(tmp_path: Path, end: str) -> None:
     """The rest of a table was one cell, and was gone without a word."""
     table = tmp_path / "open.csv"
-    table.write_text('formula,note\nSrTiO3,"two\nlines"\nMgO,"see Fig. 3\nCaO,\nBaO,' + end)
-    with pytest.raises(SourceError, match="opened in the row of line 4 and never closed"):
+    table.write_text('sep=,\nformula,note\nSrTiO3,"two\nlines"\nMgO,"see Fig. 3\nCaO,\nBaO,' + end)
+    with pytest.raises(SourceError, match="opened in the row of line 5 and never closed"):
         list(read_formulas(table))
     table.write_text('formula,note\nSrTiO3,"two\nlines"\nMgO,5" pipe\nCaO,"a ""b"" c"\n')
     assert list(read_formulas(table)) == [(2, "SrTiO3"), (4, "MgO"), (5, "CaO")]

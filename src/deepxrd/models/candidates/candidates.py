@@ -138,7 +138,9 @@ class CandidateMaker:
             seed: of all that is drawn.
         """
         none = FoldedTrees.none
-        learned_from = templates.has_composition
+        tables = templates.library.tables
+        learned_from = np.zeros(len(tables.composition_start) - 1, dtype=bool)
+        learned_from[tables.composition_of(np.flatnonzero(templates.chosen))] = True
         maker = cls(templates, additive_volumes(templates), none(MOST_CHANGE), none(MOST_ODDS), learned_from)
         if not len(templates):
             return maker

@@ -19,7 +19,11 @@ _MOST_OVERLAP = 0.5  # of the shorter of two ranges
 _ALIKE = 3.0  # reduced chi-square of two repeats
 _DRIFT = 0.05  # of the counts, that repeats of one sample may differ by beyond their noise
 _SEAM = 1.5  # steps
+_TOUCH = 1e-9  # of an angle: two that differ by less are one
 _ENOUGH = 10  # points of an overlap, to bring two ranges to one level
+_FEW = 10  # points; fewer amid many others of their block are mistyped angles and no range of their own
+_AGAIN = "measured again by the next or previous range"
+_SHARE = 4  # times as many points has what they lie amid
 
 
 def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: str, format_name: str) -> list[Scan]:
@@ -33,7 +37,8 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
     """
     averaged, apart_because = _averaged(list(parts))
     apart_because = apart_because or _to_one_unit(averaged)
-    by_angle = sorted(_pieces(averaged), key=lambda part: float(part.two_theta_deg[0]))
+    pieces = _without_strays(_pieces(averaged))
+    by_angle = sorted(pieces, key=lambda part: (float(part.two_theta_deg[0]), -float(part.two_theta_deg[-1])))
     if not apart_because and len(by_angle) > 1:
         apart_because = _why_not_joined(by_angle)
     groups = [[part] for part in averaged] if apart_because else [_without_overlaps(by_angle)]
@@ -66,9 +71,38 @@ def _pieces(parts: Sequence[Stretch]) -> list[Stretch]:
     for part in parts:
         breaks = [] if part.is_peak_list else gaps(part.two_theta_deg).tolist()
         cut = [part.cut(first, last) for first, last in pairwise([0, *breaks, len(part.counts)])]
-        cut[0].left_out, cut[0].facts = part.left_out, part.facts
+        cut[0].left_out, cut[0].facts = Counter(part.left_out), list(part.facts)  # as the part may be kept as it is
         pieces += cut
     return pieces
+
+
+def _without_strays(pieces: list[Stretch]) -> list[Stretch]:
+    """Pieces but for those of a few points amid another of their block, as mistyped angles make them."""
+    kept: list[Stretch] = []
+    for piece in pieces:
+        home = next((other for other in pieces if _is_stray(piece, other)), None)
+        if home is None:
+            kept.append(piece)
+        else:
+            _leave_out(piece, home, "out of order")
+    return kept
+
+
+def _is_stray(piece: Stretch, other: Stretch) -> bool:
+    few = len(piece.counts) < _FEW and _SHARE * len(piece.counts) <= len(other.counts)
+    return few and not piece.is_peak_list and piece.block is other.block and _is_inside(piece, other)
+
+
+def _is_inside(one: Stretch, other: Stretch) -> bool:
+    first, last = other.two_theta_deg[[0, -1]]
+    return bool(one.two_theta_deg[0] >= first and one.two_theta_deg[-1] <= last)
+
+
+def _leave_out(gone: Stretch, home: Stretch, reason: str) -> None:
+    """Count the points of a stretch, and tell what was told of it, with another that stays."""
+    home.left_out += gone.left_out
+    home.left_out[reason] += len(gone.counts)
+    home.facts += gone.facts
 
 
 def _averaged(parts: list[Stretch]) -> tuple[list[Stretch], str]:
@@ -138,26 +172,41 @@ def _why_not_joined(parts: list[Stretch]) -> str:
 
 
 def _without_overlaps(parts: list[Stretch]) -> list[Stretch]:
-    """Ranges at one level, where two overlap the points of the better counted one."""
-    for one, other in pairwise(parts):
+    """Ranges at one level, where two overlap the points of the better counted one, in ascending order.
+
+    Args:
+        parts: by their first angles, of those that begin at one angle the longest first.
+    """
+    kept = parts[:1]
+    for other in parts[1:]:
+        one = kept[-1]
+        seam = _TOUCH * abs(float(other.two_theta_deg[0]))
+        only_one = one.two_theta_deg < other.two_theta_deg[0] - seam
+        only_other = other.two_theta_deg > one.two_theta_deg[-1] + seam
+        if not only_other.any():
+            _leave_out(other, one, _AGAIN)  # whatever its precision: the other range has points on both sides
+            continue
         _to_one_level(one, other)
-        common = float(one.two_theta_deg[-1] - other.two_theta_deg[0])
-        if common < -1e-9 * abs(other.two_theta_deg[0]):
-            continue
-        better = _precision(other) > _precision(one) or len(one.counts) < len(other.counts) == 0
-        worse = one if better else other
-        before = len(worse.counts)
-        keep = one.two_theta_deg < other.two_theta_deg[0] if better else other.two_theta_deg > one.two_theta_deg[-1]
-        if keep.sum() < 2:  # noqa: PLR2004 - nothing of a range would be left
-            continue
-        worse.taken(keep)
-        worse.left_out["measured again by the next or previous range"] += before - len(worse.counts)
-    return parts
+        if not only_other.all():
+            if _precision(other) <= _precision(one):
+                _cut(other, only_other)
+            elif only_one.any():
+                _cut(one, only_one)
+            else:
+                _leave_out(kept.pop(), other, _AGAIN)
+        kept.append(other)
+    return kept
 
 
-def _precision(part: Stretch) -> float:
-    """Counts by their deviation in the mean: how well a range was counted."""
-    return 0.0 if part.sigma is None else float(np.median(np.abs(part.counts) / part.sigma))
+def _cut(part: Stretch, keep: NDArray[np.bool_]) -> None:
+    """Keep the points of a range that no other one has."""
+    part.taken(keep)
+    part.left_out[_AGAIN] += int((~keep).sum())
+
+
+def _precision(part: Stretch) -> tuple[float, int]:
+    """How well a range was counted: counts by their deviation in the median, then, as without any, its points."""
+    return 0.0 if part.sigma is None else float(np.median(np.abs(part.counts) / part.sigma)), len(part.counts)
 
 
 def _to_one_level(one: Stretch, other: Stretch) -> None:

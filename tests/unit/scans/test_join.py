@@ -152,3 +152,66 @@ def test_counts_beside_counts_per_second_are_brought_to_one_unit(read: Read, tmp
     path.write_text(head.replace("_STEPTIME=4\n", "") + rest)
     with pytest.raises(ScanError, match="counts of an unknown time, another in counts per second"):
         read_scan(path)
+
+
+@pytest.mark.parametrize("typed", [11.0, 14.6, 17.0125, 19.5])
+def test_a_mistyped_angle_costs_its_point_and_no_other(typed: float, read: Read) -> None:
+    angle, counts = ANGLE.copy(), noisy(0)
+    angle[200] = typed
+    if typed == 11.0:
+        counts[200] = 9000  # so well counted that it would win over any range
+    scan = read("".join(f"{a:.4f} {c}\n" for a, c in zip(angle, counts, strict=True)))
+    rest = np.delete(np.arange(400), 200)
+    np.testing.assert_allclose(scan.two_theta_deg, ANGLE[rest])
+    np.testing.assert_array_equal(scan.counts, counts[rest])
+    assert scan.left_out == {"out of order": 1}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 119), st.floats(5, 25).map(lambda at: round(at, 2))), max_size=4),
+    st.sampled_from([40, 120]),
+    st.sampled_from([0.02, 0.1]),
+)
+def test_with_any_angles_mistyped_the_scan_ascends_or_is_refused(
+    slips: list[tuple[int, float]], n: int, step: float
+) -> None:
+    import tempfile
+
+    angle = 10 + step * np.arange(n)
+    for place, typed in slips:
+        angle[place % n] = typed
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "slips.xy"
+        path.write_text("".join(f"{a:.2f} {c}\n" for a, c in zip(angle, noisy(2)[:n], strict=True)))
+        try:
+            scans = read_scans(path)
+        except ScanError:
+            return
+    for scan in scans:
+        assert (np.diff(scan.two_theta_deg) > 0).all()
+        if len(scans) == 1:
+            assert len(scan.counts) + sum(scan.left_out.values()) == n
+
+
+@pytest.mark.parametrize("better", [0, 1])
+def test_where_ranges_overlap_the_better_counted_one_stays_whole(better: int, read: Read) -> None:
+    times = [1.0, 1.0]
+    times[better] = 5.0
+    slices, shift = [slice(0, 220), slice(180, 400)], [0.0, 0.01]
+    head = "_FILEVERSION=2\n"
+    for part, seconds, off in zip(slices, times, shift, strict=True):
+        head += f"_STEPTIME={seconds}\n_2THETACOUNTS\n{text(ANGLE[part] + off, noisy(0, seconds)[part])}"
+    scan = read(head)
+    inside = ANGLE[slices[better]] + shift[better]
+    assert np.isin(inside.round(3), scan.two_theta_deg.round(3)).all()
+    assert (np.diff(scan.two_theta_deg) > 0).all()
+
+
+@pytest.mark.parametrize("cut", [150, 250])
+def test_where_ranges_without_deviations_overlap_the_longer_one_stays_whole(cut: int, read: Read) -> None:
+    slices, shift = [slice(0, cut + 20), slice(cut - 20, 400)], [0.0, 0.01]
+    parts = [text(ANGLE[part] + off, (noisy(0) / 7)[part].round(3)) for part, off in zip(slices, shift, strict=True)]
+    scan = read(f"#S 1 ascan\n{parts[0]}#S 2 ascan\n{parts[1]}")
+    longer = 0 if cut > 200 else 1
+    assert scan.uncertainty is None
+    assert np.isin((ANGLE[slices[longer]] + shift[longer]).round(3), scan.two_theta_deg.round(3)).all()

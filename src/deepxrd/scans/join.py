@@ -35,8 +35,9 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         given: how they typed it.
         format_name: of the file, in words.
     """
+    no_one_unit = _to_one_unit(parts)
     averaged, apart_because = _averaged(list(parts))
-    apart_because = apart_because or _to_one_unit(averaged)
+    apart_because = apart_because or no_one_unit
     pieces = _without_strays(_pieces(averaged))
     by_angle = sorted(pieces, key=lambda part: (float(part.two_theta_deg[0]), -float(part.two_theta_deg[-1])))
     if not apart_because and len(by_angle) > 1:
@@ -50,7 +51,7 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
     return scans
 
 
-def _to_one_unit(parts: list[Stretch]) -> str:
+def _to_one_unit(parts: Sequence[Stretch]) -> str:
     """Bring counts beside counts per second to these by their times; and why some could not be."""
     if {part.unit for part in parts} != {"counts", "cps"}:
         return ""
@@ -122,14 +123,15 @@ def _averaged(parts: list[Stretch]) -> tuple[list[Stretch], str]:
 def _same_grid(one: Stretch, other: Stretch) -> bool:
     if len(one.counts) != len(other.counts) or one.is_peak_list or other.is_peak_list:
         return False
+    if {one.unit, other.unit} == {"counts", "cps"}:  # of an unknown time
+        return False
     off = float(np.abs(one.two_theta_deg - other.two_theta_deg).max())
     return off <= _SAME_GRID * max(one.step_deg, 1e-9)
 
 
 def _alike(one: Stretch, other: Stretch) -> bool:
     """Whether two patterns on one grid are the same up to noise, a little drift and one factor."""
-    norm = float(one.counts @ one.counts)
-    factor = float(one.counts @ other.counts) / norm if norm else 1.0
+    factor = _factor(one, other)
     if factor <= 0:
         return False
     sigma = [part.sigma if part.sigma is not None else np.zeros(len(part.counts)) for part in (one, other)]
@@ -139,16 +141,37 @@ def _alike(one: Stretch, other: Stretch) -> bool:
     return float(np.mean((other.counts - factor * one.counts) ** 2 / variance)) < _ALIKE
 
 
+def _factor(one: Stretch, other: Stretch) -> float:
+    """What to multiply a pattern by for another one on its grid."""
+    norm = float(one.counts @ one.counts)
+    return float(one.counts @ other.counts) / norm if norm else 1.0
+
+
 def _mean(cluster: list[Stretch]) -> Stretch:
-    """Repeats as one: the mean of counts, with the deviation of a mean."""
+    """Repeats as one, with its deviation: counts of known times added, all else averaged.
+
+    Rates are averaged by their times. Where times are not known, each counts as much as its intensity, since one that
+    was counted longer has more, and the mean is brought to the level of the first.
+    """
     first = cluster[0]
     if len(cluster) == 1:
         return first
     n = len(cluster)
-    first.facts = [*first.facts, Fact("repeats", f"mean of {n} scans on one grid", "they agree within their noise")]
-    first.counts = np.mean([part.counts for part in cluster], axis=0)
-    deviations = [part.sigma for part in cluster if part.sigma is not None]
-    first.sigma = np.sqrt(np.sum(np.square(deviations), axis=0)) / n if len(deviations) == n else None
+    seconds = [part.block.seconds_per_step or 0.0 for part in cluster]
+    units = {part.unit for part in cluster}
+    weights, divisor, what = [1.0] * n, 1.0, "sum"
+    if not all(seconds) or units not in ({"counts"}, {"cps"}):
+        factors = [_factor(first, part) for part in cluster]
+        divisor, what = sum(1.0 if abs(factor - 1) <= _DRIFT else factor for factor in factors), "mean"
+    else:
+        first.block = replace(first.block, seconds_per_step=sum(seconds))
+        if units == {"cps"}:
+            weights, divisor, what = seconds, sum(seconds), "mean"
+    told = Fact("repeats", f"{what} of {n} scans on one grid", "they agree within their noise")
+    first.facts = [*(fact for part in cluster for fact in part.facts), told]
+    first.counts = np.sum([part.counts * by for part, by in zip(cluster, weights, strict=True)], axis=0) / divisor
+    deviations = [part.sigma * by for part, by in zip(cluster, weights, strict=True) if part.sigma is not None]
+    first.sigma = np.sqrt(np.sum(np.square(deviations), axis=0)) / divisor if len(deviations) == n else None
     first.left_out = sum((part.left_out for part in cluster), Counter())
     return first
 
@@ -226,9 +249,10 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
         if times[0] or times[1]:
             other.facts.append(Fact("level", "not known to be that of the range before", "counting time of only one"))
         return
-    other.level_seconds = times[0]  # so that a third range is brought to the first one's level as well
     if abs(factor - 1) < 0.02:  # noqa: PLR2004 - nothing to report
         factor = 1.0 if not (times[0] and times[1]) else factor
+    # so that a third range is brought to the first one's level as well
+    other.level_seconds = times[0] or (times[1] * factor if times[1] else None)
     if factor != 1:
         other.counts = other.counts * factor
         other.sigma = None if other.sigma is None else other.sigma * factor

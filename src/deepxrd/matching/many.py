@@ -185,7 +185,7 @@ def _one(
     except ScanError as error:
         line = {"scan": str(path), "error": str(error)}
         return number, {"lines": [line], "error": str(error)}, f"  cannot be used: {error}"
-    of_scan = {
+    of_scan: dict[str, Any] = {
         "scan": str(path),
         "verdict": verdict(result),
         "similarity": f"{result.similarity:.4f}",

@@ -181,11 +181,10 @@ def _one(
 ) -> tuple[int, dict[str, Any], str]:
     """Match a file and write its folder; in a process of its own, so only plain values come back."""
     try:
-        result = match_file(path, phases, options)
+        result = _matched_and_written(path, target, phases, options)
     except ScanError as error:
         line = {"scan": str(path), "error": str(error)}
         return number, {"lines": [line], "error": str(error)}, f"  cannot be used: {error}"
-    write_match(result, target, title=path.name)
     of_scan: dict[str, object] = {
         "scan": str(path),
         "verdict": verdict(result),
@@ -208,6 +207,25 @@ def _one(
         for each in result.phases
     ] or [of_scan]
     return number, {"lines": found, "error": ""}, match_text(result)
+
+
+def _matched_and_written(path: Path, target: Path, phases: Sequence[PhaseToTry], options: MatchOptions) -> MatchResult:
+    """Match a file and write its folder.
+
+    Raises:
+        ScanError: it cannot be used, or breaks in a way that nobody foresaw, which must not end the whole batch.
+        ConfigError: an option cannot be understood.
+        OSError: the folder cannot be written, and so no other one.
+    """
+    try:
+        result = match_file(path, phases, options)
+        write_match(result, target, title=path.name)
+    except (ScanError, ConfigError, OSError):
+        raise
+    except Exception as error:
+        msg = f"{path} breaks the matching: {type(error).__name__}: {error}"
+        raise ScanError(msg) from error
+    return result
 
 
 def _folders(paths: Sequence[Path], folder: Path) -> list[Path]:

@@ -17,6 +17,8 @@ from deepxrd.xrd import Wavelengths
 
 _DUMMIES = (2.0**32 - 1, 2.0**32 - 2, 2.0**31 - 1, 2.0**63, 2.0**64, 3.4028234663852886e38)
 """What detectors write for pixels without a count."""
+_NO_COUNTS = 1e30
+"""No detector counts so many, and their squares are near the end of what a number can be."""
 _NEGATIVE_DUMMIES = (-1.0, -2.0, -9999.0, -999.0)
 _MOST_TURNS = 0.05  # of the points; beyond, an axis is unordered
 _IRREGULAR = 0.25  # change from one step to the next, by the step
@@ -86,7 +88,8 @@ def stretches(block: Block, *, axis: Axis | None, radiation: Wavelengths | None)
     """
     angles = in_two_theta(block, axis=axis, wavelengths=radiation or block.wavelengths)
     values = np.asarray(block.values, dtype=np.float64)
-    left_out, keep = _unusable(angles, values)
+    factors, too_large = _factors(block, values)
+    left_out, keep = _unusable(angles, values, too_large)
     if keep.sum() < 2:  # noqa: PLR2004 - a scan
         reasons = "".join(f", {n} {reason}" for reason, n in left_out.items())
         msg = (
@@ -94,15 +97,14 @@ def stretches(block: Block, *, axis: Axis | None, radiation: Wavelengths | None)
         )
         raise ScanError(msg)
     unit = _unit(block, values[keep])
-    sigma = _sigma(block, values, unit, whole=_are_whole(values[keep]))
-    counts = values if block.attenuation is None else values * block.attenuation
+    sigma = _sigma(block, values, factors, unit, whole=_are_whole(values[keep]))
     lines = block.lines[keep] if block.lines is not None else None
-    angles, counts = angles[keep], counts[keep]
+    angles, counts, factors = angles[keep], (values * factors)[keep], factors[keep]
     sigma = None if sigma is None else sigma[keep]
     facts: list[Fact] = []
-    if block.attenuation is not None and (block.attenuation != 1).any():
-        n = int((block.attenuation != 1).sum())
-        facts.append(Fact("attenuation", f"{n} points multiplied by factors up to {block.attenuation.max():g}", "file"))
+    if (factors != 1).any():
+        n = int((factors != 1).sum())
+        facts.append(Fact("attenuation", f"{n} points multiplied by factors up to {factors.max():g}", "file"))
     if np.median(np.diff(angles)) < 0:
         angles, counts = angles[::-1], counts[::-1]
         sigma = None if sigma is None else sigma[::-1]
@@ -145,12 +147,28 @@ def _coarsest(two_theta_deg: NDArray[np.float64]) -> float:
     return quantum(two_theta_deg[len(two_theta_deg) // 2 :])
 
 
-def _unusable(angles: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Counter[str], NDArray[np.bool_]]:
-    """How many points are left out, by reason, and which are kept."""
+def _factors(block: Block, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What to multiply values by, and where that makes no counts, as the factor of a damaged file may be any number."""
+    factors = np.ones(len(values)) if block.attenuation is None else block.attenuation
+    with np.errstate(over="ignore", invalid="ignore"):
+        too_large = ~((np.abs(values * factors) < _NO_COUNTS) & (factors < _NO_COUNTS))
+    return np.where(too_large, 1.0, factors), too_large
+
+
+def _unusable(
+    angles: NDArray[np.float64], values: NDArray[np.float64], too_large: NDArray[np.bool_]
+) -> tuple[Counter[str], NDArray[np.bool_]]:
+    """How many points are left out, by reason, and which are kept.
+
+    Args:
+        angles: 2θ, degrees.
+        values: as they stand in the file.
+        too_large: where factors of attenuators leave no counts.
+    """
     left_out: Counter[str] = Counter()
     keep = np.ones(len(values), dtype=bool)
     with np.errstate(invalid="ignore"):
-        dummy = np.isin(values, _DUMMIES) | (np.abs(values) >= 1e30)  # noqa: PLR2004 - no counts
+        dummy = np.isin(values, _DUMMIES) | (np.abs(values) >= _NO_COUNTS)
         usual = values[np.isfinite(values) & ~dummy]
         for mark in _NEGATIVE_DUMMIES:
             if (usual == mark).any() and not ((usual < 0) & ~np.isin(usual, _NEGATIVE_DUMMIES)).any():
@@ -160,6 +178,7 @@ def _unusable(angles: NDArray[np.float64], values: NDArray[np.float64]) -> tuple
             ("without an angle", ~np.isfinite(angles)),
             ("at angles below 0°", angles < 0),
             ("with a dummy instead of counts", dummy),
+            ("with too large a factor of an attenuator", too_large),
         )
     for reason, bad in reasons:
         fresh = bad & keep
@@ -185,9 +204,10 @@ def _are_whole(values: NDArray[np.float64]) -> bool:
     return bool((fine == np.round(fine)).all() and (fine >= 0).all())
 
 
-def _sigma(block: Block, values: NDArray[np.float64], unit: str, *, whole: bool) -> NDArray[np.float64] | None:
+def _sigma(
+    block: Block, values: NDArray[np.float64], factors: NDArray[np.float64], unit: str, *, whole: bool
+) -> NDArray[np.float64] | None:
     """Stated deviations, else the roots of counts, under attenuators those of what the detector saw."""
-    factors = 1.0 if block.attenuation is None else block.attenuation
     if block.sigma is not None:
         fine = np.isfinite(block.sigma) & (block.sigma > 0)
         if fine.any():

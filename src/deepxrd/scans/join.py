@@ -19,7 +19,11 @@ _MOST_OVERLAP = 0.5  # of the shorter of two ranges
 _ALIKE = 3.0  # reduced chi-square of two repeats
 _DRIFT = 0.05  # of the counts, that repeats of one sample may differ by beyond their noise
 _SEAM = 1.5  # steps
+_TOUCH = 1e-9  # of an angle: two that differ by less are one
 _ENOUGH = 10  # points of an overlap, to bring two ranges to one level
+_FEW = 10  # points; fewer amid many others of their block are mistyped angles and no range of their own
+_AGAIN = "measured again by the next or previous range"
+_SHARE = 4  # times as many points has what they lie amid
 
 
 def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: str, format_name: str) -> list[Scan]:
@@ -31,9 +35,11 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
         given: how they typed it.
         format_name: of the file, in words.
     """
+    no_one_unit = _to_one_unit(parts)
     averaged, apart_because = _averaged(list(parts))
-    apart_because = apart_because or _to_one_unit(averaged)
-    by_angle = sorted(_pieces(averaged), key=lambda part: float(part.two_theta_deg[0]))
+    apart_because = apart_because or no_one_unit
+    pieces = _without_strays(_pieces(averaged))
+    by_angle = sorted(pieces, key=lambda part: (float(part.two_theta_deg[0]), -float(part.two_theta_deg[-1])))
     if not apart_because and len(by_angle) > 1:
         apart_because = _why_not_joined(by_angle)
     groups = [[part] for part in averaged] if apart_because else [_without_overlaps(by_angle)]
@@ -45,7 +51,7 @@ def joined(parts: Sequence[Stretch], *, radiation: Wavelengths | None, given: st
     return scans
 
 
-def _to_one_unit(parts: list[Stretch]) -> str:
+def _to_one_unit(parts: Sequence[Stretch]) -> str:
     """Bring counts beside counts per second to these by their times; and why some could not be."""
     if {part.unit for part in parts} != {"counts", "cps"}:
         return ""
@@ -66,9 +72,38 @@ def _pieces(parts: Sequence[Stretch]) -> list[Stretch]:
     for part in parts:
         breaks = [] if part.is_peak_list else gaps(part.two_theta_deg).tolist()
         cut = [part.cut(first, last) for first, last in pairwise([0, *breaks, len(part.counts)])]
-        cut[0].left_out, cut[0].facts = part.left_out, part.facts
+        cut[0].left_out, cut[0].facts = Counter(part.left_out), list(part.facts)  # as the part may be kept as it is
         pieces += cut
     return pieces
+
+
+def _without_strays(pieces: list[Stretch]) -> list[Stretch]:
+    """Pieces but for those of a few points amid another of their block, as mistyped angles make them."""
+    kept: list[Stretch] = []
+    for piece in pieces:
+        home = next((other for other in pieces if _is_stray(piece, other)), None)
+        if home is None:
+            kept.append(piece)
+        else:
+            _leave_out(piece, home, "out of order")
+    return kept
+
+
+def _is_stray(piece: Stretch, other: Stretch) -> bool:
+    few = len(piece.counts) < _FEW and _SHARE * len(piece.counts) <= len(other.counts)
+    return few and not piece.is_peak_list and piece.block is other.block and _is_inside(piece, other)
+
+
+def _is_inside(one: Stretch, other: Stretch) -> bool:
+    first, last = other.two_theta_deg[[0, -1]]
+    return bool(one.two_theta_deg[0] >= first and one.two_theta_deg[-1] <= last)
+
+
+def _leave_out(gone: Stretch, home: Stretch, reason: str) -> None:
+    """Count the points of a stretch, and tell what was told of it, with another that stays."""
+    home.left_out += gone.left_out
+    home.left_out[reason] += len(gone.counts)
+    home.facts += gone.facts
 
 
 def _averaged(parts: list[Stretch]) -> tuple[list[Stretch], str]:
@@ -88,14 +123,15 @@ def _averaged(parts: list[Stretch]) -> tuple[list[Stretch], str]:
 def _same_grid(one: Stretch, other: Stretch) -> bool:
     if len(one.counts) != len(other.counts) or one.is_peak_list or other.is_peak_list:
         return False
+    if {one.unit, other.unit} == {"counts", "cps"}:  # of an unknown time
+        return False
     off = float(np.abs(one.two_theta_deg - other.two_theta_deg).max())
     return off <= _SAME_GRID * max(one.step_deg, 1e-9)
 
 
 def _alike(one: Stretch, other: Stretch) -> bool:
     """Whether two patterns on one grid are the same up to noise, a little drift and one factor."""
-    norm = float(one.counts @ one.counts)
-    factor = float(one.counts @ other.counts) / norm if norm else 1.0
+    factor = _factor(one, other)
     if factor <= 0:
         return False
     sigma = [part.sigma if part.sigma is not None else np.zeros(len(part.counts)) for part in (one, other)]
@@ -105,16 +141,37 @@ def _alike(one: Stretch, other: Stretch) -> bool:
     return float(np.mean((other.counts - factor * one.counts) ** 2 / variance)) < _ALIKE
 
 
+def _factor(one: Stretch, other: Stretch) -> float:
+    """What to multiply a pattern by for another one on its grid."""
+    norm = float(one.counts @ one.counts)
+    return float(one.counts @ other.counts) / norm if norm else 1.0
+
+
 def _mean(cluster: list[Stretch]) -> Stretch:
-    """Repeats as one: the mean of counts, with the deviation of a mean."""
+    """Repeats as one, with its deviation: counts of known times added, all else averaged.
+
+    Rates are averaged by their times. Where times are not known, each counts as much as its intensity, since one that
+    was counted longer has more, and the mean is brought to the level of the first.
+    """
     first = cluster[0]
     if len(cluster) == 1:
         return first
     n = len(cluster)
-    first.facts = [*first.facts, Fact("repeats", f"mean of {n} scans on one grid", "they agree within their noise")]
-    first.counts = np.mean([part.counts for part in cluster], axis=0)
-    deviations = [part.sigma for part in cluster if part.sigma is not None]
-    first.sigma = np.sqrt(np.sum(np.square(deviations), axis=0)) / n if len(deviations) == n else None
+    seconds = [part.block.seconds_per_step or 0.0 for part in cluster]
+    units = {part.unit for part in cluster}
+    weights, divisor, what = [1.0] * n, 1.0, "sum"
+    if not all(seconds) or units not in ({"counts"}, {"cps"}):
+        factors = [_factor(first, part) for part in cluster]
+        divisor, what = sum(1.0 if abs(factor - 1) <= _DRIFT else factor for factor in factors), "mean"
+    else:
+        first.block = replace(first.block, seconds_per_step=sum(seconds))
+        if units == {"cps"}:
+            weights, divisor, what = seconds, sum(seconds), "mean"
+    told = Fact("repeats", f"{what} of {n} scans on one grid", "they agree within their noise")
+    first.facts = [*(fact for part in cluster for fact in part.facts), told]
+    first.counts = np.sum([part.counts * by for part, by in zip(cluster, weights, strict=True)], axis=0) / divisor
+    deviations = [part.sigma * by for part, by in zip(cluster, weights, strict=True) if part.sigma is not None]
+    first.sigma = np.sqrt(np.sum(np.square(deviations), axis=0)) / divisor if len(deviations) == n else None
     first.left_out = sum((part.left_out for part in cluster), Counter())
     return first
 
@@ -138,26 +195,41 @@ def _why_not_joined(parts: list[Stretch]) -> str:
 
 
 def _without_overlaps(parts: list[Stretch]) -> list[Stretch]:
-    """Ranges at one level, where two overlap the points of the better counted one."""
-    for one, other in pairwise(parts):
+    """Ranges at one level, where two overlap the points of the better counted one, in ascending order.
+
+    Args:
+        parts: by their first angles, of those that begin at one angle the longest first.
+    """
+    kept = parts[:1]
+    for other in parts[1:]:
+        one = kept[-1]
+        seam = _TOUCH * abs(float(other.two_theta_deg[0]))
+        only_one = one.two_theta_deg < other.two_theta_deg[0] - seam
+        only_other = other.two_theta_deg > one.two_theta_deg[-1] + seam
+        if not only_other.any():
+            _leave_out(other, one, _AGAIN)  # whatever its precision: the other range has points on both sides
+            continue
         _to_one_level(one, other)
-        common = float(one.two_theta_deg[-1] - other.two_theta_deg[0])
-        if common < -1e-9 * abs(other.two_theta_deg[0]):
-            continue
-        better = _precision(other) > _precision(one) or len(one.counts) < len(other.counts) == 0
-        worse = one if better else other
-        before = len(worse.counts)
-        keep = one.two_theta_deg < other.two_theta_deg[0] if better else other.two_theta_deg > one.two_theta_deg[-1]
-        if keep.sum() < 2:  # noqa: PLR2004 - nothing of a range would be left
-            continue
-        worse.taken(keep)
-        worse.left_out["measured again by the next or previous range"] += before - len(worse.counts)
-    return parts
+        if not only_other.all():
+            if _precision(other) <= _precision(one):
+                _cut(other, only_other)
+            elif only_one.any():
+                _cut(one, only_one)
+            else:
+                _leave_out(kept.pop(), other, _AGAIN)
+        kept.append(other)
+    return kept
 
 
-def _precision(part: Stretch) -> float:
-    """Counts by their deviation in the mean: how well a range was counted."""
-    return 0.0 if part.sigma is None else float(np.median(np.abs(part.counts) / part.sigma))
+def _cut(part: Stretch, keep: NDArray[np.bool_]) -> None:
+    """Keep the points of a range that no other one has."""
+    part.taken(keep)
+    part.left_out[_AGAIN] += int((~keep).sum())
+
+
+def _precision(part: Stretch) -> tuple[float, int]:
+    """How well a range was counted: counts by their deviation in the median, then, as without any, its points."""
+    return 0.0 if part.sigma is None else float(np.median(np.abs(part.counts) / part.sigma)), len(part.counts)
 
 
 def _to_one_level(one: Stretch, other: Stretch) -> None:
@@ -177,9 +249,10 @@ def _to_one_level(one: Stretch, other: Stretch) -> None:
         if times[0] or times[1]:
             other.facts.append(Fact("level", "not known to be that of the range before", "counting time of only one"))
         return
-    other.level_seconds = times[0]  # so that a third range is brought to the first one's level as well
     if abs(factor - 1) < 0.02:  # noqa: PLR2004 - nothing to report
         factor = 1.0 if not (times[0] and times[1]) else factor
+    # so that a third range is brought to the first one's level as well
+    other.level_seconds = times[0] or (times[1] * factor if times[1] else None)
     if factor != 1:
         other.counts = other.counts * factor
         other.sigma = None if other.sigma is None else other.sigma * factor

@@ -33,6 +33,7 @@ _AXES = {
 }
 _RANGES = ("_pd_meas_2theta_range", "_pd_proc_2theta_range")
 _WAVELENGTH = "_diffrn_radiation_wavelength"
+_DOUBLET = 1.02  # times as long as Kα1 is Kα2 at most
 _NUMBER = re.compile(r"([+-]?\d*\.?\d*(?:[eE][+-]?\d+)?)(?:\((\d+)\))?")
 _PATTERN_ITEM = re.compile(r"[ \t]*_pd_(?:meas|proc|block)[._]", re.IGNORECASE)
 _HEADING = re.compile(r"[ \t]*data_\S+\s*$", re.IGNORECASE)
@@ -193,12 +194,15 @@ def _numbers(words: list[str], name: str) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _wavelengths(data: _Data) -> Wavelengths | None:
-    """The wavelength, or the two strongest of several by their weights."""
+    """The wavelength; of several the two strongest by their weights where these are a doublet, else the strongest."""
     words = data.column(_WAVELENGTH) or data.column(f"{_WAVELENGTH}_wavelength")
     lengths = [parse_number(word.partition("(")[0]) for word in words]
     weights = [parse_number(word.partition("(")[0]) for word in data.column(f"{_WAVELENGTH}_wt")] or [None] * len(words)
     known = [(length, weight) for length, weight in zip(lengths, weights, strict=False) if length]
     if len(known) < 2:  # noqa: PLR2004 - a doublet
         return stated(known[0][0]) if known else None
-    (one, by), (two, other) = sorted(known)[:2]
+    strongest = sorted(known, key=lambda line: -(line[1] or 0.0))[:2]
+    (one, by), (two, other) = sorted(strongest, key=lambda line: line[0])
+    if two > one * _DOUBLET:  # Kβ beside Kα, say
+        return stated(strongest[0][0])
     return stated(one, two, other / by if by and other else None)

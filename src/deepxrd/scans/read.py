@@ -73,7 +73,7 @@ _NOT_READ: tuple[tuple[bytes, str], ...] = (
 )
 _DAMAGE = (
     ValueError, IndexError, KeyError, OverflowError, EOFError, struct.error, zlib.error, zipfile.BadZipFile,
-    NotImplementedError, RuntimeError, AttributeError,
+    NotImplementedError, RuntimeError, AttributeError, TypeError,
 )  # fmt: skip
 """What standard readers raise on damaged bytes, a zip's of an unknown method or with a password among them."""
 _CONTROL = 0.02  # share of control characters that no text has

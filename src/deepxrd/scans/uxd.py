@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, quantum, stated, steps
+from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, quantum, stated, steps, tell_others
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.scan import Fact
 
@@ -39,9 +39,9 @@ def read_uxd(text: str) -> list[Block]:
         if word:
             reading.take(place, word)
     reading.close()
+    tell_others(reading.blocks, reading.others, what="drives", none="it holds no scan of 2θ, only of ")
     if not reading.blocks:
-        others = f", only of {', '.join(sorted(set(reading.others)))}" if reading.others else ""
-        msg = f"it holds no scan of 2θ{others}"
+        msg = "it holds no scan of 2θ"
         raise ScanError(msg)
     return reading.blocks[:MAX_BLOCKS]
 

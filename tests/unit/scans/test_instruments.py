@@ -151,3 +151,29 @@ def test_a_detector_at_rest_in_a_brml(read: Read) -> None:
     np.testing.assert_array_equal(scan.counts, COUNTS)
     np.testing.assert_allclose(scan.two_theta_deg, 10 + 0.02 * np.arange(60), atol=1e-9)
     assert scan.wavelengths is not None
+
+
+@pytest.mark.parametrize("drive", ["PHI", "CHI"])
+def test_ranges_of_other_drives_in_a_uxd_are_told(drive: str, read: Read) -> None:
+    first, second = write.uxd(TWO).decode().split("; (Data for Range number 2)")
+    scan = read(first.replace("COUPLED", drive) + second)
+    assert scan.two_theta_deg[0] == 30.0
+    assert facts(scan, "not read") == [f"1 scans of other drives ({drive})"]
+    with pytest.raises(ScanError, match=f"no scan of 2θ, only of {drive}"):
+        read(first.replace("COUPLED", drive))
+
+
+@pytest.mark.parametrize("factor", ["1e400", "inf", "1e307", "1e200"])
+@pytest.mark.parametrize("count", [0, 155])
+@pytest.mark.filterwarnings("error")
+def test_a_factor_that_leaves_no_counts_costs_its_point(factor: str, count: int, read: Read) -> None:
+    counts = [*COUNTS[:30], count, *COUNTS[31:]]
+    text = write.ras([(10.0, counts)]).decode("cp932")
+    row = f"10.6000 {count:.4f} "
+    assert text.count(f"{row}1.0000") == 1
+    scan = read(text.replace(f"{row}1.0000", row + factor).encode("cp932"))
+    np.testing.assert_array_equal(scan.counts, COUNTS[:30] + COUNTS[31:])
+    assert scan.uncertainty is not None
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(scan.counts))
+    assert scan.left_out == {"with too large a factor of an attenuator": 1}
+    assert facts(scan, "attenuation") == []

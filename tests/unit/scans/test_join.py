@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deepxrd.errors import ScanError
@@ -152,3 +152,132 @@ def test_counts_beside_counts_per_second_are_brought_to_one_unit(read: Read, tmp
     path.write_text(head.replace("_STEPTIME=4\n", "") + rest)
     with pytest.raises(ScanError, match="counts of an unknown time, another in counts per second"):
         read_scan(path)
+
+
+@pytest.mark.parametrize("typed", [11.0, 14.6, 17.0125, 19.5])
+def test_a_mistyped_angle_costs_its_point_and_no_other(typed: float, read: Read) -> None:
+    angle, counts = ANGLE.copy(), noisy(0)
+    angle[200] = typed
+    if typed == 11.0:
+        counts[200] = 9000  # so well counted that it would win over any range
+    scan = read("".join(f"{a:.4f} {c}\n" for a, c in zip(angle, counts, strict=True)))
+    rest = np.delete(np.arange(400), 200)
+    np.testing.assert_allclose(scan.two_theta_deg, ANGLE[rest])
+    np.testing.assert_array_equal(scan.counts, counts[rest])
+    assert scan.left_out == {"out of order": 1}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 119), st.floats(5, 25).map(lambda at: round(at, 2))), max_size=4),
+    st.sampled_from([40, 120]),
+    st.sampled_from([0.02, 0.1]),
+)
+@example([(0, 5.0)], 40, 0.1)
+def test_with_any_angles_mistyped_the_scan_ascends_or_is_refused(
+    slips: list[tuple[int, float]], n: int, step: float
+) -> None:
+    import tempfile
+
+    angle = 10 + step * np.arange(n)
+    for place, typed in slips:
+        angle[place % n] = typed
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "slips.xy"
+        path.write_text("".join(f"{a:.2f} {c}\n" for a, c in zip(angle, noisy(2)[:n], strict=True)))
+        try:
+            scans = read_scans(path)
+        except ScanError:
+            return
+    for scan in scans:
+        assert (np.diff(scan.two_theta_deg) > 0).all()
+        if len(scans) == 1:
+            header = sum(fact.what == "not read" for fact in scan.facts)  # a slip in the first line may be one
+            assert len(scan.counts) + sum(scan.left_out.values()) + header == n
+
+
+@pytest.mark.parametrize("better", [0, 1])
+def test_where_ranges_overlap_the_better_counted_one_stays_whole(better: int, read: Read) -> None:
+    times = [1.0, 1.0]
+    times[better] = 5.0
+    slices, shift = [slice(0, 220), slice(180, 400)], [0.0, 0.01]
+    head = "_FILEVERSION=2\n"
+    for part, seconds, off in zip(slices, times, shift, strict=True):
+        head += f"_STEPTIME={seconds}\n_2THETACOUNTS\n{text(ANGLE[part] + off, noisy(0, seconds)[part])}"
+    scan = read(head)
+    inside = ANGLE[slices[better]] + shift[better]
+    assert np.isin(inside.round(3), scan.two_theta_deg.round(3)).all()
+    assert (np.diff(scan.two_theta_deg) > 0).all()
+
+
+@pytest.mark.parametrize("cut", [150, 250])
+def test_where_ranges_without_deviations_overlap_the_longer_one_stays_whole(cut: int, read: Read) -> None:
+    slices, shift = [slice(0, cut + 20), slice(cut - 20, 400)], [0.0, 0.01]
+    parts = [text(ANGLE[part] + off, (noisy(0) / 7)[part].round(3)) for part, off in zip(slices, shift, strict=True)]
+    scan = read(f"#S 1 ascan\n{parts[0]}#S 2 ascan\n{parts[1]}")
+    longer = 0 if cut > 200 else 1
+    assert scan.uncertainty is None
+    assert np.isin((ANGLE[slices[longer]] + shift[longer]).round(3), scan.two_theta_deg.round(3)).all()
+
+
+def uxd(*ranges: tuple[float | None, str, np.ndarray, np.ndarray]) -> str:
+    """Ranges of a counting time, ``COUNTS`` or ``CPS``, angles and intensities."""
+    said = ["" if seconds is None else f"_STEPTIME={seconds}\n" for seconds, *_ in ranges]
+    return "_FILEVERSION=2\n" + "".join(
+        f"{head}_2THETA{unit}\n{text(angle, values)}"
+        for head, (_, unit, angle, values) in zip(said, ranges, strict=True)
+    )
+
+
+def test_repeats_of_known_times_are_added_and_so_are_the_times(read: Read) -> None:
+    one, other, rest = noisy(0)[:200], noisy(1, 10)[:200], noisy(2, 22)[200:]
+    scan = read(
+        uxd(
+            (1.0, "COUNTS", ANGLE[:200], one), (10.0, "COUNTS", ANGLE[:200], other), (22.0, "COUNTS", ANGLE[200:], rest)
+        )
+    )
+    np.testing.assert_allclose(scan.counts[:200], one + other)
+    np.testing.assert_allclose(scan.uncertainty[:200], np.sqrt(one + other))
+    np.testing.assert_allclose(scan.counts[200:], rest / 2)
+    assert [part.seconds_per_step for part in scan.ranges] == [11.0, 22.0]
+    assert any("sum of 2 scans" in fact.value for fact in scan.facts)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_repeats_in_counts_and_in_counts_per_second_are_averaged_by_their_times(order: int, read: Read) -> None:
+    one, other = noisy(0, 10), noisy(1, 2)
+    ranges = [(10.0, "COUNTS", ANGLE, one), (2.0, "CPS", ANGLE, other / 2)]
+    scan = read(uxd(*ranges[::order]))
+    assert scan.unit == "cps"
+    np.testing.assert_allclose(scan.counts, (one + other) / 12)
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(one + other) / 12)
+    assert [part.seconds_per_step for part in scan.ranges] == [12.0]
+    assert any("divided by 10 s" in fact.value for fact in scan.facts)
+
+
+def test_repeats_of_unknown_times_come_to_the_level_of_the_first(read: Read) -> None:
+    one, other = noisy(0), noisy(1, 10)
+    scan = read(uxd((None, "COUNTS", ANGLE, one), (None, "COUNTS", ANGLE, other)))
+    np.testing.assert_allclose(scan.counts, (one + other) / 11, rtol=0.02)
+    np.testing.assert_allclose(scan.uncertainty, np.sqrt(one + other) / 11, rtol=0.02)
+
+
+def test_counts_of_an_unknown_time_are_no_repeat_of_counts_per_second(read: Read) -> None:
+    with pytest.raises(AssertionError, match="counts of an unknown time, another in counts per second"):
+        read(uxd((None, "COUNTS", ANGLE, noisy(0, 10)), (10.0, "CPS", ANGLE, noisy(1, 10) / 10)))
+
+
+@pytest.mark.parametrize("times", [(None, 2.0, 4.0), (1.0, 2.0, 4.0), (1.0, None, 4.0)])
+def test_a_third_range_comes_to_the_level_of_the_first(times: tuple[float | None, ...], read: Read) -> None:
+    angles = [ANGLE[:150], ANGLE[130:300] + 0.01, ANGLE[280:] + 0.002]
+    flat = [np.full(len(angle), 1000 * level) for angle, level in zip(angles, (1, 2, 4), strict=True)]
+    scan = read(uxd(*((time, "COUNTS", *rest) for time, *rest in zip(times, angles, flat, strict=True))))
+    np.testing.assert_allclose(scan.counts, 1000)
+    np.testing.assert_allclose(scan.two_theta_deg[[0, -1]], [angles[0][0], angles[2][-1]], atol=1e-3)
+
+
+def test_ranges_with_nothing_but_a_seam_between_them_are_one(read: Read) -> None:
+    slices = [slice(0, 100), slice(100, 180), slice(180, 400)]
+    scan = read(uxd(*((1.0, "COUNTS", ANGLE[part], noisy(0)[part]) for part in slices)))
+    (only,) = scan.ranges
+    assert (only.start, only.stop) == (0, 400)
+    assert only.step_deg == pytest.approx(0.025)

@@ -88,3 +88,37 @@ def test_a_cif_without_a_pattern_or_with_a_damaged_one_is_refused(text: str, tol
 def test_a_key_that_begins_like_the_heading_of_a_cif_makes_no_cif(head: str, read: Read) -> None:
     scan = read(f"{head}{PLAIN}", name="a.txt", radiation="Cu")
     np.testing.assert_array_equal(scan.counts, COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("lines", "waves"),
+    [
+        ("1.39222 0.2\n1.54056 1.0\n1.54439 0.5\n", (1.54056, 1.54439, 0.5)),
+        ("1.54439 0.5\n1.39222 0.2\n1.54056 1.0\n", (1.54056, 1.54439, 0.5)),
+        ("1.39222 0.2\n1.54056 1.0\n", (1.54056, None, None)),
+        ("1.54056 .\n1.54439 1.0\n", (1.54056, 1.54439, None)),
+        ("1.54056 1.0\n1.54056 .\n", (1.54056, None, None)),
+        ("1.54056 .\n1.54056 1.0\n", (1.54056, None, None)),
+    ],
+)
+def test_of_several_wavelengths_the_strongest_are_taken(
+    lines: str, waves: tuple[float, float | None, float | None], read: Read
+) -> None:
+    loop = "loop_\n_diffrn_radiation_wavelength\n_diffrn_radiation_wavelength_wt\n"
+    found = read(f"data_a\n{loop}{lines}{COLUMNS}{PLAIN}").wavelengths
+    assert found is not None
+    assert (found.kalpha1_angstrom, found.kalpha2_angstrom) == waves[:2]
+    if found.kalpha2_angstrom is not None:
+        assert found.ratio == waves[2]
+
+
+def test_a_reader_that_trips_over_a_type_says_that_the_file_is_damaged(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trips(_: str) -> None:
+        msg = "no number"
+        raise TypeError(msg)
+
+    monkeypatch.setattr("deepxrd.scans.read.read_pdcif", trips)
+    with pytest.raises(ScanError, match=r"\(powder CIF\) is damaged: no number"):
+        read(f"data_a\n{COLUMNS}{PLAIN}")

@@ -69,8 +69,9 @@ def skew(number: int, *, alpha_deg: float = 90.0, gamma_deg: float = 90.0) -> As
     return AsymmetricUnit(number, cell, np.array([26, 8]), letter * 2, coords, np.ones(2))
 
 
-def test_monoclinic_hkl_have_the_sign_of_their_d() -> None:
-    lines = lines_of(skew(14), view(range_deg=(5, 60), width_deg=0.1))
+@pytest.mark.parametrize("number", [14, 15])  # 15 is centred: its primitive cell has other indices
+def test_monoclinic_hkl_have_the_sign_of_their_d(number: int) -> None:
+    lines = lines_of(skew(number), view(range_deg=(5, 60), width_deg=0.1))
     hkl = np.array([[int(i) for i in line[3].split()] for line in lines])
     h, k, l = hkl.T  # noqa: E741
     assert (h >= 0).all()

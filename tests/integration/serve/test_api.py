@@ -151,6 +151,15 @@ def test_an_example_is_read_matched_and_reported(server: LiveServer) -> None:
     assert "<script" not in page.text
 
 
+@pytest.mark.parametrize("address", ["scan", "match", "jobs"])
+def test_a_form_with_an_unknown_field_is_refused(server: LiveServer, address: str) -> None:
+    data = {"max_phases": "9"}
+    answer = server.client.post(f"/api/{address}", data=data, files={"file": ("a.csv", "formula\nNaCl\n")})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("there is no field 'max_phases': the fields are file")
+    assert ("most_phases" in answer.json()["error"]) == (address == "match")
+
+
 def test_a_film_has_no_confident_match(server: LiveServer) -> None:
     answer = server.client.post("/api/match", data={"example_name": "zno-film", "formulas": "ZnO"}).json()
     assert not answer["confident"]

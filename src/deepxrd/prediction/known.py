@@ -39,12 +39,14 @@ class KnownPhases:
         phases: what is known of each.
         units: their structures by symmetry.
         patterns: ``(n_phases, n_points)`` float32, largest = 100.
+        failures: of each, None, or why its pattern is zero.
         xrd: settings of the patterns.
     """
 
     phases: list[Phase]
     units: list[AsymmetricUnit]
     patterns: NDArray[np.float32]
+    failures: list[str | None]
     xrd: XrdSettings
 
 
@@ -99,8 +101,8 @@ def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings, *, mo
         found = found.take(sorted(sorted(range(len(found)), key=lambda i: stability(phases[i]))[:most]))
     phases, units, crystals = found.phases(), found.asymmetric_units(), found.crystals()
     order = sorted(range(len(phases)), key=lambda i: stability(phases[i]))
-    patterns, _ = simulate([crystals[i] for i in order], xrd)
-    return KnownPhases([phases[i] for i in order], [units[i] for i in order], patterns, xrd)
+    patterns, failures = simulate([crystals[i] for i in order], xrd)
+    return KnownPhases([phases[i] for i in order], [units[i] for i in order], patterns, failures, xrd)
 
 
 def stability(phase: Phase) -> tuple[float, int]:

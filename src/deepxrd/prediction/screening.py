@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,7 @@ from deepxrd import __version__
 from deepxrd.errors import ConfigError, ScreeningError
 from deepxrd.io.bounded import read_json
 from deepxrd.io.cluster import connected, done_by_workers
-from deepxrd.io.files import atomic_path, file_hash, write_json
+from deepxrd.io.files import file_hash, write_json
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import check_jobs, if_stopped, worker_pool
@@ -31,6 +30,7 @@ from deepxrd.prediction.screening_part import (
     skipped_rows,
     write_part,
     write_part_on_cluster,
+    write_skipped,
 )
 
 if TYPE_CHECKING:
@@ -192,11 +192,5 @@ def _finish(parts: list[Path], out: Path, *, shown: int = 10) -> Screened:
     skipped = list(itertools.islice(skipped_rows(parts), shown))
     if not skipped:
         return Screened(n_predicted, 0, ())
-    n_skipped = 0
-    with atomic_path(out / SKIPPED) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["line", "typed", "formula", "reason"])
-        for row in skipped_rows(parts):
-            writer.writerow(row)
-            n_skipped += 1
+    n_skipped = write_skipped(parts, out / SKIPPED)
     return Screened(n_predicted, n_skipped, tuple((line, reason) for line, _, _, reason in skipped))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ Rows = Sequence[tuple[int, str]]
 """Rows of a table: line, and formula as it was written."""
 Skipped = tuple[int, str, str, str]
 """A row without a prediction: line, formula as it was written, what was understood of it (or nothing), and why."""
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins with one of them
 _LONGEST_SHOWN = 200  # characters of a cell that is no formula
 MANIFEST = "manifest.json"
 """Beside the folder of the parts: of what table the screening is, by what predictor."""
@@ -167,6 +169,30 @@ def skipped_rows(parts: Iterable[Path]) -> Iterator[Skipped]:
     """The rows that were skipped, in the order of the parts."""
     for part in parts:
         yield from json.loads(pq.read_schema(part).metadata[_SKIPPED_KEY])
+
+
+def write_skipped(parts: Iterable[Path], file: Path) -> int:
+    """Write the rows that were skipped as CSV, with an apostrophe before cells that a spreadsheet would compute.
+
+    Args:
+        parts: of a screening.
+        file: to write.
+
+    Returns:
+        How many rows there are.
+    """
+    n_rows = 0
+    with atomic_path(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["line", "typed", "formula", "reason"])
+        for line, typed, formula, reason in skipped_rows(parts):
+            writer.writerow([line, _harmless(typed), formula, _harmless(reason)])
+            n_rows += 1
+    return n_rows
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
 def understood(text: str) -> str:

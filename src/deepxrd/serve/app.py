@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -82,14 +82,13 @@ def _lifespan(settings: ServeSettings) -> Callable[[FastAPI], Any]:
                 yield
             finally:
                 running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
-                await pool.stop()
+                try:
+                    with suppress(asyncio.CancelledError):
+                        await running
+                finally:
+                    await pool.stop()
 
     return lifespan
-
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 async def _in_words(_: Request, error: Exception) -> Response:

@@ -17,9 +17,10 @@ _NAMES = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angl
 
 
 def cell_view(unit: AsymmetricUnit) -> str:
-    """CIF text of the conventional cell without symmetry; a cell of thousands of atoms is cut short."""
+    """CIF text of the conventional cell without symmetry; of a very large cell `n_not_drawn` atoms are left out."""
     crystal = unit.to_crystal(primitive=False)
-    coords, owner = _with_images(crystal.frac_coords[:_MOST_ATOMS])
+    coords = crystal.frac_coords[:_MOST_ATOMS]
+    coords, owner = _with_images(np.where(coords > 1 - _EDGE, coords - 1, coords))  # 0.9999 is on a face as 0.0001 is
     lines = [
         "data_cell",
         *(f"_cell_{name} {value:.6f}" for name, value in zip(_NAMES, unit.cell, strict=True)),
@@ -30,6 +31,11 @@ def cell_view(unit: AsymmetricUnit) -> str:
     for place, xyz in zip(owner.tolist(), coords.tolist(), strict=True):
         lines.append(f"{symbols[place]}{place + 1} {symbols[place]} {xyz[0]:.5f} {xyz[1]:.5f} {xyz[2]:.5f}")
     return "\n".join(lines) + "\n"
+
+
+def n_not_drawn(unit: AsymmetricUnit) -> int:
+    """Atoms of the conventional cell that `cell_view` leaves out, since a browser draws no more."""
+    return max(0, int(unit.multiplicities.sum()) - _MOST_ATOMS)
 
 
 def _with_images(coords: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

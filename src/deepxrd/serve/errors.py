@@ -25,12 +25,6 @@ class NotFoundError(ServeError):
     status = 404
 
 
-class TooLargeError(ServeError):
-    """An upload beyond the limit."""
-
-    status = 413
-
-
 class CrowdedError(ServeError):
     """More is asked for at once than the server takes on."""
 

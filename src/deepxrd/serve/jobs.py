@@ -144,11 +144,11 @@ class JobStore:
             database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
     def begin_again(self) -> int:
-        """Let jobs wait that ran when the server ended; returns how many."""
+        """Let jobs wait that ran when the server ended or could not go on; returns how many."""
         with self._open() as database:
             return database.execute(
                 "UPDATE jobs SET state = 'waiting', message = ? WHERE state = 'running'",
-                ("the server ended while it ran; what was done was kept, and it was resumed",),
+                ("the server ended or could not go on while it ran; what was done was kept, and it was resumed",),
             ).rowcount
 
     def older_than(self, seconds: float) -> list[Job]:

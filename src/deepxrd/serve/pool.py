@@ -6,18 +6,23 @@ Processes, since torch's threads and spglib's flags belong to a process; and a p
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from deepxrd.errors import DeepXRDError
 from deepxrd.serve.errors import CrowdedError, RefusedError, TooLongError, WorkerLostError
 
+_LOG = logging.getLogger("deepxrd.serve")
 _START_S = 300.0  # to load torch and the model, on a machine that is busy
 _END_S = 5.0
 _LOOK_S = 0.05
 _MOST_PATIENCE_S = 3.0
+_MOST_WAIT_S = 300.0  # for a free worker: as long as a new one may need to start
+_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between attempts to replace a worker
 
 Main = Callable[..., None]
 
@@ -53,6 +58,7 @@ class Pool:
         self._all: set[_Worker] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._n_starting = 0
         self.n_waiting = 0
 
     async def start(self) -> None:
@@ -81,24 +87,20 @@ class Pool:
             task: its name.
             arguments: plain values.
             limit_s: seconds that it may take, once begun.
-            patient: let others go first, as a long job does.
+            patient: let others go first and wait for a worker however long that takes, as a long job does.
 
         Raises:
-            CrowdedError: too many wait already.
+            CrowdedError: too many wait already, or no worker was free for minutes.
             RefusedError: the input cannot be used.
             TooLongError: it took too long; its worker was ended and replaced.
-            WorkerLostError: its worker ended.
+            WorkerLostError: its worker ended, or there is none.
         """
         if patient:
             await self._let_others_go_first()
         elif self.n_waiting >= self._most_waiting:
             msg = f"{self.n_waiting} requests are waiting already: try again in a minute"
             raise CrowdedError(msg)
-        self.n_waiting += not patient
-        try:
-            worker = await self._idle.get()
-        finally:
-            self.n_waiting -= not patient
+        worker = await (self._idle.get() if patient else self._free_worker())
         try:
             outcome, value = await asyncio.to_thread(_ask, worker.pipe, (task, arguments), limit_s)
         except BaseException as error:
@@ -118,6 +120,23 @@ class Pool:
             raise WorkerLostError(msg)
         return value
 
+    async def _free_worker(self) -> _Worker:
+        """The next free worker, for somebody who waits."""
+        if not self._all and not self._n_starting:
+            msg = (
+                "no worker process is left, and none could be started: try again in a minute; the server's log says why"
+            )
+            raise WorkerLostError(msg)
+        self.n_waiting += 1
+        try:
+            async with asyncio.timeout(_MOST_WAIT_S):
+                return await self._idle.get()
+        except TimeoutError:
+            msg = f"no worker process was free for {_MOST_WAIT_S:g} s: try again in a minute"
+            raise CrowdedError(msg) from None
+        finally:
+            self.n_waiting -= 1
+
     async def _let_others_go_first(self) -> None:
         waited = 0.0
         while self.n_waiting and waited < _MOST_PATIENCE_S:
@@ -128,17 +147,32 @@ class Pool:
         """End a worker and start another in its place, in the background."""
 
         async def replace() -> None:
-            self._all.discard(worker)
-            await asyncio.to_thread(worker.end)
-            if not self._stopping:
-                await self._add()
+            pause = _PAUSE_S
+            while True:
+                try:
+                    await asyncio.to_thread(worker.end)
+                    if not self._stopping:
+                        await self._add()
+                    break
+                except (DeepXRDError, OSError, RuntimeError, MemoryError) as error:
+                    _LOG.error("a lost worker could not be replaced; again in %g s: %s", pause, error)
+                self._n_starting -= 1
+                await asyncio.sleep(pause)
+                self._n_starting += 1
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            self._n_starting -= 1
 
+        self._all.discard(worker)
+        self._n_starting += 1  # from now on, so that a request that comes before it begins waits for it
         task = asyncio.get_running_loop().create_task(replace())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def _add(self) -> None:
         worker = await asyncio.to_thread(self._start)
+        if self._stopping:  # `stop` did not know of it
+            await asyncio.to_thread(worker.end)
+            return
         self._all.add(worker)
         self._idle.put_nowait(worker)
 
@@ -146,8 +180,13 @@ class Pool:
         context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
         ours, theirs = context.Pipe()
         process = context.Process(target=self._main, args=(theirs, *self._arguments), daemon=True)
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         worker = _Worker(process, ours)
         try:
             outcome, value = _receive(ours, _START_S)

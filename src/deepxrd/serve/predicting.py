@@ -16,7 +16,7 @@ from deepxrd.library.space_groups import symbol
 from deepxrd.models.candidates.answers import Candidate
 from deepxrd.prediction.known import known_phases, view
 from deepxrd.prediction.known_folder import phase_comment
-from deepxrd.serve.cell_view import cell_view
+from deepxrd.serve.cell_view import cell_view, n_not_drawn
 from deepxrd.serve.lines import lines_of
 from deepxrd.serve.settings import MOST_FORMULAS, SHOWN
 from deepxrd.xrd import XrdSettings, simulate
@@ -96,7 +96,7 @@ def predict(  # noqa: PLR0917 - a task is asked for by its name and a list
 def _known(loaded: Loaded, formula: Formula, xrd: XrdSettings) -> dict[str, Any]:
     n = len(loaded.libraries.find_formula(formula).rows)
     found = known_phases(loaded.libraries, formula, xrd, most=SHOWN)
-    rows = zip(found.phases, found.units, found.patterns, strict=True)
+    rows = zip(found.phases, found.units, found.patterns, found.failures, strict=True)
     return {
         "n_known": n,
         "known": [
@@ -111,15 +111,16 @@ def _known(loaded: Loaded, formula: Formula, xrd: XrdSettings) -> dict[str, Any]
                 "origin": f"{phase.source.name}. {phase.source.citation} Licence: {phase.source.licence}",
                 "cif": cif_text(unit, name=f"{formula}_{phase.material_id}", comment=phase_comment(phase)),
                 **_drawn(unit, pattern, xrd, list(phase.cell)),
+                "no_pattern": failure,
             }
-            for phase, unit, pattern in rows
+            for phase, unit, pattern, failure in rows
         ],
     }
 
 
 def _candidates(mine: list[Candidate], formula: Formula, xrd: XrdSettings) -> dict[str, Any]:
     shown = mine[:SHOWN]
-    patterns, _ = simulate([each.unit.to_crystal() for each in shown], xrd)
+    patterns, failures = simulate([each.unit.to_crystal() for each in shown], xrd)
     return {
         "n_candidates": len(mine),
         "none_of_them": max(0.0, 1 - sum(each.probability for each in mine)),
@@ -138,8 +139,9 @@ def _candidates(mine: list[Candidate], formula: Formula, xrd: XrdSettings) -> di
                     f"sites of {each.template_formula} ({each.template})",
                 ),
                 **_drawn(each.unit, pattern, xrd, list(each.cell)),
+                "no_pattern": failure,
             }
-            for rank, (each, pattern) in enumerate(zip(shown, patterns, strict=True), start=1)
+            for rank, (each, pattern, failure) in enumerate(zip(shown, patterns, failures, strict=True), start=1)
         ],
     }
 
@@ -153,6 +155,7 @@ def _drawn(unit: AsymmetricUnit, pattern: NDArray[np.float32], xrd: XrdSettings,
         "intensity": np.round(pattern.astype(np.float64), 2).tolist(),
         "lines": lines_of(unit, xrd),
         "cell_view": cell_view(unit),
+        "n_not_drawn": n_not_drawn(unit),
     }
 
 

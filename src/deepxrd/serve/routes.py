@@ -40,7 +40,21 @@ def _parts(request: Request) -> Parts:
     return parts
 
 
+async def _known_fields(request: Request) -> None:
+    """Refuse a form with a field that nothing would read: a slip in a name must not be an answer to another question.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.body_params]
+    unknown = next((name for name in await request.form() if name not in known), None)
+    if unknown is not None:
+        msg = f"there is no field {unknown[:60]!r}: the fields are {', '.join(known)}"
+        raise ConfigError(msg)
+
+
 Server = Annotated[Parts, Depends(_parts)]
+_FORM = [Depends(_known_fields)]
 _Word = Annotated[str | None, Form(max_length=80)]
 _Number = Annotated[int | None, Form(ge=1, le=10_000)]
 _Upload = Annotated[UploadFile | None, File(description="a scan of any format that deepxrd reads")]
@@ -106,7 +120,11 @@ def _with_typed(text: str, answer: bytes) -> bytes:
 
 
 @router.post(
-    "/scan", tags=["Match"], summary="What is understood of a measured pattern", response_model=schemas.ScanAnswer
+    "/scan",
+    tags=["Match"],
+    summary="What is understood of a measured pattern",
+    response_model=schemas.ScanAnswer,
+    dependencies=_FORM,
 )
 async def scan(  # noqa: PLR0917 - FastAPI hands all over by name
     server: Server,
@@ -124,7 +142,13 @@ async def scan(  # noqa: PLR0917 - FastAPI hands all over by name
     return JSONResponse({"file": name, **answer})
 
 
-@router.post("/match", tags=["Match"], summary="The phases of a measured pattern", response_model=schemas.MatchAnswer)
+@router.post(
+    "/match",
+    tags=["Match"],
+    summary="The phases of a measured pattern",
+    response_model=schemas.MatchAnswer,
+    dependencies=_FORM,
+)
 async def match(  # noqa: PLR0917 - as above
     server: Server,
     file: _Upload = None,
@@ -163,7 +187,7 @@ async def report_page(server: Server, report_id: str) -> HTMLResponse:
     return HTMLResponse(report_html(answer), headers=_attachment(f"match-{answer['id'][:8]}.html"))
 
 
-@router.post("/jobs", tags=["Screen"], summary="Screen a table of formulas", status_code=201)
+@router.post("/jobs", tags=["Screen"], summary="Screen a table of formulas", status_code=201, dependencies=_FORM)
 async def submit(server: Server, file: Annotated[UploadFile, File()]) -> schemas.JobAnswer:
     """A CSV or Parquet table with a column ``formula``; the screening runs in the background."""
     async with _on_disk(server, file, "") as (path, name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from deepxrd.errors import DeepXRDError
@@ -17,7 +18,7 @@ from deepxrd.serve.settings import Limits
 
 _LOG = logging.getLogger("deepxrd.serve")
 _CLEAN_EVERY_S = 3600.0
-_LOOK_S = 0.2
+_AFTER_ERROR_S = 10.0
 _LEAST_FREE_BYTES = 512 * 2**20
 _PARQUET_MARK = b"PAR1"
 
@@ -36,6 +37,7 @@ class Runner:
         self._folder, self._pool, self._limits = folder / "jobs", pool, limits
         self._folder.mkdir(parents=True, exist_ok=True)
         self._wake = asyncio.Event()
+        self._cleaned = float("-inf")
 
     def submit(self, upload: Path, name: str) -> Job:
         """Take an uploaded table, moved into a folder of its own, and let its screening wait.
@@ -86,35 +88,49 @@ class Runner:
                 shutil.rmtree(folder, ignore_errors=True)
 
     async def run_forever(self) -> None:
-        """Run what waits, also what an earlier server left; clean up now and then."""
-        self.store.begin_again()
-        loop = asyncio.get_running_loop()
-        cleaned = float("-inf")
+        """Run what waits, also what an earlier server left; clean up now and then.
+
+        An error of the disk or of the table of jobs is logged, and after a while all is tried again.
+        """
+        begun = False
         while True:
-            if loop.time() - cleaned > _CLEAN_EVERY_S:
-                self.clean()
-                cleaned = loop.time()
-            job = self.store.next_waiting()
-            if job is None:
-                self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _CLEAN_EVERY_S)
-                except TimeoutError:
-                    continue
-                continue
             try:
-                await self._run(job)
-            except DeepXRDError as error:
-                self.store.update(job.id, state="failed", message=str(error))
-            except Exception as error:  # noqa: BLE001 - one job must not end all that follow
-                _LOG.exception("job %s", job.id)
-                self.store.update(job.id, state="failed", message=f"{type(error).__name__}: see the server's log")
+                if not begun:
+                    self.store.begin_again()
+                    begun = True
+                await self._step()
+            except Exception:  # noqa: BLE001 - a full disk or a locked table must not end all jobs that follow
+                _LOG.exception("screenings are tried again in %g s", _AFTER_ERROR_S)
+                begun = False  # a job whose end could not be written down does not run any more: it waits again
+                await asyncio.sleep(_AFTER_ERROR_S)
+
+    async def _step(self) -> None:
+        """Clean up if it is time, and run one job or wait for one."""
+        now = asyncio.get_running_loop().time()
+        if now - self._cleaned > _CLEAN_EVERY_S:
+            self._cleaned = now  # first, so that a folder that cannot be cleaned does not keep jobs waiting
+            self.clean()
+        job = self.store.next_waiting()
+        if job is None:
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _CLEAN_EVERY_S)
+            return
+        try:
+            await self._run(job)
+        except DeepXRDError as error:
+            self.store.update(job.id, state="failed", message=str(error))
+        except Exception as error:  # noqa: BLE001 - one job must not end all that follow
+            _LOG.exception("job %s", job.id)
+            self.store.update(job.id, state="failed", message=f"{type(error).__name__}: see the server's log")
 
     async def _run(self, job: Job) -> None:
         folder, limits = self.folder_of(job), self._limits
         self.store.update(job.id, state="running")
         [table] = folder.glob("table.*")
-        rows = await self._pool.call("read_table", table, job.name, limits.rows, limit_s=limits.prediction_s)
+        rows = await self._pool.call(
+            "read_table", table, job.name, limits.rows, limit_s=limits.prediction_s, patient=True
+        )
         self.store.update(job.id, n_rows=len(rows))
         starts = range(0, len(rows), ROWS_PER_PART)
         parts = [folder / "parts" / f"part-{number:05d}.parquet" for number in range(len(starts))]

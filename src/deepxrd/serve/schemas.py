@@ -51,7 +51,9 @@ class Structure(BaseModel):
     origin: str
     cif: str
     cell_view: str = Field(description="CIF of the whole cell without symmetry, to be drawn")
+    n_not_drawn: int = Field(description="atoms of a very large cell that cell_view leaves out")
     intensity: list[float] = Field(description="the pattern on the grid, the strongest 100")
+    no_pattern: str | None = Field(description="why the pattern is zero; null where it is not")
     lines: list[list[float | str]] = Field(description="the strongest lines: 2θ in degrees, intensity, d in Å, hkl")
 
 

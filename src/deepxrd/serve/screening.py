@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,7 @@ from deepxrd.io import limits
 from deepxrd.io.files import atomic_path
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.prediction.known import WithKnownPhases
-from deepxrd.prediction.screening_part import part_schema, skipped_rows, write_part
+from deepxrd.prediction.screening_part import part_schema, write_part, write_skipped
 
 if TYPE_CHECKING:
     from deepxrd.serve.worker import Loaded
@@ -28,7 +26,6 @@ PARQUET, TABLE, SKIPPED = "results.parquet", "results.csv", "skipped.csv"
 ROWS_PER_PART = 32
 """Rows behind each part: what a kill can cost, and how long others wait for the worker."""
 _MOST_SHOWN = 200
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def read_table(loaded: Loaded, path: Path, shown_name: str, most_rows: int) -> list[tuple[int, str]]:  # noqa: ARG001
@@ -79,14 +76,7 @@ def join_parts(loaded: Loaded, parts: Sequence[Path], folder: Path) -> tuple[int
             writer.write_table(rows.replace_schema_metadata(None))
             plain = rows.select(_plain(rows.schema)).to_pandas()
             plain.to_csv(table, mode="a", index=False, header=number == 0, float_format="%.6g")
-    n_skipped = 0
-    with atomic_path(folder / SKIPPED) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        out = csv.writer(stream)
-        out.writerow(["line", "typed", "formula", "reason"])
-        for line, typed, formula, reason in skipped_rows(parts):
-            out.writerow([line, _harmless(typed), formula, _harmless(reason)])
-            n_skipped += 1
-    return n_predicted, n_skipped
+    return n_predicted, write_skipped(parts, folder / SKIPPED)
 
 
 def some_rows(loaded: Loaded, table: Path, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
@@ -135,9 +125,4 @@ def _value(value: Any) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, float):
         return float(f"{plain:.6g}") if np.isfinite(plain) else None
-    return json.loads(json.dumps(plain))
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula of its own."""
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+    return plain

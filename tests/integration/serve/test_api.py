@@ -68,6 +68,15 @@ def test_radiation_range_and_width_are_as_asked_for(server: LiveServer) -> None:
     assert 2 * d * np.sin(np.radians(angle / 2)) == pytest.approx(0.71073, abs=1e-4)
 
 
+def test_a_structure_without_a_line_in_range_says_so(server: LiveServer) -> None:
+    [nothing] = predict(server, "SrTiO3", first_deg=5, last_deg=6)
+    [all_of_it] = predict(server, "SrTiO3")
+    for part in ("known", "candidates"):
+        assert not any(nothing[part][0]["intensity"])
+        assert nothing[part][0]["no_pattern"] == "no reflection within the range"
+        assert all_of_it[part][0]["no_pattern"] is None
+
+
 def test_what_was_typed_stays_beside_what_was_understood(server: LiveServer) -> None:
     first, second = predict(server, "PbCrO4", "CrPbO4")
     assert (first["typed"], second["typed"]) == ("PbCrO4", "CrPbO4")
@@ -140,6 +149,15 @@ def test_an_example_is_read_matched_and_reported(server: LiveServer) -> None:
     page = server.client.get(f"/api/matches/{answer['id']}/report.html")
     assert answer["verdict"] in page.text
     assert "<script" not in page.text
+
+
+@pytest.mark.parametrize("address", ["scan", "match", "jobs"])
+def test_a_form_with_an_unknown_field_is_refused(server: LiveServer, address: str) -> None:
+    data = {"max_phases": "9"}
+    answer = server.client.post(f"/api/{address}", data=data, files={"file": ("a.csv", "formula\nNaCl\n")})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("there is no field 'max_phases': the fields are file")
+    assert ("most_phases" in answer.json()["error"]) == (address == "match")
 
 
 def test_a_film_has_no_confident_match(server: LiveServer) -> None:

@@ -101,6 +101,15 @@ def test_predict(page: Page) -> None:
     assert_readable(page)
 
 
+def test_a_flat_pattern_is_explained_beside_its_structure(page: Page) -> None:
+    page.fill("#formulas", "SrTiO3")
+    page.fill("#first", "5")
+    page.fill("#last", "6")
+    page.click("#predict-form button.main")
+    expect(page.locator(".answer table >> nth=0")).to_contain_text("no pattern: no reflection within the range")
+    expect(page.locator(".answer table >> nth=1")).to_contain_text("no pattern: no reflection within the range")
+
+
 def test_an_error_is_said_where_it_is_made(page: Page) -> None:
     page.fill("#formulas", "<img src=x onerror=alert(1)>")
     page.click("#predict-form button.main")

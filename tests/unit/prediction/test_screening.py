@@ -75,6 +75,15 @@ def test_bad_rows_are_listed_and_a_part_of_bad_rows_alone_is_a_part(tmp_path: Pa
     assert pq.read_table(tmp_path / "out/patterns")["formula"].to_pylist() == ["SrTiO3", "NaCl"]
 
 
+def test_a_list_of_skipped_rows_holds_nothing_that_a_spreadsheet_runs(tmp_path: Path) -> None:
+    typed = ['=HYPERLINK("http://a.b")', "@SUM(A1)", "+1", "-1", "SrTiO3"]
+    screen(Fake, write_csv(tmp_path / "f.csv", typed), tmp_path / "out")
+    with (tmp_path / "out/skipped.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["typed"] for row in rows] == [f"'{text}" for text in typed[:4]]
+    assert not any(row[name].startswith(("=", "+", "-", "@")) for row in rows for name in row)
+
+
 def test_absurd_cells_are_rows_that_are_skipped(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "f.csv", ["Fe" + "9" * 5000, "SrTiO3", "F" * 131_073, "(" * 900, "PbO.TiO2"])
     done = screen(Fake, table, tmp_path / "out", rows_per_part=2)

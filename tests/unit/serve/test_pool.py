@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import pool_workers
+from deepxrd.serve import pool as pool_module
 from deepxrd.serve.errors import CrowdedError, RefusedError, ServeError, TooLongError, WorkerLostError
 from deepxrd.serve.pool import Pool
 
@@ -95,3 +96,44 @@ def test_a_worker_that_cannot_start_is_told(main: Callable[..., None]) -> None:
 
     with pytest.raises(RefusedError, match=r"no model|did not start"):
         asyncio.run(start())
+
+
+def test_a_worker_that_cannot_be_replaced_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool_module, "_PAUSE_S", 0.3)
+    failures = [OSError("no memory"), RefusedError("a worker process did not start")]
+    start = Pool._start
+
+    def start_later(pool: Pool) -> Any:
+        if failures:
+            raise failures.pop()
+        return start(pool)
+
+    async def ask(pool: Pool) -> str:
+        monkeypatch.setattr(Pool, "_start", start_later)
+        with pytest.raises(WorkerLostError):
+            await pool.call("end", limit_s=10)
+        await asyncio.sleep(0.15)  # the first attempt fails at once, the next follows 0.3 s later
+        with pytest.raises(WorkerLostError, match="none could be started"):
+            await pool.call("echo", "at once", limit_s=10)
+        return await pool.call("echo", "job", limit_s=10, patient=True)
+
+    assert run(ask) == "job"
+    assert "did not start" in caplog.text
+    assert "no memory" in caplog.text
+
+
+def test_the_wait_for_a_free_worker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_MOST_WAIT_S", 0.1)
+
+    async def ask(pool: Pool) -> str:
+        first = asyncio.create_task(pool.call("wait", 0.4, limit_s=10))
+        await asyncio.sleep(0)
+        with pytest.raises(CrowdedError, match="no worker process was free"):
+            await pool.call("echo", "late", limit_s=10)
+        await first
+        assert pool.n_waiting == 0
+        return await pool.call("echo", "fine", limit_s=10)
+
+    assert run(ask) == "fine"

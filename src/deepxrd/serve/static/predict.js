@@ -133,14 +133,19 @@ function answerPart(answer) {
     ...parts.map(([name, part]) => make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${name} of ${answer.typed}` }, part)));
 }
 
-function phase({ name, known_from_experiment: seen }) {
+/** Why nothing of a structure is seen in the plot. */
+const flat = ({ no_pattern: why }) => (why ? make("span", { class: "soft" }, `no pattern: ${why}`) : null);
+
+function phase(each) {
+  const { name, known_from_experiment: seen } = each;
   const words = { true: "experimental", false: "computed only" }[seen];
-  return make("span", {}, name, words ? make("span", { class: "soft" }, words) : null);
+  return make("span", {}, name, words ? make("span", { class: "soft" }, words) : null, flat(each));
 }
 
-function template({ origin }) {
+function template(each) {
+  const { origin } = each;
   const [, formula, id] = origin.match(/^sites of (.*) \((.*)\)$/) ?? [null, origin, ""];
-  return make("span", {}, chemical(formula), make("span", { class: "soft" }, id));
+  return make("span", {}, chemical(formula), make("span", { class: "soft" }, id), flat(each));
 }
 
 /** Lengths, with the uncertainty of the last digits of a predicted one in brackets; angles below. */

@@ -21,6 +21,7 @@ export function showStructure(title, structure, file) {
     const model = viewer.addModel(structure.cell_view, "cif");
     keepBondsToAnions(model.selectedAtoms({}));
     nameAtoms(model.selectedAtoms({}));
+    if (structure.n_not_drawn) byId("atoms").append(make("span", {}, `${structure.n_not_drawn} further atoms are not drawn`));
     viewer.setStyle({}, { sphere: { scale: 0.28, colorscheme: "Jmol" }, stick: { radius: 0.09, colorscheme: "Jmol" } });
     viewer.addUnitCell(model);
     viewer.zoomTo();

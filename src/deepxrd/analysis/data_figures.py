@@ -115,20 +115,19 @@ def element_table_interactive(counts: dict[str, int]) -> Any:
     return pymatviz.ptable_heatmap(counts, log=True, fmt=",.0f", colorbar={"title": _ELEMENTS_LABEL})
 
 
-def tsne(patterns: NDArray[np.floating], *, seed: int = 0) -> NDArray[np.float32]:
+def tsne(patterns: NDArray[np.floating]) -> NDArray[np.float32]:
     """Places of patterns in a plane such that similar ones lie together (t-SNE, van der Maaten and Hinton 2008).
 
     Args:
         patterns: ``(n_samples, n_points)``, at least :data:`LEAST_FOR_TSNE` of them.
-        seed: the same seed gives the same places.
 
     Returns:
-        ``(n_samples, 2)``; the axes have neither unit nor meaning, only nearness has.
+        ``(n_samples, 2)``, each time the same; the axes have neither unit nor meaning, only nearness has.
     """
     from sklearn.manifold import TSNE
 
     perplexity = min(_PERPLEXITY, (len(patterns) - 1) / 3)
-    places: NDArray[np.float32] = TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(patterns)
+    places: NDArray[np.float32] = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(patterns)
     return places
 
 

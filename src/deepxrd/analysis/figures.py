@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRUE_COLOUR, PREDICTED_COLOUR = "tab:blue", "tab:red"
+_ORDERED_BY, _IN_GRID = "peak_f1_2deg", 6
+"""The score by which samples of the grid are ordered, and how many are shown, even steps apart."""
 _ROOM_BELOW = -12.0  # of 100, for marks under a pattern
 
 
@@ -25,22 +27,17 @@ def pattern_grid(
     predicted: NDArray[np.float32],
     true: NDArray[np.float32],
     xrd: XrdSettings,
-    *,
-    score: str = "peak_f1_2deg",
-    n: int = 6,
 ) -> Figure:
     """Predicted patterns in red over true ones in blue, from the worst sample of the test set to the best.
 
     Args:
-        per_sample: one row per sample, with ``composition`` and the score.
+        per_sample: one row per sample, with ``composition`` and ``peak_f1_2deg``, by which they are ordered.
         predicted: ``(n_samples, n_points)``.
         true: the same shape.
         xrd: settings of the patterns.
-        score: what samples are ordered by; those shown are even steps apart in that order.
-        n: how many.
     """
-    order = np.argsort(per_sample[score].to_numpy(), kind="stable")
-    shown = order[np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int)]
+    order = np.argsort(per_sample[_ORDERED_BY].to_numpy(), kind="stable")
+    shown = order[np.linspace(0, len(order) - 1, min(_IN_GRID, len(order))).round().astype(int)]
     figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots((len(shown) + 1) // 2, 2, sharex=True, squeeze=False)
     for axis, row in zip(axes.ravel(), shown, strict=False):
@@ -50,7 +47,7 @@ def pattern_grid(
         axis.plot(two_theta, predicted[row], color=PREDICTED_COLOUR, linewidth=0.9, label="predicted")
         sample = per_sample.iloc[row]
         axis.set_title(
-            f"{sample['composition']} ({sample['material_id']}): F1 at 2° {sample[score]:.2f}, "
+            f"{sample['composition']} ({sample['material_id']}): F1 at 2° {sample[_ORDERED_BY]:.2f}, "
             f"1 − Pearson {sample['pearson_distance']:.2f}",
             fontsize=10,
         )

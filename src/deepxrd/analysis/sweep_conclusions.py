@@ -24,6 +24,8 @@ _BEST = {
     "table5": {"model.depth": 20, "optimizer.lr": 0.001, "data.batch_size": 128},
 }
 """What the paper found best in Tables 4 and 5."""
+_Comparison = tuple[str, Any, Any, tuple[tuple[str, Any], ...]]
+"""A key, the value of it that should be better, the other, and what other keys must be."""
 CAVEAT = (
     "Differences are of sweep runs that agree in all else, over the same test samples. The 95 % intervals are for "
     "other trainings and other chemical systems: from how far the pairs disagree, and how far the systems do. A step "
@@ -42,7 +44,8 @@ class Step:
         worse: the other.
         n_pairs: of finished sweep runs that differ in nothing else.
         difference: of the score, better minus worse; None where there is no pair.
-        p_corrected: its p value, corrected for the number of steps of all claims; None where fewer than two pairs are.
+        p_corrected: its p value, corrected for the number of distinct steps of all claims; None where there are
+            fewer than two pairs.
         verdict: `HOLDS`, `REFUTED`, `OPEN` or `UNKNOWN`.
     """
 
@@ -75,26 +78,19 @@ def claims(scores: SweepScores) -> list[Claim]:
     if scores.paper.empty:
         return []
     asked = _asked(scores)
-    found = [
-        [compare_values(scores, key, better, worse, among) for key, better, worse, among in rows]
-        for rows in asked.values()
-    ]
-    p_values = [each.p_value for rows in found for n_pairs, each in rows if each and n_pairs > 1]
-    corrected = iter(holm(p_values))
+    # two claims may rest on one comparison: it is one hypothesis, and is corrected for once
+    distinct = dict.fromkeys(row for rows in asked.values() for row in rows)
+    found = {row: compare_values(scores, *row[:3], dict(row[3])) for row in distinct}
+    tested = {row: each.p_value for row, (n_pairs, each) in found.items() if each and n_pairs > 1}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [
-        Claim(
-            text,
-            [
-                _step(scores, row[1], row[2], each, next(corrected) if each[0] > 1 else None)
-                for row, each in zip(asked[text], rows, strict=True)
-            ],
-        )
-        for text, rows in zip(asked, found, strict=True)
+        Claim(text, [_step(scores, row[1], row[2], found[row], corrected.get(row)) for row in rows])
+        for text, rows in asked.items()
     ]
 
 
-def _asked(scores: SweepScores) -> dict[str, list[tuple[str, Any, Any, dict[str, Any]]]]:
-    """For each claim its comparisons: the key, the value that should be better, the other, and what else must hold."""
+def _asked(scores: SweepScores) -> dict[str, list[_Comparison]]:
+    """For each claim its comparisons."""
     if scores.layout.title == "Table 3":
         best, *others = _LOSSES
         claimed = {
@@ -102,13 +98,13 @@ def _asked(scores: SweepScores) -> dict[str, list[tuple[str, Any, Any, dict[str,
             " > ".join(_LOSSES): list(itertools.pairwise(_LOSSES)),
         }
         return {
-            f"{data}: {text}": [("loss", *pair, {"data": data}) for pair in pairs]
+            f"{data}: {text}": [("loss", *pair, (("data", data),)) for pair in pairs]
             for data in dict.fromkeys(scores.paper["data"])
             for text, pairs in claimed.items()
         }
     return {
         f"{key_name(key)}: {best} is the best": [
-            (key, best, other, {}) for other in dict.fromkeys(scores.paper[key]) if other != best
+            (key, best, other, ()) for other in dict.fromkeys(scores.paper[key]) if other != best
         ]
         for key, best in _BEST[str(scores.sweep.table)].items()
     }

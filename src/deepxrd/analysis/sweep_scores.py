@@ -263,7 +263,7 @@ def facts_of_runs(scores: SweepScores) -> pd.DataFrame:
             }
             row |= {"machine": _machine(provenance), "torch": provenance["versions"]["torch"]}
             row["resumed"] = len(provenance.get("resumed", []))
-            row |= metrics["test"]
+            row |= _test_scores(run)
         elif run.state != NOT_RUN:
             row["error"] = run.error if (run.path / ERROR).is_file() else ""
         rows.append(row)

@@ -10,17 +10,16 @@ import pandas as pd
 _SHARES = {"system_right": "crystal system", "group_first": "space group first", "group_among_five": "among five"}
 
 
-def share_table(rows: Sequence[Mapping[str, Any]], *, first: str = "model") -> str:
+def share_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Shares with half the width of their 95 % intervals, a row per model.
 
     Args:
-        rows: of :func:`deepxrd.evaluation.symmetry_scores.summary`, each with a name.
-        first: key of that name.
+        rows: of :func:`deepxrd.evaluation.symmetry_scores.summary`, each with the name of its ``model``.
     """
     lines = [f"| | n | {' | '.join(_SHARES.values())} |", "|---|---|" + "---|" * len(_SHARES)]
     for row in rows:
         cells = [f"{row[name]:.3f} ({(row[f'{name}_high'] - row[f'{name}_low']) / 2:.3f})" for name in _SHARES]
-        lines.append(f"| {row[first]} | {row['n']:,} | {' | '.join(cells)} |")
+        lines.append(f"| {row['model']} | {row['n']:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem.elements import SYMBOLS
 from deepxrd.chem.formula import Formula, formula_from_atomic_numbers
+from deepxrd.errors import FormulaError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -78,6 +79,11 @@ class Crystal:
             return "it holds an unknown species"
         if occupancies.min() <= 0 or occupancies.max() > 1.0 + 1e-6:
             return "an occupancy is not within 0 to 1"
+        if not np.all(occupancies == 1.0):
+            try:
+                _ = self.formula
+            except FormulaError as error:
+                return str(error)
         return self._why_not_solid(max_volume_per_atom_angstrom3)
 
     def _why_not_solid(self, max_volume_per_atom_angstrom3: float) -> str | None:

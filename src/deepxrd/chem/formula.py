@@ -230,7 +230,11 @@ def _divided(whole: dict[str, int]) -> dict[str, int]:
 
 
 def formula_from_atomic_numbers(atomic_numbers: list[int], occupancies: list[float] | None = None) -> Formula:
-    """Reduced formula of a list of sites, given by atomic number and, where partial, occupancy."""
+    """Reduced formula of a list of sites, given by atomic number and, where partial, occupancy.
+
+    Raises:
+        FormulaError: no atoms, too many, or so little of an element that it would vanish.
+    """
     if occupancies is None:
         counts: dict[str, Fraction] = {SYMBOLS[z - 1]: Fraction(n) for z, n in Counter(atomic_numbers).items()}
     else:
@@ -238,6 +242,10 @@ def formula_from_atomic_numbers(atomic_numbers: list[int], occupancies: list[flo
         for z, occupancy in zip(atomic_numbers, occupancies, strict=True):
             totals[SYMBOLS[z - 1]] = totals.get(SYMBOLS[z - 1], 0.0) + occupancy
         counts = {symbol: Fraction(total).limit_denominator(_MAX_DENOMINATOR) for symbol, total in totals.items()}
+        vanished = next((symbol for symbol, total in totals.items() if total and not counts[symbol]), None)
+        if vanished is not None:
+            msg = f"the amount {totals[vanished]:g} of {vanished} is too small: the least is 1/{_MAX_DENOMINATOR}"
+            raise FormulaError(msg)
     return formula_from_amounts(counts)
 
 

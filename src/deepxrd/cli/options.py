@@ -25,7 +25,8 @@ examples:
   deepxrd report sweeps=outputs/sweeps/table4
   deepxrd prepare --help
 
-exit code: 0 done; 2 an error you can fix (the message says how); 1 anything else
+exit code: 0 done; 2 an error you can fix (the message says how); 130 stopped by Ctrl-C; 143 stopped by SIGTERM;
+           1 anything else
 """
 
 

@@ -24,6 +24,7 @@ from deepxrd.io.files import atomic_path, file_hash, locked, write_json
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.provenance import versions
 from deepxrd.sources import ReadFailure, Source, StructureRecord
+from deepxrd.sources.base import reasons_by_name
 from deepxrd.xrd import XrdSettings, check_device, engine_identity, simulate
 
 _log = logging.getLogger(__name__)
@@ -208,7 +209,7 @@ def _assemble(partial: Path, xrd: XrdSettings, selected: Selected) -> dict[str, 
     """Write the patterns and samples of all parts into one file each, a part in memory at a time."""
     parts = sorted(partial.glob("part-*.parquet"))
     failures = pd.concat([pd.read_parquet(part, columns=["material_id", "failure"]) for part in parts]).dropna()
-    failed = dict(zip(failures["material_id"], failures["failure"], strict=True))
+    failed = reasons_by_name(zip(failures["material_id"], failures["failure"], strict=True))
     n_samples = len(selected.positions) - len(failures)
     if n_samples == 0:
         msg = f"no pattern could be simulated; first reasons: {list(failed.items())[:5]}"

@@ -11,6 +11,7 @@ from deepxrd.chem import Formula, OneHotEncoding, StructureLimits, numbers_of_el
 from deepxrd.data import held_out
 from deepxrd.errors import SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
+from deepxrd.sources.base import reasons_by_name
 
 _MAX_FAILURES_LISTED = 100
 _MAX_REMARKS_LISTED = 50  # a library's warnings may name what they are about
@@ -78,7 +79,7 @@ class Selected:
             "taken": len(self.positions),
             "excluded": dict(sorted(self.excluded.items())),
             "unreadable": len(self.failures),
-            "unreadable_first": {f.name: f.reason for f in self.failures[:_MAX_FAILURES_LISTED]},
+            "unreadable_first": reasons_by_name((f.name, f.reason) for f in self.failures[:_MAX_FAILURES_LISTED]),
             "remarks": dict(self.remarks.most_common(_MAX_REMARKS_LISTED)),
         }
 

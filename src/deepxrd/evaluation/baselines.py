@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,6 +12,7 @@ from deepxrd.config.instantiate import build, class_of
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.scores import Summary, score
 from deepxrd.evaluation.task import Task
+from deepxrd.io.bounded import read_json
 from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import value_hash, write_json
 from deepxrd.metrics import CURVE_TOLERANCES_DEG
@@ -90,9 +91,17 @@ def baseline_summary(name: str, task: Task, *, n_resamples: int) -> Summary:
         **({} if task.chosen is None else {"targets": task.chosen}),
     }
     file = task.store.path / "baselines" / f"{name}-{value_hash(made_from)[:12]}.json"
-    if file.is_file():
-        return Summary(**json.loads(file.read_text(encoding="utf-8")))
+    if (kept := _kept(file)) is not None:
+        return kept
     predicted, fallbacks = task.predict(task.fit(make_baseline(node)), label=f"Predicting {name}")
     summary, _ = score(task, predicted, label=name, n_resamples=n_resamples, fallbacks=fallbacks)
     write_json(file, summary.to_dict())
     return summary
+
+
+def _kept(file: Path) -> Summary | None:
+    """Scores that were computed before; None if there are none, or the file is damaged, so that it is written anew."""
+    try:
+        return Summary(**read_json(file))
+    except (OSError, ValueError, TypeError):
+        return None

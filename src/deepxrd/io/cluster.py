@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +115,15 @@ def done_by_workers(client: Client, work: Iterable[Work]) -> Iterator[Any]:
     from distributed import KilledWorker
 
     left, asked, killers, seen = iter(work), dict[Any, str](), list[str](), time.monotonic()
-    while True:
+    ahead = next(left, None)  # known before there is a worker: where nothing is left, none is waited for
+    while asked or ahead is not None:
         n_threads = _n_threads(client)
         seen = _last_seen(n_threads, seen)
-        for function, arguments, named in islice(left, max(0, 2 * n_threads - len(asked))):
+        while ahead is not None and len(asked) < 2 * n_threads:
+            function, arguments, named = ahead
             name = next((each.name for each in arguments if isinstance(each, Path)), function.__name__)
             asked[client.submit(do, dumps((function, arguments, named)), pure=False)] = name
-        if not asked and n_threads:
-            break
+            ahead = next(left, None)
         for future in _some_done(client, asked):
             try:
                 is_there, result = _result(client, future, asked[future])

@@ -62,7 +62,8 @@ def check_jobs(n_jobs: int, *, option: str, most: float = math.inf) -> None:
         ConfigError: there cannot.
     """
     if n_jobs == 0 or n_jobs < -1 or n_jobs > most:
-        msg = f"{option}{n_jobs}: give a number of processes, or -1 for one per core"
+        at_most = f", at most {most:g}" if most < math.inf else ""
+        msg = f"{option}{n_jobs}: give a number of processes{at_most}, or -1 for one per core"
         raise ConfigError(msg)
 
 

@@ -42,7 +42,7 @@ def open_packed(file: Path | BinaryIO, suffix: str) -> BinaryIO:
     return file.open("rb") if isinstance(file, Path) else file
 
 
-def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
+def read_text(path: Path) -> str:
     """The whole text of a file, unpacked if its ending says so, with every line end a newline.
 
     Raises:
@@ -50,18 +50,18 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
     """
     try:
         with open_packed(path, path.suffix.lower()) as stream:
-            content = stream.read(max_bytes + 1)
+            content = stream.read(MAX_BYTES + 1)
     except PACKED_DAMAGE as error:
         msg = f"{path.name} cannot be read: {error}"
         raise SourceError(msg) from error
-    if len(content) > max_bytes:
-        msg = f"{path.name} holds more than {max_bytes >> 20} MB of text"
+    if len(content) > MAX_BYTES:
+        msg = f"{path.name} holds more than {MAX_BYTES >> 20} MB of text"
         raise SourceError(msg)
     return decode(content)
 
 
 def decode(content: bytes) -> str:
-    """Text from bytes: by its byte-order mark, else UTF-16 where every other byte is zero, else UTF-8, else Latin-1.
+    """Text from bytes: by its byte-order mark, else UTF-16 where every other byte is zero, else UTF-8 or Windows-1252.
 
     Raises:
         SourceError: it is no text.

@@ -22,6 +22,7 @@ from deepxrd.library.parts import COSINE_AT_LEAST, ROUND_TRIP, encode_part
 from deepxrd.library.symmetry import COORDINATE_STEPS
 from deepxrd.library.tables import ARRAY_TYPES, Tables
 from deepxrd.sources import ReadFailure, Source, StructureRecord
+from deepxrd.sources.base import reasons_by_name
 
 PART_SIZE = 512  # structures per file of work: enough to simulate at once, few enough that a kill loses seconds
 REVISION = 1
@@ -176,21 +177,23 @@ def _is_there(n: int) -> int:
 def _assemble(work: Path, path: Path, facts: dict[str, Any], max_failed_share: float) -> dict[str, Any]:
     """Put all parts together into one file; returns its header."""
     n_sources = len(facts["sources"])
-    parts, failed, n_tried = [], dict[str, str](), 0
+    parts, failed, n_tried = [], list[tuple[int, str, str]](), 0
     entries = [0] * n_sources
     least, kept_otherwise, undetermined = 1.0, 0, 0
     for file in sorted(work.glob("*.lib")):
         header, arrays = read_container(file, ARRAY_TYPES)
         n_tried += header["tried"]
-        failed.update(header["failed"])
+        source = int(file.name[:3])
+        failed += [(source, entry, reason) for entry, reason in header["failed"]]
         if len(arrays["prototype"]):
             parts.append(Tables(arrays, n_sources=n_sources, name=file.name))
-            entries[int(file.name[:3])] += len(arrays["prototype"])
+            entries[source] += len(arrays["prototype"])
             least = min(least, header["least_cosine"])
             kept_otherwise += len(arrays["exception_entry"])
             undetermined += header["undetermined"]
+    reasons = _reasons(failed, [each["name"] for each in facts["sources"]])
     if not parts or len(failed) > max_failed_share * n_tried:
-        first = "; ".join(f"{entry}: {reason}" for entry, reason in list(failed.items())[:3])
+        first = "; ".join(f"{entry}: {reason}" for entry, reason in list(reasons.items())[:3])
         msg = (
             f"{len(failed)} of {n_tried} structures cannot be kept, more than the {max_failed_share:.0%} that may be: "
             f"mend them or take them out; the first: {first or 'there are none'}"
@@ -209,8 +212,18 @@ def _assemble(work: Path, path: Path, facts: dict[str, Any], max_failed_share: f
             "without_determined_symmetry": undetermined,
             "failed": len(failed),
         },
-        "failed": dict(list(failed.items())[:_NAMED_FAILURES]),
+        "failed": dict(list(reasons.items())[:_NAMED_FAILURES]),
         "least_cosine": least,
     }
     write_container(path, header, merged)
     return header
+
+
+def _reasons(failed: Sequence[tuple[int, str, str]], sources: Sequence[str]) -> dict[str, str]:
+    """Why entries are not kept, by name; where sources share a name, the source's name stands before it."""
+    of: dict[str, set[int]] = {}
+    for source, entry, _ in failed:
+        of.setdefault(entry, set()).add(source)
+    return reasons_by_name(
+        (entry if len(of[entry]) == 1 else f"{sources[source]}: {entry}", reason) for source, entry, reason in failed
+    )

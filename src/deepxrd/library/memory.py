@@ -15,14 +15,14 @@ from deepxrd.library.tables import Tables
 from deepxrd.sources import StructureRecord
 
 _AT_ONCE = 512
+_NAME = "structures in memory"
 
 
-def library_of(crystals: Sequence[Crystal], *, name: str = "structures in memory") -> Library:
+def library_of(crystals: Sequence[Crystal]) -> Library:
     """A library of some structures, each the ground state of its composition.
 
     Args:
         crystals: n of them; those that cannot be kept are left out.
-        name: what to call the library.
 
     Raises:
         LibraryError: none can be kept.
@@ -36,9 +36,9 @@ def library_of(crystals: Sequence[Crystal], *, name: str = "structures in memory
         for start in bar.track(range(0, len(records), _AT_ONCE), description="Finding the symmetry of structures"):
             entries = kept(records[start : start + _AT_ONCE], 0, held_out=False)[0]
             if entries:
-                parts.append(Tables(encode(entries), n_sources=1, name=name))
+                parts.append(Tables(encode(entries), n_sources=1, name=_NAME))
     if not parts:
-        msg = f"{name}: none of {len(records)} structures can be kept"
+        msg = f"{_NAME}: none of {len(records)} structures can be kept"
         raise LibraryError(msg)
-    source = {"name": name, "citation": "", "licence": "", "held_out": False}
-    return Library(merge(parts), {"name": name, "sources": [source]}, name=name)
+    source = {"name": _NAME, "citation": "", "licence": "", "held_out": False}
+    return Library(merge(parts), {"name": _NAME, "sources": [source]}, name=_NAME)

@@ -45,13 +45,12 @@ def encode_part(items: Sequence[StructureRecord | ReadFailure], source: int, *, 
     Returns:
         How many items there were.
     """
-    failed = {item.name: item.reason for item in items if isinstance(item, ReadFailure)}
+    failed = [(item.name, item.reason) for item in items if isinstance(item, ReadFailure)]
     records = [item for item in items if isinstance(item, StructureRecord)]
     entries, cosines, reasons = kept(records, source, held_out=held_out)
-    failed.update(reasons)
     header = {
         "tried": len(items),
-        "failed": failed,
+        "failed": [*failed, *reasons],  # pairs: names may come twice
         "least_cosine": float(min(cosines, default=1.0)),
         "undetermined": sum(entry.undetermined for entry in entries),
     }
@@ -63,8 +62,8 @@ def encode_part(items: Sequence[StructureRecord | ReadFailure], source: int, *, 
 
 def kept(
     records: Sequence[StructureRecord], source: int, *, held_out: bool
-) -> tuple[list[Entry], list[float], dict[str, str]]:
-    """The entries of all records that can be kept, the cosines of their patterns, and why the others cannot.
+) -> tuple[list[Entry], list[float], list[tuple[str, str]]]:
+    """The entries of all records that can be kept, the cosines of their patterns, and names and reasons of the others.
 
     Args:
         records: some hundreds at once are simulated together.
@@ -78,15 +77,15 @@ def kept(
 
 def _keep(
     records: Sequence[StructureRecord], source: int, *, held_out: bool
-) -> tuple[list[Entry], list[float], dict[str, str]]:
+) -> tuple[list[Entry], list[float], list[tuple[str, str]]]:
     patterns, reasons = simulate([record.crystal for record in records], ROUND_TRIP)
-    failed = {}
+    failed: list[tuple[str, str]] = []
     entries: list[Entry] = []
     originals = []
     for record, pattern, reason in zip(records, patterns, reasons, strict=True):
         entry = _entry(record, source, held_out=held_out)
         if isinstance(entry, str) or reason is not None:
-            failed[record.material_id] = entry if isinstance(entry, str) else str(reason)
+            failed.append((record.material_id, entry if isinstance(entry, str) else str(reason)))
             continue
         entries.append(entry)
         originals.append((record, pattern))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,13 +149,12 @@ def match_files(
         return []
     targets = _folders(paths, folder)
     rows: dict[int, dict[str, Any]] = {}
-    with progress_bar() if len(paths) > 1 else nullcontext() as bar:
-        task = bar.add_task("Matching", total=len(paths)) if bar else None
+    with progress_bar() as bar:
+        task = bar.add_task("Matching", total=len(paths))
         for number, row, text in _all(paths, targets, phases, options, jobs):
             rows[number] = row
             tell(f"{paths[number]}\n{text}")
-            if bar and task is not None:
-                bar.advance(task)
+            bar.advance(task)
     with atomic_path(folder / SUMMARY) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, _HEADER)
         writer.writeheader()

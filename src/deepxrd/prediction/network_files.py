@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepxrd.chem import OneHotEncoding
+from deepxrd.chem.encoding import Encoding
 from deepxrd.errors import ConfigError, ResultError
 from deepxrd.io.files import atomic_path
 from deepxrd.io.quiet import loggers_from
@@ -30,7 +32,9 @@ _TRACED, _CHECKED = 2, 5
 
 
 class PatternNetwork(nn.Module):
-    """What is exported: float32 one-hots ``(batch, 1, elements, counts)`` to patterns ``(batch, n_points)``, 0 to 100.
+    """What is exported: encoded formulas to patterns ``(batch, n_points)``, 0 to 100.
+
+    The input is float32 ``(batch, *encoding.sample_shape)``, of one-hots ``(batch, 1, elements, counts)``.
 
     Args:
         net: a network whose output has no fixed unit.
@@ -69,15 +73,12 @@ def export_network(run: Path, out: Path, *, trust: Collection[str] = ()) -> floa
     saved = load_network(_checkpoint(run), trust=trust)
     network = PatternNetwork(saved.net).eval().requires_grad_(requires_grad=False)
     rng = np.random.default_rng(0)
-    n_elements, n_counts = saved.encoding.shape
-    one_hots = torch.from_numpy(
-        np.eye(n_counts, dtype=np.float32)[rng.integers(0, n_counts, (_CHECKED, 1, n_elements))]
-    )
+    inputs = torch.from_numpy(_inputs(saved.encoding, rng))
     with torch.no_grad(), atomic_path(out) as temporary:
-        expected = network(one_hots).numpy()
+        expected = network(inputs).numpy()
         with _without_advice():
-            writers[out.suffix](network, one_hots[:_TRACED], _facts(saved), temporary)
-            found = readers[out.suffix](temporary, one_hots)
+            writers[out.suffix](network, inputs[:_TRACED], _facts(saved), temporary)
+            found = readers[out.suffix](temporary, inputs)
         difference = float(np.abs(found - expected).max())
         if not difference <= _MOST_DIFFERENCE:
             msg = f"{out} was not written: its patterns are off by {difference:.3g} of 100 from torch's"
@@ -97,11 +98,26 @@ def _checkpoint(run: Path) -> Path:
     return run / BEST_CHECKPOINT
 
 
+def _inputs(encoding: Encoding, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Made-up inputs to compare by: a count for each element, or numbers from 0 to 1 where there is no one-hot."""
+    if not isinstance(encoding, OneHotEncoding):
+        return rng.random((_CHECKED, *encoding.sample_shape), dtype=np.float32)
+    n_elements, n_counts = encoding.shape
+    one_hots: NDArray[np.float32] = np.eye(n_counts, dtype=np.float32)[
+        rng.integers(0, n_counts, (_CHECKED, 1, n_elements))
+    ]
+    return one_hots
+
+
 def _facts(saved: SavedNetwork) -> str:
     """What a reader needs to make the input and to read the output, as JSON."""
+    if isinstance(saved.encoding, OneHotEncoding):
+        made = "one-hot: [formula, 0, element, count] is 1 where the element has that count, else 0"
+    else:
+        made = f"float32 of shape (formulas, {', '.join(map(str, saved.encoding.sample_shape))}), made by the encoding"
     return json.dumps(
         {
-            "input": "one-hot: [formula, 0, element, count] is 1 where the element has that count, else 0",
+            "input": made,
             "output": "pattern of the formula from 0 to 100, at two_theta_deg from xrd",
             "encoding": saved.encoding.to_dict(),
             "xrd": saved.xrd.to_dict(),

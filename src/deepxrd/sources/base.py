@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -51,6 +52,23 @@ class ReadFailure:
 
     name: str
     reason: str
+
+
+def reasons_by_name(failures: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Reasons by name, none lost where entries share one: the second ``line 4`` is called ``line 4 (2)``.
+
+    Args:
+        failures: name and reason of each entry.
+    """
+    found: dict[str, str] = {}
+    times: Counter[str] = Counter()
+    for name, reason in failures:
+        own = name
+        while own in found:
+            times[name] += 1
+            own = f"{name} ({times[name] + 1})"
+        found[own] = reason
+    return found
 
 
 def why_no_dates(source: object) -> str | None:

@@ -268,7 +268,11 @@ def _from_poscar(text: str, name: str) -> StructureRecord:
 
 
 def _only(text: str) -> tuple[Crystal, tuple[str, ...]]:
-    ((_, read),) = cif_blocks(text)
+    blocks = list(cif_blocks(text))
+    if len(blocks) != 1:
+        msg = f"its CIF holds {len(blocks)} structures: give one a line"
+        raise SourceError(msg)
+    ((_, read),) = blocks
     return read()
 
 

@@ -112,7 +112,11 @@ def test_scores_of_an_evaluation_can_be_chosen_where_all_runs_have_one(made: Mad
         table = pd.read_parquet(run.path / "per_sample.parquet").assign(jsd=0.25)
         table.to_parquet(run.path / "evaluation/per_sample.parquet")
         (run.path / "evaluation/metrics.json").write_text('{"test": {"jsd": 0.25}}')
-    assert SweepScores.read(folder, "jsd").frame["value"].dropna().tolist() == [0.25, 0.25]
+    scores = SweepScores.read(folder, "jsd")
+    assert scores.frame["value"].dropna().tolist() == [0.25, 0.25]
+    facts = facts_of_runs(scores)
+    assert facts["jsd"].tolist() == [0.25, 0.25]
+    assert facts["peak_f1_2deg"].notna().all()
 
 
 def test_a_conclusion_holds_fails_stays_open_or_cannot_be_told(made: Made) -> None:
@@ -232,6 +236,25 @@ def test_table_3_orders_the_losses_on_each_data_set(made: Made) -> None:
     assert "| 1.000 ± 0.014 (n 2) | 0.626 | 2.000 ± 0.014 (n 2) | 0.644 |" in abc3_row
     assert abc3_row.endswith("| **4.000 ± 0.014** (n 2) | **0.681** |")
     assert ternary_row == "| ternary | not run | 0.612 | not run | 0.631 | not run | 0.667 | not run | **0.678** |"
+
+
+def test_a_comparison_in_two_claims_is_one_hypothesis(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    runs = {
+        ("abc3", loss, seed): around(mean) + 0.3 * rng.normal(size=200)
+        for loss, mean in zip(("mse", "msle", "cosine", "pearson"), (0.40, 0.42, 0.44, 0.46), strict=True)
+        for seed in range(5)
+    }
+    scores = SweepScores.read(made(runs, table="table3", keys=["data", "loss", "seed"]), "peak_f1_2deg")
+    corrected = []
+    monkeypatch.setattr(conclusions, "holm", lambda p: corrected.append(list(p)) or list(p))
+    best, order, *_ = conclusions.claims(scores)
+    assert [len(p) for p in corrected] == [5]  # six steps; pearson against cosine is in both claims
+    assert best.steps[0] == order.steps[0]
+    steps = {(step.better, step.worse): step for step in (*best.steps, *order.steps)}
+    for step in steps.values():
+        assert step.difference is not None
+        assert step.p_corrected == step.difference.p_value
 
 
 def test_a_free_sweep_has_its_own_layout_and_no_paper(made: Made) -> None:

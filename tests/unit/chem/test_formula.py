@@ -197,6 +197,16 @@ def test_occupancies_near_simple_fractions_are_read_as_those() -> None:
     assert formula_from_atomic_numbers([26, 26, 8], [0.33333, 0.33334, 1.0]).reduced == "Fe2O3"
 
 
+def test_an_element_of_which_there_is_next_to_nothing_does_not_vanish() -> None:
+    with pytest.raises(FormulaError, match=r"the amount 0\.0004 of Ag is too small: the least is 1/1000"):
+        formula_from_atomic_numbers([11, 17, 47], [1.0, 1.0, 0.0004])
+    assert formula_from_atomic_numbers([11, 17, 47, 47, 47], [1.0, 1.0, 0.0004, 0.0003, 0.0003]).elements == (
+        "Na",
+        "Ag",
+        "Cl",
+    )
+
+
 def test_occupancies_without_a_small_common_denominator_make_a_formula() -> None:
     """An ordinary solid solution was refused as ``formula ''``, and with it a whole build."""
     occupancies = [0.6134, 0.2333, 0.1533, 0.9127, 0.0873, 0.9871, 0.9871, 0.9871]

@@ -300,6 +300,7 @@ def test_failed_structures_that_share_a_name_leave_no_empty_pattern(
     store = _ensure(_Listed([*odd, *records]), tmp_path, encoding=_WITH_OGANESSON)
     assert len(store.patterns) == len(store) == 6
     assert store.patterns.max(axis=1).min() > 0
+    assert list(store.manifest["counts"]["simulation_failed"]) == ["same", "same (2)"]
 
 
 def test_a_pattern_without_a_reflection_is_a_failure(records: list[StructureRecord], tmp_path: Path) -> None:

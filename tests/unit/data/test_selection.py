@@ -105,6 +105,12 @@ def test_reasons_are_counted_and_add_up() -> None:
     assert 2 + selected.excluded.total() + 1 == 9
 
 
+def test_entries_that_share_a_name_are_all_named() -> None:
+    broken = [ReadFailure("line 4", "no cell"), ReadFailure("line 4", "no atoms"), ReadFailure("line 4", "odd")]
+    counts = select([_record("SrTiO3"), *broken], Selection(), max_failed_share=1).counts()
+    assert counts["unreadable_first"] == {"line 4": "no cell", "line 4 (2)": "no atoms", "line 4 (3)": "odd"}
+
+
 def test_a_count_outside_the_box_is_a_reason_of_its_own() -> None:
     records = [_record("SrTiO3"), _record("SrTiO10"), _record("SrTiO9", "b")]
     selected = select(records, Selection(box=OneHotEncoding()))

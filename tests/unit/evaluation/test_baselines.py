@@ -21,3 +21,16 @@ def test_kept_scores_are_those_of_the_same_code_and_data(
     monkeypatch.setattr(baselines, "code_hash", lambda *_: "other code")
     baselines.baseline_summary("comb", task, n_resamples=10)
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b'{"n_samples": 3', b"[]", b'{"other": 1}', b"\xff"])
+def test_kept_scores_that_are_damaged_are_computed_again(
+    composed: Callable[..., dict[str, Any]], content: bytes
+) -> None:
+    task = Task(make_data(composed()))
+    first = baselines.baseline_summary("comb", task, n_resamples=10)
+    (file,) = (task.store.path / "baselines").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    assert baselines.baseline_summary("comb", task, n_resamples=10) == first
+    assert file.read_bytes() == whole

@@ -114,8 +114,15 @@ def test_sigterm_is_an_exception_only_within_the_block_and_notes_are_kept_from_i
 
 @pytest.mark.parametrize("n_jobs", [0, -2, 9])
 def test_processes_that_cannot_be_are_refused_by_the_name_of_the_option(n_jobs: int) -> None:
-    with pytest.raises(ConfigError, match=f"--jobs {n_jobs}: give a number of processes, or -1 for one per core"):
+    with pytest.raises(
+        ConfigError, match=f"--jobs {n_jobs}: give a number of processes, at most 8, or -1 for one per core"
+    ):
         check_jobs(n_jobs, option="--jobs ", most=8)
+
+
+def test_where_any_number_of_processes_can_be_no_most_is_named() -> None:
+    with pytest.raises(ConfigError, match="--jobs 0: give a number of processes, or -1 for one per core"):
+        check_jobs(0, option="--jobs ")
 
 
 @pytest.mark.parametrize("n_jobs", [-1, 1, 8])

@@ -150,6 +150,32 @@ def test_a_source_that_cannot_be_read_ends_the_build(tmp_path: Path) -> None:
         built(failures, tmp_path / "a.dxl")
 
 
+def test_failures_of_one_name_are_all_counted(records: list[StructureRecord | ReadFailure], tmp_path: Path) -> None:
+    salts = [record for record in records[:3] if isinstance(record, StructureRecord)]
+    broken = [ReadFailure("line 4", "no cell"), ReadFailure("line 5", "no atoms"), ReadFailure("line 5", "odd")]
+    inputs = [LibraryInput(ListSource([*salts, *broken]), name=name) for name in ("a", "b")]
+    library = build_library(inputs, tmp_path / "a.dxl", name="small", n_jobs=1, max_failed_share=0.5)
+    assert library.header["counts"]["failed"] == 6
+    assert library.header["failed"] == {
+        f"{name}: {entry}": reason
+        for name in ("a", "b")
+        for entry, reason in (("line 4", "no cell"), ("line 5", "no atoms"), ("line 5 (2)", "odd"))
+    }
+    with pytest.raises(SourceError, match=r"6 of 12 .* a: line 4: no cell; a: line 5: no atoms; a: line 5 \(2\): odd"):
+        build_library(inputs, tmp_path / "b.dxl", name="small", n_jobs=1, max_failed_share=0.49)
+
+
+def test_unreadable_and_unkeepable_entries_of_one_name_are_both_counted(tmp_path: Path) -> None:
+    crystal = make_unit(225, [("Na", "a", ()), ("Cl", "b", ())]).to_crystal()
+    alien = Crystal(
+        crystal.lattice, np.full(len(crystal.atomic_numbers), 118), crystal.frac_coords, crystal.occupancies
+    )
+    entries = [StructureRecord("good", crystal), StructureRecord("same", alien), ReadFailure("same", "it is broken")]
+    source = LibraryInput(ListSource(entries))
+    library = build_library([source], tmp_path / "a.dxl", name="small", n_jobs=1, max_failed_share=0.7)
+    assert library.header["counts"]["failed"] == 2
+
+
 def test_held_out_sources_are_marked(records: list[StructureRecord | ReadFailure], tmp_path: Path) -> None:
     inputs = [
         LibraryInput(ListSource(records[:2]), "CC0"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from deepxrd.chem import OneHotEncoding, parse_formula
+from deepxrd.chem import Encoding, Formula, OneHotEncoding, parse_formula
 from deepxrd.cli.main import main
 from deepxrd.errors import ConfigError, PatternError, ResultError
-from deepxrd.models.paper import DeepXRDNet, load_network
+from deepxrd.models.paper import DeepXRDNet, SavedNetwork, load_network
 from deepxrd.prediction import network_files
 from deepxrd.prediction.network_files import export_network
 from deepxrd.prediction.pattern_files import export_patterns
@@ -71,6 +73,32 @@ def test_torchscript_gives_the_patterns_that_torch_does(run: Path, expected: np.
     network = torch.jit.load(file, _extra_files=facts)
     np.testing.assert_allclose(network(torch.from_numpy(one_hots())).numpy(), expected, atol=TOLERANCE)
     assert XrdSettings(**json.loads(facts["deepxrd.json"])["xrd"]) == XrdSettings()
+
+
+@dataclass(frozen=True)
+class Shares(Encoding):
+    """Atomic number and share of each of up to four elements."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (8,)
+
+    def encode(self, formulas: Sequence[Formula]) -> np.ndarray:
+        return np.zeros((len(formulas), 8), dtype=np.float32)
+
+
+def test_a_network_of_another_encoding_is_exported_and_its_facts_do_not_say_one_hot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    xrd = XrdSettings(n_points=64)
+    saved = SavedNetwork(torch.nn.Linear(8, 64).eval(), Shares(), xrd)
+    monkeypatch.setattr(network_files, "load_network", lambda *_, **__: saved)
+    assert export_network(tmp_path / "best.ckpt", tmp_path / "net.pt") < TOLERANCE
+    facts = {"deepxrd.json": ""}
+    network = torch.jit.load(tmp_path / "net.pt", _extra_files=facts)
+    assert network(torch.rand(3, 8)).shape == (3, 64)
+    said = json.loads(facts["deepxrd.json"])["input"]
+    assert said == "float32 of shape (formulas, 8), made by the encoding"
 
 
 def test_a_network_that_differs_after_its_export_is_not_written(

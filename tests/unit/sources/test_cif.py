@@ -376,7 +376,7 @@ def test_packed_files_are_read_and_others_named(cif: Cif, tmp_path: Path) -> Non
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepxrd.sources.files.read_text.__kwdefaults__", {"max_bytes": 1 << 20})
+    monkeypatch.setattr("deepxrd.io.text.MAX_BYTES", 1 << 20)
     (tmp_path / "bomb.cif.gz").write_bytes(gzip.compress(b"\n" * (8 << 20)))
     (failure,) = FilesSource(tmp_path)
     assert isinstance(failure, ReadFailure)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from deepxrd.errors import SourceError
 from deepxrd.io.csv_table import find_column, open_csv
+from deepxrd.io.text import PACKED_MARKS
 
 COLUMNS = (
     "formula",
@@ -26,10 +27,8 @@ COLUMNS = (
 """Names that a column of formulas may have, the first that is there is taken; capitals and blanks do not matter."""
 COLUMN = COLUMNS[0]
 _ROWS_AT_ONCE = 8192
-_PACKED = {
-    b"\x1f\x8b": "packed by gzip: unpack it",
-    b"BZh": "packed by bzip2: unpack it",
-    b"\xfd7zXZ": "packed by xz: unpack it",
+_NO_TABLES = {
+    **{mark: f"packed by {by}: unpack it" for mark, by, _ in PACKED_MARKS},
     b"PK\x03\x04": "a workbook or a zip archive: save it as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old workbook: save it as CSV",
 }
@@ -64,7 +63,7 @@ def read_formulas(path: Path) -> Iterator[tuple[int, str]]:
 def _refuse_packed(path: Path) -> None:
     with path.open("rb") as stream:
         head = stream.read(8)
-    packed = next((what for magic, what in _PACKED.items() if head.startswith(magic)), None)
+    packed = next((what for magic, what in _NO_TABLES.items() if head.startswith(magic)), None)
     if packed:
         msg = f"{path} is {packed}; needed is a CSV or a Parquet table with a column {COLUMN!r}"
         raise SourceError(msg)

@@ -22,7 +22,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-PACKED = frozenset({".gz", ".bz2", ".xz"})
+PACKED_MARKS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\xfd7zXZ", "xz", ".xz"))
+"""What compressed files begin with, by what they are packed, and the usual ending."""
+PACKED = frozenset(suffix for _, _, suffix in PACKED_MARKS)
 """Endings of compressed files that `read_text` unpacks."""
 
 PACKED_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)

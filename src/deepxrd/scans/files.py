@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from deepxrd.errors import ScanError
-from deepxrd.io.text import PACKED_DAMAGE, open_packed
+from deepxrd.io.text import PACKED_DAMAGE, PACKED_MARKS, open_packed
 
 MAX_BYTES = 100 * 2**20
 """Of a file, and of all that is taken out of a zip; the largest powder patterns have a tenth."""
@@ -22,7 +22,6 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_PACKED = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\xfd7zXZ", "xz", ".xz"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -60,7 +59,7 @@ def unpacked(data: bytes) -> bytes:
     Raises:
         ScanError: it is damaged, or unpacks to more.
     """
-    for mark, by, suffix in _PACKED:
+    for mark, by, suffix in PACKED_MARKS:
         if not data.startswith(mark):
             continue
         try:

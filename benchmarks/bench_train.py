@@ -5,7 +5,7 @@
 Writes ``train.json``; ``speed_page.py`` makes the page and the chart. Each way runs in a process of its own, through
 Lightning: *plain* is float32, torch's own layers and layout, batches put together sample by sample by two workers;
 *ours* is what ``deepxrd.train`` does; *ours-32* the same in float32; *ours-compiled* the same with
-``callbacks=compiled``, on a GPU by CUDA graphs. On a GPU, where there is one, else on the CPU.
+``callbacks=compiled``, on a GPU by CUDA graphs, *ours-graphs* with ``callbacks=cuda_graphs``. On a GPU, where there is one, else on the CPU.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from deepxrd.io.memory import keep_freed_memory
 from deepxrd.io.provenance import git_commit, machine, versions
 from deepxrd.training.assemble import make_datamodule, make_module
 from deepxrd.training.callbacks import CompileNetwork, StepSeed
+from deepxrd.training.cuda_graphs import CudaGraphs
 from deepxrd.training.quiet import quiet
 from deepxrd.training.stop_on_nan import StopOnNaN
 from deepxrd.training.trainer import resolve_precision
 from floor import GPU, floor, wait
 
 _LOSSES_KEPT = 16  # of the first steps: as many as the comparison of ways step by step has
-WAYS = ("plain", "ours", "ours-32", "ours-compiled")
+WAYS = ("plain", "ours", "ours-32", "ours-compiled", "ours-graphs")
 
 
 def main() -> None:
@@ -171,7 +172,7 @@ class Samples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     """Train one way; then time the forward pass."""
     ours = way != "plain"
-    precision = resolve_precision("auto", "auto") if way in {"ours", "ours-compiled"} else "32-true"
+    precision = resolve_precision("auto", "auto") if way in {"ours", "ours-compiled", "ours-graphs"} else "32-true"
     if ours:
         keep_freed_memory()
     pl.seed_everything(seed, workers=True, verbose=False)
@@ -181,6 +182,8 @@ def train(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     further: list[pl.Callback] = [StopOnNaN(Path())] if ours else [NextEpoch()]
     if way == "ours-compiled":
         further.append(CompileNetwork("reduce-overhead" if GPU else "default"))
+    if way == "ours-graphs":
+        further.append(CudaGraphs())
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,

@@ -3,10 +3,11 @@
 set -u
 T0=$(date +%s); say() { echo "[$(( $(date +%s) - T0 )) s] $*"; }
 OUT=$(realpath -m "${OUT:-outputs/gpu}"); LIMIT=${LIMIT:-420}; AT_ONCE=${AT_ONCE:-4}; WORK=$(mktemp -d); mkdir -p "$OUT" "$WORK/runs"
+HERE=${HERE:-$WORK}  # what a later call on the same machine uses again: installed packages, and data
 TABLE=${TABLE:-../shared/data/mp-ternary-2025.02.12.parquet}
-[ -d .whl ] && python3 -m pip install -q --no-index --no-deps --no-compile --target "$WORK/site" .whl/*.whl
-export WORK PYTHONPATH=$WORK/site:$PWD/src PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
-export SOURCE="source=files source.path=$TABLE paths.data_dir=$WORK/data build.n_jobs=-1 threads=1"
+[ -d .whl ] && [ ! -d "$HERE/site" ] && python3 -m pip install -q --no-index --no-deps --no-compile --target "$HERE/site" .whl/*.whl
+export WORK PYTHONPATH=$HERE/site:$PWD/src PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
+export SOURCE="source=files source.path=$TABLE paths.data_dir=$HERE/data build.n_jobs=-1 threads=1 callbacks=cuda_graphs"
 nvidia-smi --query-gpu=utilization.gpu,memory.used,power.draw --format=csv,noheader -l 5 > "$OUT/gpu.csv" & watch=$!
 # Kernels of several processes at the same time, by NVIDIA's multi-process service; without it they take turns.
 export CUDA_MPS_PIPE_DIRECTORY=$WORK/mps CUDA_MPS_LOG_DIRECTORY=$WORK/mps-log; mkdir -p "$WORK/mps" "$WORK/mps-log"

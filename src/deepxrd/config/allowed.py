@@ -43,6 +43,7 @@ _NAMES = {
     "pytorch_lightning.callbacks": ["EarlyStopping", "LearningRateMonitor"],
     "deepxrd.training.schedules": ["WarmUpCosine"],
     "deepxrd.training.callbacks": ["CompileNetwork", "MeanOfWeights"],
+    "deepxrd.training.cuda_graphs": ["CudaGraphs"],
 }  # fmt: skip
 STORED = (
     frozenset(f"{module}.{name}" for module, names in _NAMES.items() for name in names) | DOWNLOADING | {CSV_LOGGER}

@@ -13,8 +13,11 @@ from deepxrd.runs.names import CONFIG, OVERRIDES
 
 NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "threads")
 """Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
-NO_MATTER_IN_TRAINER = ("enable_progress_bar", "log_every_n_steps")
-_NO_MATTER_HERE = frozenset({*NO_MATTER, "trust", *(f"trainer.{name}" for name in NO_MATTER_IN_TRAINER)})
+NO_MATTER_WITHIN = {
+    "trainer": ("enable_progress_bar", "log_every_n_steps"),
+    "callbacks": ("compile", "cuda_graphs"),
+}
+"""The same of single settings in a group."""
 _GOES_ON = frozenset({"loss", "model", "optimizer", "scheduler", "seed"})
 """Settings that a checkpoint goes on with, whatever is typed; the best network so far was chosen by that loss."""
 _TARGET = "_target_"
@@ -73,9 +76,14 @@ def _leaves(values: Any, key: str) -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping):
         for name, value in values.items():
             full = f"{key}.{name}" if key else str(name)
-            if full not in _NO_MATTER_HERE:
+            if not _no_matter(full):
                 yield from _leaves(value, full)
     elif key.endswith(_TARGET) and isinstance(values, str):
         yield key, current_name(values)
     else:
         yield key, values
+
+
+def _no_matter(full: str) -> bool:
+    group, _, name = full.partition(".")
+    return full in (*NO_MATTER, "trust") or name in NO_MATTER_WITHIN.get(group, ())

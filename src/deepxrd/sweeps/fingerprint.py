@@ -11,7 +11,7 @@ from deepxrd.config.allowed import names_in
 from deepxrd.io.code_hash import code_hash
 from deepxrd.io.files import value_hash
 from deepxrd.io.own_code import own_code_hash
-from deepxrd.runs.unchanged import NO_MATTER, NO_MATTER_IN_TRAINER
+from deepxrd.runs.unchanged import NO_MATTER, NO_MATTER_WITHIN
 
 _CODE = (
     "chem/*.py", "data/*.py", "losses.py", "metrics/*.py", "models/*.py", "models/*/*.py", "training/*.py", "xrd/*.py",
@@ -44,7 +44,9 @@ def fingerprint(cfg: dict[str, Any], data_hash: str) -> dict[str, str]:
         data_hash: of the store.
     """
     settings = {key: value for key, value in cfg.items() if key not in NO_MATTER}
-    settings["trainer"] = {key: value for key, value in cfg["trainer"].items() if key not in NO_MATTER_IN_TRAINER}
+    for group, names in NO_MATTER_WITHIN.items():
+        if settings.get(group):
+            settings[group] = {key: value for key, value in settings[group].items() if key not in names}
     hashes = {"config": value_hash(settings)[:16], "data": data_hash, "code": _code_of(cfg.get("model") or {})}
     try:
         own = own_code_hash(set(names_in(settings)))

@@ -5,7 +5,8 @@
 Writes ``train.json``; ``speed_page.py`` makes the page and the chart. Each way runs in a process of its own, through
 Lightning: *plain* is float32, torch's own layers and layout, batches put together sample by sample by two workers;
 *ours* is what ``deepxrd.train`` does; *ours-32* the same in float32; *ours-compiled* the same with
-``callbacks=compiled``, on a GPU by CUDA graphs, *ours-graphs* with ``callbacks=cuda_graphs``. On a GPU, where there is one, else on the CPU.
+``callbacks=compiled``, on a GPU by CUDA graphs, *ours-graphs* with ``callbacks=cuda_graphs``. On a GPU, where there is
+one, else on the CPU.
 """
 
 from __future__ import annotations

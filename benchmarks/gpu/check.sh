@@ -11,6 +11,7 @@ BENCH=(--parquet "$DATA" --data-dir "$WORK/data" --out "$OUT")
 for step in "$@"; do
   case $step in
     compiled) timeout 150 python3 benchmarks/bench_train.py "${BENCH[@]}" --epochs 8 --ways ours ours-compiled --name train-gpu-compiled ;;
+    graphs) timeout 150 python3 benchmarks/bench_train.py "${BENCH[@]}" --epochs 6 --ways ours ours-graphs --name train-gpu-graphs ;;
     train) timeout 150 python3 benchmarks/bench_train.py "${BENCH[@]}" --epochs 6 --ways plain ours ours-32 --name train-gpu ;;
     packing) timeout 180 python3 benchmarks/bench_packing.py "${BENCH[@]}" --epochs 15 --at-once 1 4 8 16 --name packing-gpu ;;
     screening)

@@ -15,7 +15,7 @@ NO_MATTER = ("source", "build", "paths", "logger", "resume", "runs_at_once", "th
 """Settings that say where things are and how they are computed; what is learned from is in the data's hash."""
 NO_MATTER_WITHIN = {
     "trainer": ("enable_progress_bar", "log_every_n_steps"),
-    "callbacks": ("compile", "cuda_graphs"),
+    "callbacks": ("cuda_graphs",),  # the same kernels on the same numbers
 }
 """The same of single settings in a group."""
 _GOES_ON = frozenset({"loss", "model", "optimizer", "scheduler", "seed"})

@@ -34,7 +34,8 @@ class CudaGraphs(pl.Callback):
             given = f"trainer.devices={trainer.world_size}"
         else:
             return
-        raise ConfigError(f"callbacks=cuda_graphs cannot be used with {given}: leave out one of them")
+        msg = f"callbacks=cuda_graphs cannot be used with {given}: leave out one of them"
+        raise ConfigError(msg)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Record from here on."""

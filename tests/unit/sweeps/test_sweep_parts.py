@@ -165,6 +165,11 @@ def test_places_and_logging_leave_the_fingerprint_and_all_else_changes_it() -> N
     same = {**CONFIG, "paths": {}, "source": {}, "build": {}, "logger": {}, "threads": 2}
     same["trainer"] = {"max_epochs": 3, "enable_progress_bar": False, "log_every_n_steps": 1}
     assert prints.fingerprint(same, "data1") == base
+    stopping = {"early_stopping": {"patience": 15}}
+    graphs = {**stopping, "cuda_graphs": {"_target_": "x"}}
+    assert prints.fingerprint({**CONFIG, "callbacks": graphs}, "d") == prints.fingerprint(
+        {**CONFIG, "callbacks": stopping}, "d"
+    )
     for key, value in {"seed": 2, "loss": {"_target_": "x"}, "trainer": {"max_epochs": 4}, "data": {}}.items():
         assert prints.fingerprint({**CONFIG, key: value}, "data1")["config"] != base["config"], key
     assert prints.fingerprint(CONFIG, "data2") != base

@@ -7,6 +7,7 @@ standard input, a line of JSON out.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -40,6 +41,7 @@ def serve() -> None:
     """Answer until standard input ends."""
     for name in _IMPORTED_BEFORE:
         importlib.import_module(name)
+    gc.freeze()  # else the collector of each child would write to, and so copy, all that was imported
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what packages print must not get between the answers
     answers.write("ready\n")

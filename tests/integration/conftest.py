@@ -1,11 +1,11 @@
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import forked
 from deepxrd.sources import FilesSource
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -16,15 +16,8 @@ def command(tmp_path: Path) -> Command:
     """Runs ``python -m deepxrd.…`` as a user would, in an empty folder."""
 
     def run(module: str, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", f"deepxrd.{module}", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", "WANDB_MODE": "offline"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", "WANDB_MODE": "offline"}
+        return forked.run(module, *arguments, cwd=tmp_path, env=env, timeout=timeout)
 
     return run
 
@@ -48,15 +41,8 @@ def small(perovskite_source: FilesSource) -> list[str]:
 def trained(tmp_path_factory: pytest.TempPathFactory, small: list[str]) -> Path:
     """The folder of a small run, made once by the real command."""
     folder = tmp_path_factory.mktemp("trained")
-    done = subprocess.run(
-        [sys.executable, "-m", "deepxrd.train", *small, f"hydra.run.dir={folder / 'run'}"],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+    done = forked.run("train", *small, f"hydra.run.dir={folder / 'run'}", cwd=folder, env=env, timeout=240)
     assert done.returncode == 0, done.stderr
     (folder / "run" / "stdout.txt").write_text(done.stdout)
     return folder / "run"

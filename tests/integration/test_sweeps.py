@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import pytest
 from wandb.proto import wandb_internal_pb2
 
 from deepxrd.io.files import file_hash
@@ -18,13 +18,17 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 RUNS = ["-m", "loss=mse,cosine", "seed=1,2", "threads=1"]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sweeps")
+def test_a_sweep_that_is_killed_and_resumed(small: list[str], tmp_path: Path, command: Command) -> None:
+    """One test: tests that share a sweep may run in several processes, and each would make it anew."""
+    swept = sweep_twice(tmp_path, small)
+    assert_it_resumes_after_a_kill_and_passes_a_run_that_fails(swept)
+    assert_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept, command)
+    assert_wandb_has_group_name_config_scores_figure_and_table(swept)
+    for launcher in ("joblib", "submitit_local"):
+        assert_other_launchers_give_the_same_numbers(swept, small, command, launcher)
 
 
-@pytest.fixture(scope="module")
-def swept(place: Path, small: list[str]) -> dict[str, object]:
+def sweep_twice(place: Path, small: list[str]) -> dict[str, Any]:
     """A sweep of four runs, killed after the first, then resumed where one run cannot be written."""
     settings = [*RUNS, *small, "logger=wandb", "hydra.sweep.dir=sweep"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
@@ -46,7 +50,7 @@ def swept(place: Path, small: list[str]) -> dict[str, object]:
     return {"folder": folder, "killed": states, "written": written, "second": second, "obstacle": obstacle}
 
 
-def test_a_sweep_resumes_after_a_kill_and_passes_a_run_that_fails(swept: dict) -> None:
+def assert_it_resumes_after_a_kill_and_passes_a_run_that_fails(swept: dict[str, Any]) -> None:
     sweep = SweepFolder.open(swept["folder"])
     assert swept["killed"][0] == DONE
     assert NOT_RUN in swept["killed"]
@@ -60,7 +64,7 @@ def test_a_sweep_resumes_after_a_kill_and_passes_a_run_that_fails(swept: dict) -
     assert "Traceback" in (swept["obstacle"].parent / "error.txt").read_text()
 
 
-def test_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept: dict, command: Command) -> None:
+def assert_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept: dict[str, Any], command: Command) -> None:
     folder = swept["folder"]
     done = command("report", f"sweeps={folder}", "metric=peak_f1_1deg")
     assert done.returncode == 0, done.stderr
@@ -82,7 +86,7 @@ def test_the_report_shows_the_hole_and_refuses_a_score_that_is_none(swept: dict,
     assert "nowhere" in nowhere.stderr
 
 
-def test_wandb_has_the_sweep_as_group_the_run_as_name_and_config_scores_figure_and_table(swept: dict) -> None:
+def assert_wandb_has_group_name_config_scores_figure_and_table(swept: dict[str, Any]) -> None:
     [file] = (swept["folder"] / "loss-cosine_seed-2").rglob("*.wandb")
     records = list(wandb_records(file))
     runs = [record.run for record in records if record.WhichOneof("record_type") == "run"]
@@ -105,17 +109,19 @@ def test_wandb_has_the_sweep_as_group_the_run_as_name_and_config_scores_figure_a
     assert {"test_patterns", "per_sample", "val/loss"} <= logged
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
-def test_other_launchers_give_the_same_numbers(
-    swept: dict, small: list[str], tmp_path: Path, command: Command, launcher: str
+def assert_other_launchers_give_the_same_numbers(
+    swept: dict[str, Any], small: list[str], command: Command, launcher: str
 ) -> None:
-    settings = [*RUNS, *small, "seed=2", f"paths.data_dir={swept['folder'].parent / 'data'}", "hydra.sweep.dir=again"]
+    settings = [*RUNS, *small, "seed=2", f"paths.data_dir={swept['folder'].parent / 'data'}"]
+    settings += [f"hydra.sweep.dir={launcher}"]
     done = command("train", *settings, f"hydra/launcher={launcher}", "runs_at_once=2", timeout=240)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 sweep runs done" in done.stderr
-    assert done.stdout.splitlines()[-1] == "tables: python -m deepxrd.report sweeps=again"
+    assert done.stdout.splitlines()[-1] == f"tables: python -m deepxrd.report sweeps={launcher}"
     for run in ("loss-mse_seed-2", "loss-cosine_seed-2"):
-        one, other = (folder / run / "per_sample.parquet" for folder in (swept["folder"], tmp_path / "again"))
+        one, other = (
+            folder / run / "per_sample.parquet" for folder in (swept["folder"], swept["folder"].parent / launcher)
+        )
         assert file_hash(one) == file_hash(other), run
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 
 from deepxrd import __version__
@@ -12,15 +11,12 @@ from deepxrd.cli.exit_codes import run
 from deepxrd.cli.options import EPILOG
 from deepxrd.cli.own_packages import look_in_this_folder
 
-_GARBAGE = (100_000, 50, 50)
-"""When Python looks for garbage: by its own rule a tenth of a cold start goes into looking at what packages define."""
 _HYDRA = ("train", "evaluate", "prepare", "report")
 """Commands with Hydra's command line."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script."""
-    gc.set_threshold(*_GARBAGE)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] and arguments[0] in _HYDRA:
         _hand_over(*arguments)

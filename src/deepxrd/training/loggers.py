@@ -38,6 +38,8 @@ def make_loggers(cfg: Mapping[str, Any], run_dir: Path) -> list[Logger]:
             given = {"save_dir": run_dir, "name": CURVES, "version": ""}
         elif "save_dir" in inspect.signature(kind).parameters and "save_dir" not in node:
             given = {"save_dir": run_dir}
+            if issubclass(kind, WandbLogger) and not {"id", "version"} & set(node):
+                given["id"] = _begun_in_wandb(run_dir)
         try:
             with refusals_of_loggers():
                 made.append(build(node, Logger, **given))  # type: ignore[type-abstract]
@@ -45,6 +47,12 @@ def make_loggers(cfg: Mapping[str, Any], run_dir: Path) -> list[Logger]:
             msg = f"logger={name} needs a package that is not there ({error}): pip install 'deepxrd[loggers]'"
             raise ConfigError(msg) from error
     return made
+
+
+def _begun_in_wandb(run_dir: Path) -> str | None:
+    """By what name wandb knows the run that a folder holds, so that a resume goes on with it; None for a new run."""
+    begun = sorted((run_dir / "wandb").glob("*run-*_*-*"), key=lambda folder: folder.name.partition("run-")[2])
+    return begun[0].name.rpartition("-")[2] if begun else None
 
 
 @contextmanager

@@ -75,10 +75,10 @@ def recorded(net: nn.Module) -> Forward:
 def _record(net: nn.Module, plain: Forward, x: Tensor) -> Forward:
     """Record the passes for batches like ``x``; neither the network's state nor random numbers are changed by it."""
     before = [buffer.clone() for buffer in net.buffers()]
-    autocast = {"dtype": torch.get_autocast_dtype("cuda"), "enabled": torch.is_autocast_enabled("cuda")}
+    dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
     net.forward = plain
     # casts that are kept from one call to the next would be read by a graph after they are gone
-    with torch.random.fork_rng([x.device]), torch.autocast("cuda", **autocast, cache_enabled=False):
+    with torch.random.fork_rng([x.device]), torch.autocast("cuda", dtype, enabled, cache_enabled=False):
         torch.cuda.make_graphed_callables(net, (x.clone(),))
     for buffer, value in zip(net.buffers(), before, strict=True):
         buffer.copy_(value)  # the running means of batch norms, which recording has moved

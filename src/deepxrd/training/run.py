@@ -87,7 +87,7 @@ def fit_and_test(
     """
     keep_freed_memory()
     # torch fills what it allocates while its algorithms are deterministic; no layer reads what it has not written
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _refuse_resume_elsewhere(cfg.get("resume"), run_dir)
     refuse_reserved(cfg["trainer"])
     check_devices(cfg["trainer"])

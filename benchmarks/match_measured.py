@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.io.files import write_json
 from deepxrd.library import Libraries
+from deepxrd.matching.candidate import Candidate, candidates_for
 from deepxrd.matching.match import MatchResult, match_scan
 from deepxrd.matching.observed import Observed, observe
 from deepxrd.matching.phases import PhaseToTry, known_phases_of_elements, known_phases_of_formulas
 from deepxrd.matching.profile import Stack
 from deepxrd.matching.screen import COARSE_SIGMA, coarse_grid, coarse_view, correlation
-from deepxrd.matching.single import Candidate, candidates_for
 from deepxrd.prediction.known import open_libraries
 from deepxrd.scans import read_scan
 from simulated_scans import simulated_scan

@@ -32,11 +32,12 @@ from deepxrd.chem import Formula, parse_formula
 from deepxrd.data import Split
 from deepxrd.io.files import write_json
 from deepxrd.library import Libraries
+from deepxrd.matching.candidate import candidates_for
 from deepxrd.matching.model import TEXTURE
 from deepxrd.matching.observed import Observed, observe
 from deepxrd.matching.phases import PhaseToTry, known_phases_of_formulas
 from deepxrd.matching.predicted import predicted_phases
-from deepxrd.matching.single import best_single, candidates_for
+from deepxrd.matching.single import best_single
 from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.saved import SHIPPED, Structures, load
 from deepxrd.models.candidates.templates import Templates

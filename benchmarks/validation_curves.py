@@ -11,6 +11,8 @@ F1.
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from scipy import stats
 from deepxrd.analysis.figures import save_figure
 from deepxrd.io.bounded import read_yaml
 from deepxrd.io.files import atomic_path, write_text
-from deepxrd.runs.names import CONFIG
+from deepxrd.runs.names import CONFIG, METRICS
 from deepxrd.training.loggers import CURVES
 
 SCORES = ("peak_f1_2deg", "peak_recall_any", "pearson_distance")
 RUN = ["data", "loss_name", "seed"]
 F1 = "peak_f1_2deg"
+STOPPED = "by-peaks"
+"""Sweeps of one loss each, three seeds, that end after the epoch at which F1 was highest on the validation part."""
 
 
 def main() -> None:
@@ -41,7 +45,8 @@ def main() -> None:
             pd.concat(map(curve, options.runs)).sort_values([*RUN, "epoch"]).round(6).to_csv(temporary, index=False)
     else:
         curves = pd.read_csv(options.out)
-        write_text(options.out.with_suffix(".md"), page(curves, options.out.stem))
+        stopped = sorted((options.out.parent / "runs").glob(f"{STOPPED}-*/*/{METRICS}"))
+        write_text(options.out.with_suffix(".md"), page(curves, options.out.stem) + test_section(stopped))
         save_figure(figure(curves), options.out.parent / "figures" / f"{options.out.stem}.png")
     print(f"results: {options.out}")
 
@@ -84,6 +89,34 @@ def page(curves: pd.DataFrame, name: str) -> str:
             f"Pearson against the others, chosen by the least loss: {steps(by_loss)}; chosen by F1: {steps(by_f1)}.",
         ]
     return "\n".join([*lines, "", f"![F1 by epoch](figures/{name}.png)", ""])
+
+
+def test_section(stopped: Sequence[Path]) -> str:
+    """Scores on the test part of ABC3, of trainings that end where F1 was highest on the validation part."""
+    if not stopped:
+        return ""
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in stopped]
+    rows = pd.DataFrame(
+        {"loss_name": each["loss"].removesuffix("Loss").lower(), "seed": each["seed"], "epochs": each["epochs"],
+         **{name: each["test"][name] for name in SCORES}} for each in read
+    )  # fmt: skip
+    about = (
+        "How long each loss is trained was chosen above: as many epochs as the median seed has up to its highest F1. "
+        "Then trained anew for so long, and scored on the test part."
+    )
+    lines = [
+        "",
+        "## The test part of ABC₃, stopped by peaks",
+        "",
+        about,
+        "",
+        "| loss | epochs | seeds | F1 | recall | 1 − Pearson |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for loss, of_loss in sorted(rows.groupby("loss_name"), key=lambda pair: -pair[1][F1].mean()):
+        cells = [str(of_loss["epochs"].iloc[0]), str(len(of_loss)), *(spread(of_loss[name]) for name in SCORES)]
+        lines.append(f"| {loss} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Pearson against the others: {steps(rows)}.", ""])
 
 
 def spread(values: pd.Series[float]) -> str:

@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from deepxrd.chem import Formula
+from deepxrd.matching.candidate import candidates_for
 from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
 from deepxrd.matching.lines import line_misfit, number_of_lines, unexplained_lines_deg
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
-from deepxrd.matching.single import FINE_SIGMA, Fit, attainable, best_single, candidates_for
+from deepxrd.matching.single import FINE_SIGMA, Fit, attainable, best_single
 
 Scored = list[tuple[Fit, float]]
 

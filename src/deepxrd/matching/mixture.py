@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.matching.candidate import Candidate, symmetrised
 from deepxrd.matching.cells import refined_crystal
 from deepxrd.matching.model import SCALE, SHIFT, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
@@ -17,7 +18,6 @@ from deepxrd.matching.reflections import density
 from deepxrd.matching.screen import COARSE_SIGMA
 from deepxrd.matching.single import (
     FINE_SIGMA,
-    Candidate,
     Fit,
     distinct,
     looked_at,
@@ -26,6 +26,7 @@ from deepxrd.matching.single import (
     simplest,
     start_at,
     textured,
+    to_refine,
 )
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,7 @@ LEAST_WEIGHT = 0.005
 _HULL_PENALTY = 0.5  # relative to the misfit, per eV/atom
 _N_REFINED, _N_TEXTURED = 20, 5
 _CLEARLY = 0.01  # of scores: a rival must lead by more to take the place of a phase
+_CELL_WEIGHT = 0.005  # of scores, per standard deviation that a cell is unusual: of two that fit alike it tells
 _OWN_RESOLUTION = ((0.0003, FINE_STEP, 8),)
 
 
@@ -132,10 +134,11 @@ def settled(
 
 def _best_of(scored: Sequence[tuple[Fit, float]], itself: Fit) -> Fit:
     """Which of the rivals for a place should have it: one that leads clearly, else the best of the phase's formula."""
-    best, score = scored[0]
-    own = next(value for fit, value in scored if fit.candidate is itself.candidate)
-    if score - own > _CLEARLY:
-        return best
+    worth = [score - _CELL_WEIGHT * fit.strain_deviation for fit, score in scored]
+    first = int(np.argmax(worth))
+    own = next(value for (fit, _), value in zip(scored, worth, strict=True) if fit.candidate is itself.candidate)
+    if worth[first] - own > _CLEARLY:
+        return scored[first][0]
     return simplest([(fit, value) for fit, value in scored if fit.phase.formula == itself.phase.formula])
 
 
@@ -157,15 +160,15 @@ def together(observed: Observed, fits: Sequence[Fit], *, stages: Stages = STAGES
 
 def with_one_more(observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]) -> list[Mixture]:
     """Mixtures with one phase more, the new one last; the best first."""
-    there = {id(fit.candidate) for fit in mixture.fits}
-    others = [each for each in candidates if id(each) not in there]
+    there = {_entry(fit.candidate) for fit in mixture.fits}
+    others = [each for each in candidates if _entry(each) not in there]
     if not others:
         return []
     gain, strain = looked_at(observed, others, mixture.counts(grid_of(observed, COARSE_STEP), COARSE_SIGMA))
-    chosen = distinct(others, gain - _HULL_PENALTY * np.array([each.phase.hull for each in others]), _N_REFINED)
-    some = [others[i] for i in chosen]
+    likely = gain - _HULL_PENALTY * np.array([each.phase.hull for each in others])
+    some, at = to_refine(observed, others, likely, strain, _N_REFINED)
     prior = prior_for(some)
-    start = start_at(prior, some, strain[chosen])
+    start = start_at(prior, some, at)
     start[:, SHIFT] = mixture.parameters[0, SHIFT]
     stack = Stack.of([each.reflections for each in some])
     parameters, cost = refine_each(observed, stack, prior, start, stages=STAGES[:2], beside=mixture.counts)
@@ -185,6 +188,7 @@ def rivals(
     others = together(observed, [fit for i, fit in enumerate(mixture.fits) if i != place])
     itself = mixture.fits[place]
     rest = [each for each in candidates if each is not itself.candidate]
+    rest += symmetrised(observed, itself.candidate)
     found = [(each.fits[-1], each.score_with(-1)) for each in with_one_more(observed, others, rest)]
     return sorted([(itself, mixture.score_with(place)), *found], key=lambda each: -each[1])
 
@@ -201,6 +205,11 @@ def pruned(observed: Observed, mixture: Mixture) -> Mixture:
             break
         mixture = best
     return mixture
+
+
+def _entry(candidate: Candidate) -> tuple[object, ...]:
+    """What tells an entry from all others: with its slight distortion and without it, it is one."""
+    return candidate.phase.formula, candidate.phase.material_id, candidate.phase.source
 
 
 def _is_seen(mixture: Mixture) -> bool:

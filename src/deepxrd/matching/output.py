@@ -103,6 +103,12 @@ def notes(result: MatchResult) -> list[str]:
         for each in result.phases
         if each.fit.strain_deviation >= _UNUSUAL
     ]
+    said += [
+        f"{each.fit.phase.formula}, {each.fit.phase.material_id}, is taken without a distortion of less than "
+        f"{each.fit.phase.symprec_angstrom:g} Å that its entry in the library has"
+        for each in result.phases
+        if each.fit.phase.is_nearly
+    ]
     if alone := result.unexplained_lines_deg:
         first = ", ".join(f"{angle:.2f}°" for angle in alone[:_SHOWN_LINES])
         more = f" and {len(alone) - _SHOWN_LINES} more" if len(alone) > _SHOWN_LINES else ""
@@ -163,6 +169,7 @@ def _phase_dict(each: Ranked, cif: str) -> dict[str, Any]:
         "space_group": phase.space_group,
         "symbol": symbol(phase.space_group),
         "cell_symbol": symbol(phase.setting),
+        "symprec_angstrom": phase.symprec_angstrom,
         "energy_above_hull_ev_per_atom": phase.energy_above_hull,
         "cell": {name: round(value, 5) for name, value in zip(_CELL, refined_cell(phase, p).tolist(), strict=True)},
         "shift_deg": round(float(p[SHIFT]), 4),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
+from deepxrd.matching.candidate import Candidate, symmetrised
 from deepxrd.matching.model import STRAIN, TEXTURE, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
 from deepxrd.matching.phases import PhaseToTry
 from deepxrd.matching.profile import N_STRAIN, Grid, Stack
 from deepxrd.matching.refine import STAGES, Prior, prior_of, refine_each
-from deepxrd.matching.reflections import Reflections, reflections
 from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_beside
 from deepxrd.matching.texture import texture_axes, texture_cosines
 
@@ -38,20 +37,6 @@ _ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
 _PER_FORMULA = 4  # structures of one formula among those that are refined: some formulas have dozens that look alike
-_REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A structure with its reflections, ready to be tried.
-
-    Attributes:
-        phase: the structure.
-        reflections: in the range of the scan.
-    """
-
-    phase: PhaseToTry
-    reflections: Reflections
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,33 +92,16 @@ class Fit:
         return self.similarity - self.doubt
 
 
-def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Candidate]:
-    """Structures with their reflections in the range of a scan; those that have none there are left out."""
-    ratios = [ratio for ratio, _ in observed.lines]
-    nearest, reach = float(observed.x[0]) / _REACH / max(ratios), _REACH * float(observed.x[-1]) / min(ratios)
-    made = (Candidate(each, _reflections_of(each, reach, observed.wavelength_angstrom)) for each in phases)
-    return [each for each in made if (each.reflections.q > nearest**2).any()]
-
-
-@lru_cache(maxsize=1024)
-def _reflections_of(phase: PhaseToTry, d_inverse_max: float, wavelength_angstrom: float) -> Reflections:
-    """Kept for the next scan of a series, which mostly has the same range; 50 MB at most."""
-    return reflections(
-        phase.crystal, phase.setting, d_inverse_max=d_inverse_max, wavelength_angstrom=wavelength_angstrom
-    )
-
-
 def best_single(observed: Observed, candidates: Sequence[Candidate]) -> list[Fit]:
     """Fits of the structures that alone explain a scan best, the best first."""
     if not candidates:
         return []
     similarity, strain = looked_at(observed, candidates)
     rough = similarity - HULL_WEIGHT * np.array([each.phase.hull for each in candidates])
-    chosen = distinct(candidates, rough, N_REFINED)
-    some = [candidates[i] for i in chosen]
+    some, at = to_refine(observed, candidates, rough, strain, N_REFINED)
     prior = prior_for(some)
     stack = Stack.of([each.reflections for each in some])
-    start = start_at(prior, some, strain[chosen])
+    start = start_at(prior, some, at)
     parameters, _ = refine_each(observed, stack, prior, start, stages=STAGES[:2])
     fits = judged(observed, some, stack, parameters)
     best = distinct(some, np.array([fit.score for fit in fits]), N_TEXTURED)
@@ -160,7 +128,7 @@ def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
 def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
     """Of fits of one formula with their scores, the best first, the simplest of those that are alike."""
     alike = [fit for fit, score in scored if score >= scored[0][1] - _ALIKE]
-    return min(alike, key=lambda fit: len(fit.candidate.reflections.slopes))
+    return min(alike, key=lambda fit: (len(fit.candidate.reflections.slopes), fit.phase.is_nearly))
 
 
 def looked_at(
@@ -191,6 +159,23 @@ def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int
         if len(out) == n:
             break
     return out
+
+
+def to_refine(
+    observed: Observed, candidates: Sequence[Candidate], score: Floats, strain: Floats, n: int
+) -> tuple[list[Candidate], Floats]:
+    """What is refined: the n best of `distinct`, and those of them once more that nearly have a higher symmetry.
+
+    Returns:
+        The candidates, and the strains at which they begin.
+    """
+    some, at = [], []
+    for i in distinct(candidates, score, n):
+        each = candidates[i]
+        for variant in (each, *symmetrised(observed, each)):
+            some.append(variant)
+            at.append(strain[i])
+    return some, np.array(at)
 
 
 def prior_for(candidates: Sequence[Candidate]) -> Prior:

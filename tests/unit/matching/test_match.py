@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from deepxrd.chem import Crystal, Formula, parse_formula
 from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, AsymmetricUnit, Library, SourceFacts, find_asymmetric_unit
+from deepxrd.matching.candidate import Candidate, candidates_for
 from deepxrd.matching.cells import refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
 from deepxrd.matching.lines import heights_misfit
@@ -26,7 +27,7 @@ from deepxrd.matching.output import NO_MATCH, match_text, notes, verdict, write_
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.reflections import Reflections, reflections
-from deepxrd.matching.single import Candidate, Fit, candidates_for
+from deepxrd.matching.single import Fit
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans.scan import Scan, ScanRange
 from deepxrd.xrd.radiation import tube
@@ -157,8 +158,30 @@ def test_a_cell_in_another_setting_than_its_symmetry_is_called_so() -> None:
     told = match_text(found)
     assert "SrTiO3 P m -3 m (221), made-SrTiO3, 100% by weight; a b c" in told
     assert " of P m m m" not in told
-    distorted = match_scan(observe(scan), [replace(PHASES[0], setting=47), PHASES[1]])
-    assert "90.00° of P m m m" in match_text(distorted)
+    [cubic] = found.phases
+    lower = replace(cubic.fit.candidate, phase=replace(cubic.fit.phase, setting=47))
+    told = match_text(replace(found, phases=(replace(cubic, fit=replace(cubic.fit, candidate=lower)),)))
+    assert "90.00° of P m m m" in told
+
+
+@pytest.mark.parametrize(("scanned", "number"), [((3.905, 3.905), 221), ((3.890, 3.945), 123)])
+def test_an_entry_is_taken_without_a_slight_distortion_that_the_scan_does_not_show(
+    scanned: tuple[float, float], number: int, tmp_path: Path
+) -> None:
+    """As iron and LiMn2O4 of the Materials Project, whose computed cells are not quite cubic."""
+    distorted = replace(perovskite(3.945), lattice=np.diag([3.93, 3.93, 3.96]))
+    entry = replace(PHASES[0], crystal=distorted, setting=123, space_group=123)
+    true = replace(distorted, lattice=np.diag([scanned[0], scanned[0], scanned[1]]))
+    found = match_scan(observe(made_scan(simulated([true]), [1.0])), [entry, *PHASES[1:]])
+    [phase] = found.phases
+    assert (phase.fit.phase.setting, phase.fit.phase.space_group) == (number, number)
+    cell = refined_cell(phase.fit.phase, phase.fit.parameters)
+    np.testing.assert_allclose(sorted(cell[:3]), [scanned[0], scanned[0], scanned[1]], atol=0.002)
+    told = "made-SrTiO3, is taken without a distortion of less than 0.1 Å"
+    assert any(told in note for note in notes(found)) is (number == 221)
+    write_match(found, tmp_path, title="made")
+    [kept] = json.loads((tmp_path / "phases.json").read_text())["phases"]
+    assert (kept["space_group"], kept["symprec_angstrom"]) == (number, 0.1 if number == 221 else 0.01)
 
 
 def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:
@@ -319,7 +342,12 @@ def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
 def test_of_polymorphs_in_a_mixture_the_better_one_is_taken_though_it_leads_by_little() -> None:
     """Rutile beside anatase was called by a structure of lower symmetry that was found first."""
     best, worse = (
-        Fit(Candidate(to_try("MgO", rock_salt(4.25, 12, 8), 225), reflections_of(setting)), np.zeros(1), 0.0, 0.0)
+        Fit(
+            Candidate(to_try("MgO", rock_salt(4.25, 12, 8), 225), reflections_of(setting)),
+            np.zeros(N_PARAMETERS),
+            0.0,
+            0.0,
+        )
         for setting in (225, 71)
     )
     other = replace(

@@ -30,6 +30,8 @@ _NOISE_SOFTNESS = 2.0  # standard deviations of the noise
 _LEAST_SIGNAL = 1e-9
 _SMALLEST_D_INVERSE = 0.02  # 1/Å, 50 Å: below is the direct beam
 _LEAST_RANGE = 0.05  # 1/Å
+_LINE_DEG = 1.0  # within which of the end of a range the foot of a cut line is looked for
+_CUT, _CUT_DEVIATIONS = 0.05, 6.0  # of the strongest line, and of the noise: what rises by less may stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +203,8 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
         inside = slice(part.start, part.stop)
         angle, values = scan.two_theta_deg[inside], scan.counts[inside] + lift
         background = background_of(angle, values, variance_per_count=variance, closeness=closeness)
-        here = (x >= place[inside][0]) & (x <= place[inside][-1])
+        whole = len(values) - _cut_line(angle, values, variance)
+        here = (x >= place[inside][0]) & (x <= place[inside][whole - 1])
         measured |= here
         counts[here] = _binned(x[here], place[inside], values - background)
         level[here] = np.interp(x[here], place[inside], background - lift)
@@ -215,6 +218,28 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     return Observed(
         x, counts, level, measured, noise, waves, scan.wavelengths is None, polarisation, kbeta, _remarks(scan)
     )  # fmt: skip
+
+
+def _cut_line(angle_deg: Floats, counts: Floats, variance_per_count: float) -> int:
+    """Points of a line that the end of a range cuts off: its rise would be taken for background.
+
+    Args:
+        angle_deg: 2θ, ``(n,)``.
+        counts: zero or more, ``(n,)``.
+        variance_per_count: of the noise.
+
+    Returns:
+        From the foot of the line to the end; 0 where no line is cut.
+    """
+    near = np.flatnonzero(angle_deg >= angle_deg[-1] - _LINE_DEG)
+    if 2 * len(near) > len(counts):  # a range of a single line
+        return 0
+    level = gaussian_filter1d(counts[near], 2.0, mode="nearest")
+    foot = int(level.argmin())
+    rise = float(level[-1] - level[foot])
+    tall = _CUT * (float(counts.max()) - float(level[foot]))
+    noise = _CUT_DEVIATIONS * float(np.sqrt(variance_per_count * max(level[foot], 1.0)))
+    return len(near) - foot if rise > max(tall, noise) else 0
 
 
 def _remarks(scan: Scan) -> tuple[str, ...]:

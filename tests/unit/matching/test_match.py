@@ -164,6 +164,24 @@ def test_a_cell_in_another_setting_than_its_symmetry_is_called_so() -> None:
     assert "90.00° of P m m m" in told
 
 
+@pytest.mark.parametrize("last_deg", [67.81, 67.9, 68.7])
+def test_a_line_that_the_end_cuts_off_does_not_draw_the_cell(last_deg: float) -> None:
+    """As the line of copper at 89.9° in a scan to 90°: its flank was taken for background."""
+    scan = made_scan(simulated([perovskite(3.905)]), [1.0])
+    rows = scan.two_theta_deg <= last_deg  # SrTiO3 has a line at 67.83°
+    n = int(rows.sum())
+    cut = replace(
+        scan, two_theta_deg=scan.two_theta_deg[rows], counts=scan.counts[rows],
+        uncertainty=None, ranges=(ScanRange(0, n, 0.02),),
+    )  # fmt: skip
+    observed = observe(cut)
+    ends = float(observed.two_theta_deg[observed.measured][-1])
+    assert (ends < 67.7) is (last_deg < 68)
+    found = match_scan(observed, PHASES[:3])
+    cell = refined_cell(found.phases[0].fit.phase, found.phases[0].fit.parameters)
+    assert cell[0] == pytest.approx(3.905, abs=0.0007)
+
+
 @pytest.mark.parametrize(("scanned", "number"), [((3.905, 3.905), 221), ((3.890, 3.945), 123)])
 def test_an_entry_is_taken_without_a_slight_distortion_that_the_scan_does_not_show(
     scanned: tuple[float, float], number: int, tmp_path: Path

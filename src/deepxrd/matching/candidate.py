@@ -39,36 +39,39 @@ def candidates_for(observed: Observed, phases: Iterable[PhaseToTry]) -> list[Can
 
 @lru_cache(maxsize=1024)
 def _reflections_of(phase: PhaseToTry, d_inverse_max: float, wavelength_angstrom: float) -> Reflections:
-    """Kept for the next scan of a series, which mostly has the same range; 50 MB at most."""
+    """Kept for the next scan of a series, which mostly has the same range; some 50 MB at most."""
     return reflections(
         phase.crystal, phase.setting, d_inverse_max=d_inverse_max, wavelength_angstrom=wavelength_angstrom
     )
 
 
 def symmetrised(observed: Observed, candidate: Candidate) -> list[Candidate]:
-    """The same structure with the symmetry that it has within 0.1 Å, where its cell then has fewer free lengths.
+    """A known structure with the symmetry that it has within 0.1 Å, where its cell then has fewer free strains.
 
     What a calculation has distorted by less, such as spinels whose charges it orders, is mostly met undistorted.
 
     Returns:
         One structure, or none.
     """
-    return list(_symmetrised(candidate, _reach(observed), observed.wavelength_angstrom))
+    if not candidate.phase.is_known:
+        return []
+    made = _symmetrised(candidate.phase, _reach(observed), observed.wavelength_angstrom)
+    return [each for each in made if len(each.reflections.slopes) < len(candidate.reflections.slopes)]
 
 
 @lru_cache(maxsize=1024)
-def _symmetrised(candidate: Candidate, reach: float, wavelength_angstrom: float) -> tuple[Candidate, ...]:
-    """Kept, so that it is the same one wherever it is asked for while a scan is matched."""
-    phase = candidate.phase
+def _symmetrised(phase: PhaseToTry, reach: float, wavelength_angstrom: float) -> tuple[Candidate, ...]:
+    """Kept as `_reflections_of` are, and so that it is the same one wherever it is asked for."""
     with quiet_moyo():
         unit = find_asymmetric_unit(phase.crystal, symprec_angstrom=_NEARLY_ANGSTROM)
     if unit is None or crystal_family(unit.space_group) == crystal_family(phase.setting):
         return ()
     number = unit.space_group
     higher = replace(
-        phase, crystal=unit.to_crystal(), setting=number, space_group=number, symprec_angstrom=_NEARLY_ANGSTROM
+        phase, crystal=unit.to_crystal(), setting=number, space_group=number, moved_angstrom=_NEARLY_ANGSTROM
     )
-    return (Candidate(higher, _reflections_of(higher, reach, wavelength_angstrom)),)
+    made = reflections(higher.crystal, number, d_inverse_max=reach, wavelength_angstrom=wavelength_angstrom)
+    return (Candidate(higher, made),)
 
 
 def _reach(observed: Observed) -> float:

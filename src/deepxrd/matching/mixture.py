@@ -134,12 +134,13 @@ def settled(
 
 def _best_of(scored: Sequence[tuple[Fit, float]], itself: Fit) -> Fit:
     """Which of the rivals for a place should have it: one that leads clearly, else the best of the phase's formula."""
-    worth = [score - _CELL_WEIGHT * fit.strain_deviation for fit, score in scored]
-    first = int(np.argmax(worth))
-    own = next(value for (fit, _), value in zip(scored, worth, strict=True) if fit.candidate is itself.candidate)
-    if worth[first] - own > _CLEARLY:
-        return scored[first][0]
-    return simplest([(fit, value) for fit, value in scored if fit.phase.formula == itself.phase.formula])
+    weighed = [(fit, score - _CELL_WEIGHT * fit.strain_deviation) for fit, score in scored]
+    weighed.sort(key=lambda each: -each[1])
+    own = next(value for fit, value in weighed if fit.candidate is itself.candidate)
+    best, value = weighed[0]
+    if value - own > _CLEARLY:
+        return best
+    return simplest([each for each in weighed if each[0].phase.formula == itself.phase.formula])
 
 
 def polished(observed: Observed, mixture: Mixture) -> Mixture:
@@ -160,8 +161,8 @@ def together(observed: Observed, fits: Sequence[Fit], *, stages: Stages = STAGES
 
 def with_one_more(observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]) -> list[Mixture]:
     """Mixtures with one phase more, the new one last; the best first."""
-    there = {_entry(fit.candidate) for fit in mixture.fits}
-    others = [each for each in candidates if _entry(each) not in there]
+    there = {fit.phase.entry for fit in mixture.fits}
+    others = [each for each in candidates if each.phase.entry not in there]
     if not others:
         return []
     gain, strain = looked_at(observed, others, mixture.counts(grid_of(observed, COARSE_STEP), COARSE_SIGMA))
@@ -190,6 +191,7 @@ def rivals(
     rest = [each for each in candidates if each is not itself.candidate]
     rest += symmetrised(observed, itself.candidate)
     found = [(each.fits[-1], each.score_with(-1)) for each in with_one_more(observed, others, rest)]
+    found = [each for each in found if each[0].candidate is not itself.candidate]
     return sorted([(itself, mixture.score_with(place)), *found], key=lambda each: -each[1])
 
 
@@ -205,11 +207,6 @@ def pruned(observed: Observed, mixture: Mixture) -> Mixture:
             break
         mixture = best
     return mixture
-
-
-def _entry(candidate: Candidate) -> tuple[object, ...]:
-    """What tells an entry from all others: with its slight distortion and without it, it is one."""
-    return candidate.phase.formula, candidate.phase.material_id, candidate.phase.source
 
 
 def _is_seen(mixture: Mixture) -> bool:

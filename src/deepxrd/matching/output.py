@@ -21,11 +21,12 @@ NO_MATCH = "no confident match"
 _POSSIBLE = 0.4
 _SHOWN_LINES = 4
 _UNUSUAL = 2.5  # standard deviations of lengths
-_REFINED = "Cell refined against a scan by deepxrd match; sites as they were."
+_REFINED = "Cell refined against a scan by deepxrd match; "
+_SITES, _MOVED_SITES = "sites as they were.", "sites moved by less than {:g} Å to a higher symmetry."
 _HEAD_BYTES = 1024  # of a CIF, more than its first comment
 _CELL = ("a_angstrom", "b_angstrom", "c_angstrom", "alpha_deg", "beta_deg", "gamma_deg")
 _HEADER = (
-    "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "cell_symbol",
+    "rank", "typed", "formula", "known", "material_id", "space_group", "symbol", "cell_symbol", "moved_angstrom",
     "formula_probability", "weight_fraction",
     "similarity", "score", *_CELL, "energy_above_hull_ev_per_atom", "held_out",
 )  # fmt: skip
@@ -105,9 +106,9 @@ def notes(result: MatchResult) -> list[str]:
     ]
     said += [
         f"{each.fit.phase.formula}, {each.fit.phase.material_id}, is taken without a distortion of less than "
-        f"{each.fit.phase.symprec_angstrom:g} Å that its entry in the library has"
+        f"{each.fit.phase.moved_angstrom:g} Å that its entry in the library has"
         for each in result.phases
-        if each.fit.phase.is_nearly
+        if each.fit.phase.moved_angstrom
     ]
     if alone := result.unexplained_lines_deg:
         first = ", ".join(f"{angle:.2f}°" for angle in alone[:_SHOWN_LINES])
@@ -169,7 +170,7 @@ def _phase_dict(each: Ranked, cif: str) -> dict[str, Any]:
         "space_group": phase.space_group,
         "symbol": symbol(phase.space_group),
         "cell_symbol": symbol(phase.setting),
-        "symprec_angstrom": phase.symprec_angstrom,
+        "moved_angstrom": phase.moved_angstrom,
         "energy_above_hull_ev_per_atom": phase.energy_above_hull,
         "cell": {name: round(value, 5) for name, value in zip(_CELL, refined_cell(phase, p).tolist(), strict=True)},
         "shift_deg": round(float(p[SHIFT]), 4),
@@ -190,7 +191,7 @@ def _row(each: Ranked) -> list[object]:
     share = "" if each.weight_fraction is None else f"{each.weight_fraction:.4f}"
     return [
         phase.typed, phase.formula, "known" if phase.is_known else "predicted", phase.material_id, phase.space_group,
-        symbol(phase.space_group), symbol(phase.setting), f"{each.probability:.3f}", share,
+        symbol(phase.space_group), symbol(phase.setting), f"{phase.moved_angstrom:g}", f"{each.probability:.3f}", share,
         f"{each.fit.similarity:.4f}", f"{each.score:.4f}",
         *(f"{value:.5f}" for value in cell), "" if phase.energy_above_hull is None else phase.energy_above_hull,
         phase.held_out,
@@ -223,7 +224,7 @@ def _cif(each: Ranked) -> str:
     from deepxrd.library.cif import crystal_cif
 
     phase = each.fit.phase
-    comment = _REFINED
+    comment = _REFINED + (_MOVED_SITES.format(phase.moved_angstrom) if phase.moved_angstrom else _SITES)
     if phase.source is not None:
         comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
     crystal = refined_crystal(phase, each.fit.parameters)

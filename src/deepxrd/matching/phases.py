@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepxrd.chem import Crystal, Formula
-from deepxrd.chem.symmetry import KEPT_SYMPREC_ANGSTROM
 from deepxrd.library import Libraries, SourceFacts
 from deepxrd.library.tables import Index
 
@@ -31,7 +30,7 @@ class PhaseToTry:
         formula: what it is.
         crystal: its primitive cell, in the orientation of `deepxrd.chem.lattice_from_parameters`.
         setting: the space group whose standard setting the cell is in; its operations leave the crystal as it is.
-        space_group: number that a user is told.
+        space_group: number that a user is told; of a library's entries that found at 0.01 Å.
         material_id: the source's name for it, or `PREDICTED` with its place among the candidates of the formula.
         source: where the structure comes from; None for a predicted one.
         energy_above_hull: eV per atom, None where unknown.
@@ -40,7 +39,7 @@ class PhaseToTry:
         doubt: standard deviation of that.
         held_out: whether it may be shown to users and used for nothing else.
         typed: as a person wrote the formula; empty where nobody did.
-        symprec_angstrom: within which the structure has its space group; sites were moved by less.
+        moved_angstrom: within which sites were moved to where a higher symmetry has them; 0 where none were.
     """
 
     formula: Formula
@@ -55,12 +54,12 @@ class PhaseToTry:
     doubt: float = COMPUTED_DOUBT
     held_out: bool = False
     typed: str = ""
-    symprec_angstrom: float = KEPT_SYMPREC_ANGSTROM
+    moved_angstrom: float = 0.0
 
     @property
-    def is_nearly(self) -> bool:
-        """Whether it is a known structure without its slight distortion."""
-        return self.symprec_angstrom > KEPT_SYMPREC_ANGSTROM
+    def entry(self) -> tuple[object, ...]:
+        """What tells an entry from all others: with its slight distortion and without it, it is one."""
+        return self.formula, self.material_id, self.source
 
     @property
     def is_known(self) -> bool:

@@ -23,7 +23,7 @@ Beside = Callable[[Grid, float], Floats]
 """Counts that other phases make on a grid at a blur, ``(n,)``."""
 
 N_REFINED, N_TEXTURED = 20, 8
-"""Structures that are refined at all, and those of them with texture and at full resolution."""
+"""Structures that are refined, some once more in a higher symmetry; and of them with texture and at full resolution."""
 HULL_WEIGHT, TEXTURE_WEIGHT = 0.2, 0.05
 """Taken off a similarity per eV/atom above the hull, and per unit of the logarithm of March and Dollase's parameter."""
 PRIOR_WEIGHT = 0.005
@@ -128,7 +128,7 @@ def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
 def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
     """Of fits of one formula with their scores, the best first, the simplest of those that are alike."""
     alike = [fit for fit, score in scored if score >= scored[0][1] - _ALIKE]
-    return min(alike, key=lambda fit: (len(fit.candidate.reflections.slopes), fit.phase.is_nearly))
+    return min(alike, key=lambda fit: (len(fit.candidate.reflections.slopes), fit.phase.moved_angstrom))
 
 
 def looked_at(
@@ -148,13 +148,14 @@ def looked_at(
 
 
 def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int]:
-    """Places of the n best, few of each formula among them."""
-    seen: dict[Formula, int] = {}
+    """Places of the n best, few entries of each formula among them."""
+    seen: dict[Formula, set[tuple[object, ...]]] = {}
     out: list[int] = []
     for i in np.argsort(-score, kind="stable").tolist():
-        formula = candidates[i].phase.formula
-        seen[formula] = seen.get(formula, 0) + 1
-        if seen[formula] <= _PER_FORMULA:
+        phase = candidates[i].phase
+        entries = seen.setdefault(phase.formula, set())
+        if phase.entry in entries or len(entries) < _PER_FORMULA:
+            entries.add(phase.entry)
             out.append(i)
         if len(out) == n:
             break

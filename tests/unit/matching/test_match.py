@@ -199,7 +199,7 @@ def test_an_entry_is_taken_without_a_slight_distortion_that_the_scan_does_not_sh
     assert any(told in note for note in notes(found)) is (number == 221)
     write_match(found, tmp_path, title="made")
     [kept] = json.loads((tmp_path / "phases.json").read_text())["phases"]
-    assert (kept["space_group"], kept["symprec_angstrom"]) == (number, 0.1 if number == 221 else 0.01)
+    assert (kept["space_group"], kept["moved_angstrom"]) == (number, 0.1 if number == 221 else 0.0)
 
 
 def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:
@@ -375,6 +375,11 @@ def test_of_polymorphs_in_a_mixture_the_better_one_is_taken_though_it_leads_by_l
     assert _best_of([(worse, 0.992), (best, 0.989)], worse) is best  # alike, and simpler
     assert _best_of([(other, 0.993), (worse, 0.986)], worse) is worse  # another formula has to lead by more
     assert _best_of([(other, 0.999), (worse, 0.986)], worse) is other
+    unusual = replace(other, parameters=other.parameters + 0.02)  # its cell is 2.3 deviations from what is expected
+    assert unusual.strain_deviation - other.strain_deviation > 1.5
+    assert _best_of([(unusual, 0.999), (worse, 0.986)], worse) is worse
+    assert _best_of([(worse, 0.996), (unusual, 0.994)], unusual) is worse
+    assert _best_of([(worse, 0.996), (other, 0.994)], other) is other
 
 
 def reflections_of(setting: int) -> Reflections:

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,49 +37,71 @@ def run(
     Raises:
         TimeoutExpired: it took longer than ``timeout`` seconds, and was killed.
     """
-    server = _server()
-    assert server.stdin is not None
-    assert server.stdout is not None
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder, name) for name in ("stdout", "stderr")]
         to = [str(path) for path in printed]
-        request = {"module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "to": to}
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        pid = int(server.stdout.readline())
-        killer = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
-        killer.start()
-        code = int(server.stdout.readline())
-        killer.cancel()
+        code = _ask(
+            {"module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "to": to, "s": timeout}
+        )
         command = [sys.executable, "-m", f"deepxrd.{module}", *arguments]
-        if killer.finished.is_set() and code == -signal.SIGKILL:
+        if code is None:
             raise subprocess.TimeoutExpired(command, timeout)
         return subprocess.CompletedProcess(command, code, *(file.read_text(encoding="utf-8") for file in printed))
 
 
+def _ask(request: dict[str, Any]) -> int | None:
+    """The exit code; None where the time was over."""
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        answer = server.stdout.readline()
+        assert answer, "the server of commands has ended"
+    except BaseException:  # a later request must not get this one's answer
+        server.kill()
+        _server.cache_clear()
+        raise
+    return json.loads(answer)  # type: ignore[no-any-return]
+
+
 @functools.cache
 def _server() -> subprocess.Popen[str]:
-    """One for each process of the tests; it ends with it, when its standard input does."""
-    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    """One for each process of the tests; it ends with it, when its standard input does.
+
+    What libraries read when they are imported is set here, and cannot be set for a single command.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environment)
 
 
 def _serve() -> dict[str, Any] | None:
-    """Fork for each request, tell the child's id and then its exit code; in the child, return the request."""
+    """Fork for each request and tell how the child ended; in the child, return the request."""
     for name in _IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # else a child's collector would write to, and so copy, all that was imported
     while line := sys.stdin.readline():
+        request: dict[str, Any] = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            return json.loads(line)  # type: ignore[no-any-return]
-        _tell(pid)
-        _tell(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            return request
+        sys.stdout.write(json.dumps(_exit_code(pid, time.monotonic() + request["s"])) + "\n")
+        sys.stdout.flush()
     return None
 
 
-def _tell(number: int) -> None:
-    sys.stdout.write(f"{number}\n")
-    sys.stdout.flush()
+def _exit_code(pid: int, until: float) -> int | None:
+    """Of a child; None if it had to be killed."""
+    while time.monotonic() < until:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
 
 
 def _become(request: dict[str, Any]) -> None:

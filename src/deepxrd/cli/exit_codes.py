@@ -31,8 +31,9 @@ _NO_PLACE = {
     errno.EFBIG,
 }  # fmt: skip
 _TIME_TO_END_S = 1.5
-_GARBAGE = (100_000, 50, 50)
-"""When Python looks for garbage: by its own rule a third of a cold start goes into looking at what packages define."""
+_GARBAGE = (50_000, 10, 10)
+"""When Python looks for garbage: by its own rule, (700, 10, 10), a third of a cold start goes into looking at what
+packages define."""
 
 T = TypeVar("T")
 _kept: list[Exception] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 import traceback
@@ -114,6 +115,7 @@ def _once(cfg: dict[str, Any], attempt: _Attempt, overrides: list[str]) -> float
     if (run_dir / CONFIG).exists():
         cfg = {**cfg, "resume": str(run_dir)}
     result = fit_and_test(cfg, run_dir, overrides=overrides, announce=False)
+    gc.collect()  # a finished training refers to itself in circles, and a sweep has dozens in one process
     attempt.record(DONE)
     return objective(result.metrics)
 

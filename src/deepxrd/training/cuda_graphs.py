@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from torch import Tensor, nn
 
 from deepxrd.errors import ConfigError
+from deepxrd.training.callbacks import CompileNetwork
 
 _MOST_SHAPES = 2  # of batches: the full ones, and the last of an epoch
 Forward = Callable[[Tensor], Tensor]
@@ -22,31 +24,34 @@ class CudaGraphs(pl.Callback):
     do the same for every batch. On a CPU it does nothing.
     """
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Refuse what a graph would get wrong.
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record from here on.
 
         Raises:
-            ConfigError: gradients are summed over batches, or shared among devices.
+            ConfigError: gradients are summed over batches or shared among devices, or the network is compiled.
         """
-        if trainer.accumulate_grad_batches != 1:  # a graph writes each batch's gradients to the same place
-            given = f"trainer.accumulate_grad_batches={trainer.accumulate_grad_batches}"
-        elif trainer.world_size > 1:
-            given = f"trainer.devices={trainer.world_size}"
-        else:
+        if pl_module.device.type != "cuda":
             return
-        msg = f"callbacks=cuda_graphs cannot be used with {given}: leave out one of them"
-        raise ConfigError(msg)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Record from here on."""
-        if pl_module.device.type == "cuda":
-            net: nn.Module = pl_module.net  # type: ignore[assignment]
-            net.forward = recorded(net)
+        if given := _in_the_way(trainer):
+            msg = f"callbacks=cuda_graphs cannot be used with {given}: leave out one of them"
+            raise ConfigError(msg)
+        net: nn.Module = pl_module.net  # type: ignore[assignment]
+        net.forward = recorded(net)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Give the network back as it was."""
         net: nn.Module = pl_module.net  # type: ignore[assignment]
         net.__dict__.pop("forward", None)
+
+
+def _in_the_way(trainer: pl.Trainer) -> str | None:
+    """What a graph would get wrong, as it is written in the settings."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, CompileNetwork | GradientAccumulationScheduler):
+            return type(callback).__name__
+    if trainer.accumulate_grad_batches != 1:  # a graph writes each batch's gradients to the same place
+        return f"trainer.accumulate_grad_batches={trainer.accumulate_grad_batches}"
+    return f"trainer.devices={trainer.world_size}" if trainer.world_size > 1 else None
 
 
 def recorded(net: nn.Module) -> Forward:

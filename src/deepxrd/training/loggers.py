@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ def make_loggers(cfg: Mapping[str, Any], run_dir: Path) -> list[Logger]:
             given = {"save_dir": run_dir, "name": CURVES, "version": ""}
         elif "save_dir" in inspect.signature(kind).parameters and "save_dir" not in node:
             given = {"save_dir": run_dir}
-            if issubclass(kind, WandbLogger) and not {"id", "version"} & set(node):
+            if issubclass(kind, WandbLogger) and not {"id", "version"} & set(node) and "WANDB_RUN_ID" not in os.environ:
                 given["id"] = _begun_in_wandb(run_dir)
         try:
             with refusals_of_loggers():
@@ -52,7 +53,7 @@ def make_loggers(cfg: Mapping[str, Any], run_dir: Path) -> list[Logger]:
 def _begun_in_wandb(run_dir: Path) -> str | None:
     """By what name wandb knows the run that a folder holds, so that a resume goes on with it; None for a new run."""
     begun = sorted((run_dir / "wandb").glob("*run-*_*-*"), key=lambda folder: folder.name.partition("run-")[2])
-    return begun[0].name.rpartition("-")[2] if begun else None
+    return begun[0].name.partition("run-")[2].partition("-")[2] if begun else None
 
 
 @contextmanager

@@ -86,8 +86,6 @@ def fit_and_test(
         DeepXRDError: an error the user can fix.
     """
     keep_freed_memory()
-    # torch fills what it allocates while its algorithms are deterministic; no layer reads what it has not written
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _refuse_resume_elsewhere(cfg.get("resume"), run_dir)
     refuse_reserved(cfg["trainer"])
     check_devices(cfg["trainer"])

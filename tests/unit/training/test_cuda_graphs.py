@@ -6,6 +6,7 @@ import contextlib
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from deepxrd.errors import ConfigError
 from deepxrd.models.paper import DeepXRDNet, channels_last
-from deepxrd.training.cuda_graphs import recorded
+from deepxrd.training.callbacks import CompileNetwork
+from deepxrd.training.cuda_graphs import CudaGraphs, recorded
 from deepxrd.training.run import fit_and_test
 
 Compose = Callable[..., dict[str, Any]]
@@ -60,10 +62,23 @@ def test_two_shapes_are_recorded_and_all_else_runs_as_it_is(monkeypatch: pytest.
     assert recorder.replayed == [4, 4, 3, 4, 3]  # nothing is learned there
 
 
-def test_gradients_of_several_batches_are_refused(composed: Compose, tmp_path: Path) -> None:
-    cfg = composed("callbacks=cuda_graphs", "+trainer.accumulate_grad_batches=2")
-    with pytest.raises(ConfigError, match=r"accumulate_grad_batches=2: leave out one"):
-        fit_and_test(cfg, tmp_path / "run")
+@pytest.mark.parametrize(
+    ("trainer", "named"),
+    [
+        ({"accumulate_grad_batches": 2}, "accumulate_grad_batches=2"),
+        ({"world_size": 2}, "devices=2"),
+        ({"callbacks": [CompileNetwork()]}, "CompileNetwork"),
+    ],
+)
+def test_what_a_graph_would_get_wrong_is_refused(trainer: dict[str, Any], named: str) -> None:
+    usual = {"accumulate_grad_batches": 1, "world_size": 1, "callbacks": []}
+    module = SimpleNamespace(device=torch.device("cuda"), net=nn.Linear(1, 1))
+    with pytest.raises(ConfigError, match=f"{named}: leave out one"):
+        CudaGraphs().on_train_start(SimpleNamespace(**{**usual, **trainer}), module)
+    CudaGraphs().on_train_start(SimpleNamespace(**usual), module)
+    assert "forward" in vars(module.net)
+    CudaGraphs().on_train_end(SimpleNamespace(**usual), module)
+    assert "forward" not in vars(module.net)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a training would not be on the CPU")

@@ -14,6 +14,7 @@ WANDB = {"_target_": "pytorch_lightning.loggers.WandbLogger", "project": "deepxr
     [
         ((), None),
         (("offline-run-20261127_104501-k3f9a2xq",), "k3f9a2xq"),
+        (("run-20261127_104501-my-run",), "my-run"),
         (("run-20261127_120000-zzzzzzzz", "offline-run-20261126_104501-k3f9a2xq", "latest-run"), "k3f9a2xq"),
     ],
 )

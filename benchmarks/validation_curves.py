@@ -1,7 +1,7 @@
 """Table 3 on the validation part: which loss is the best hangs on when a training is stopped.
 
     python benchmarks/validation_curves.py keep FOLDER [FOLDER …] --out results/tables/table3-validation.csv
-    python benchmarks/validation_curves.py page --out results/tables/table3-validation.csv
+    python benchmarks/validation_curves.py page --cut ternary --out results/tables/table3-validation.csv
 
 ``keep`` takes folders of runs, with or without scores of the test part, and keeps their curves. ``page`` compares the
 losses at two networks of each run: that with the least validation loss, which a run keeps, and the one with the highest
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("what", choices=("keep", "page"))
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cut", nargs="*", default=[], help="data sets whose runs were stopped from outside")
     options = parser.parse_args()
     if options.what == "keep":
         with atomic_path(options.out) as temporary:
@@ -46,7 +47,7 @@ def main() -> None:
     else:
         curves = pd.read_csv(options.out)
         stopped = sorted((options.out.parent / "runs").glob(f"{STOPPED}-*/*/{METRICS}"))
-        write_text(options.out.with_suffix(".md"), page(curves, options.out.stem) + test_section(stopped))
+        write_text(options.out.with_suffix(".md"), page(curves, options.out.stem, options.cut) + test_section(stopped))
         save_figure(figure(curves), options.out.parent / "figures" / f"{options.out.stem}.png")
     print(f"results: {options.out}")
 
@@ -61,8 +62,8 @@ def curve(run: Path) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(facts, index=told.index), scores], axis=1)
 
 
-def page(curves: pd.DataFrame, name: str) -> str:
-    """The page."""
+def page(curves: pd.DataFrame, name: str, cut: Sequence[str]) -> str:
+    """The page; of the data sets in ``cut`` up to the epoch that all runs reached."""
     about = (
         "F1 of peaks at 2° on the validation part, for two networks of each training: the one with the least "
         "validation loss, which a run keeps and whose scores on the test part are in Table 3; and the one with the "
@@ -71,11 +72,11 @@ def page(curves: pd.DataFrame, name: str) -> str:
     )
     lines = ["# Table 3 on the validation part: when is a training stopped?", "", about]
     for data, of_data in curves.groupby("data"):
-        last = int(of_data.groupby(RUN)["epoch"].max().min())
         lines += ["", f"## {data}", ""]
-        if data == "ternary":  # these runs were stopped from outside
+        if data in cut:
+            last = int(of_data.groupby(RUN)["epoch"].max().min())
             of_data = of_data[of_data["epoch"] <= last]  # noqa: PLW2901
-            lines += [f"All twelve up to epoch {last}, which each had reached when their GPU had to be given back.", ""]
+            lines += [f"All up to epoch {last}, which each had reached when their GPU had to be given back.", ""]
         lines += ["| loss | F1, least loss | epochs | F1, highest | epochs | recall there | 1 − Pearson, least |"]
         lines += ["|---|---|---|---|---|---|---|"]
         runs = of_data.groupby(RUN)

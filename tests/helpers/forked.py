@@ -40,9 +40,8 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder, name) for name in ("stdout", "stderr")]
         to = [str(path) for path in printed]
-        code = _ask(
-            {"module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "to": to, "s": timeout}
-        )
+        asked = {"module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env), "to": to}
+        code = _ask({**asked, "timeout_s": timeout})
         command = [sys.executable, "-m", f"deepxrd.{module}", *arguments]
         if code is None:
             raise subprocess.TimeoutExpired(command, timeout)
@@ -87,7 +86,7 @@ def _serve() -> dict[str, Any] | None:
         pid = os.fork()
         if pid == 0:
             return request
-        sys.stdout.write(json.dumps(_exit_code(pid, time.monotonic() + request["s"])) + "\n")
+        sys.stdout.write(json.dumps(_exit_code(pid, time.monotonic() + request["timeout_s"])) + "\n")
         sys.stdout.flush()
     return None
 

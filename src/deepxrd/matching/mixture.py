@@ -118,7 +118,10 @@ def explain(observed: Observed, singles: Sequence[Fit], candidates: Sequence[Can
 def settled(
     observed: Observed, mixture: Mixture, candidates: Sequence[Candidate]
 ) -> tuple[Mixture, list[list[tuple[Fit, float]]]]:
-    """The mixture with each phase the best of its rivals; and these of each place with their scores, the best first."""
+    """The mixture with each phase the best of its rivals; and these of each place with their scores, the best first.
+
+    Phases of which less than `LEAST_WEIGHT` is left are dropped.
+    """
     places = []
     for place in range(len(mixture.fits)):
         scored = rivals(observed, mixture, place, candidates)
@@ -129,7 +132,10 @@ def settled(
             fits[place] = best
             mixture = together(observed, fits)
         places.append(scored)
-    return mixture, places
+    seen = np.flatnonzero(mixture.weight_fractions >= LEAST_WEIGHT).tolist()
+    if len(seen) < len(mixture.fits):  # a rival has taken over what a phase explained
+        mixture = together(observed, [mixture.fits[i] for i in seen])
+    return mixture, [places[i] for i in seen]
 
 
 def _best_of(scored: Sequence[tuple[Fit, float]], itself: Fit) -> Fit:

@@ -20,14 +20,14 @@ from deepxrd.matching.cells import refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
 from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
-from deepxrd.matching.mixture import _best_of
+from deepxrd.matching.mixture import LEAST_WEIGHT, _best_of, settled, together
 from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, notes, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.reflections import Reflections, reflections
-from deepxrd.matching.single import Fit
+from deepxrd.matching.single import Fit, best_single
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans.scan import Scan, ScanRange
 from deepxrd.xrd.radiation import tube
@@ -355,6 +355,18 @@ def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
     assert not any("is unusual" in note for note in notes(usual))
     odd = match_scan(scan, [to_try("CaTiO3", perovskite(3.79, large=20), 221)], most_phases=1)
     assert any(note.startswith("the cell of CaTiO3 is unusual") for note in notes(odd))
+
+
+def test_a_phase_of_which_nothing_is_left_is_dropped() -> None:
+    """Once a rival has taken the place of another phase, it may explain what a third was there for."""
+    observed = observe(made_scan(simulated([perovskite(3.905)]), [1.0]))
+    candidates = candidates_for(observed, [PHASES[0], PHASES[4]])
+    best = {str(fit.phase.formula): fit for fit in best_single(observed, candidates)}
+    both = together(observed, [best["NaCl"], best["SrTiO3"]])
+    assert both.weight_fractions[0] < LEAST_WEIGHT
+    mixture, places = settled(observed, both, [])
+    assert [str(fit.phase.formula) for fit in mixture.fits] == ["SrTiO3"]
+    assert [str(scored[0][0].phase.formula) for scored in places] == ["SrTiO3"]
 
 
 def test_of_polymorphs_in_a_mixture_the_better_one_is_taken_though_it_leads_by_little() -> None:

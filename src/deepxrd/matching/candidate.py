@@ -11,7 +11,7 @@ from deepxrd.library.space_groups import crystal_family
 from deepxrd.library.symmetry import find_asymmetric_unit, quiet_moyo
 from deepxrd.matching.observed import Observed
 from deepxrd.matching.phases import PhaseToTry
-from deepxrd.matching.reflections import Reflections, reflections
+from deepxrd.matching.reflections import Reflections, reflections, strain_basis
 
 _NEARLY_ANGSTROM = SAID_TOLERANCES[0][0]
 _REACH = 1.06  # of the scan's largest 1/d: a cell may turn out larger
@@ -55,8 +55,7 @@ def symmetrised(observed: Observed, candidate: Candidate) -> list[Candidate]:
     """
     if not candidate.phase.is_known:
         return []
-    made = _symmetrised(candidate.phase, _reach(observed), observed.wavelength_angstrom)
-    return [each for each in made if len(each.reflections.slopes) < len(candidate.reflections.slopes)]
+    return list(_symmetrised(candidate.phase, _reach(observed), observed.wavelength_angstrom))
 
 
 @lru_cache(maxsize=1024)
@@ -64,7 +63,7 @@ def _symmetrised(phase: PhaseToTry, reach: float, wavelength_angstrom: float) ->
     """Kept as `_reflections_of` are, and so that it is the same one wherever it is asked for."""
     with quiet_moyo():
         unit = find_asymmetric_unit(phase.crystal, symprec_angstrom=_NEARLY_ANGSTROM)
-    if unit is None or crystal_family(unit.space_group) == crystal_family(phase.setting):
+    if unit is None or _n_strains(unit.space_group) >= _n_strains(phase.setting):
         return ()
     number = unit.space_group
     higher = replace(
@@ -72,6 +71,11 @@ def _symmetrised(phase: PhaseToTry, reach: float, wavelength_angstrom: float) ->
     )
     made = reflections(higher.crystal, number, d_inverse_max=reach, wavelength_angstrom=wavelength_angstrom)
     return (Candidate(higher, made),)
+
+
+def _n_strains(number: int) -> int:
+    """Strains that the symmetry of a space group leaves free."""
+    return len(strain_basis(crystal_family(number)))
 
 
 def _reach(observed: Observed) -> float:

@@ -7,24 +7,16 @@ HERE=${HERE:-$(mktemp -d)}; mkdir -p "$OUT" "$HERE/runs"  # named, a later call 
 TABLE=${TABLE:-../shared/data/mp-ternary-2025.02.12.parquet}
 [ -d .whl ] && [ ! -d "$HERE/site" ] && python3 -m pip install -q --no-index --no-deps --no-compile --target "$HERE/site" .whl/*.whl
 export HERE PYTHONPATH=$HERE/site:$PWD/src PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
-export TORCHINDUCTOR_CACHE_DIR=$HERE/kernels TORCHINDUCTOR_COMPILE_THREADS=2
-DATA="source=files source.path=$TABLE paths.data_dir=$HERE/data build.n_jobs=-1"
+export SOURCE="source=files source.path=$TABLE paths.data_dir=$HERE/data build.n_jobs=-1 threads=1 callbacks=cuda_graphs"
 nvidia-smi --query-gpu=utilization.gpu,memory.used,power.draw --format=csv,noheader -l 5 > "$OUT/gpu.csv" & watch=$!
 # Kernels of several processes at the same time, by NVIDIA's multi-process service; without it they take turns.
 export CUDA_MPS_PIPE_DIRECTORY=$HERE/mps CUDA_MPS_LOG_DIRECTORY=$HERE/mps-log; mkdir -p "$HERE/mps" "$HERE/mps-log"
 nvidia-cuda-mps-control -d
 if timeout 45 python3 -c "import torch; print(torch.ones(9, device='cuda').sum().item())"; then mps=1; say "with MPS"
 else mps=0; echo quit | timeout 5 nvidia-cuda-mps-control; unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY; say "without MPS"; fi
-if [ ! -f "$HERE/way.txt" ]; then  # the first call: which way is quicker, while the processor makes the data of PREPARE
-  python3 -m deepxrd.prepare ${PREPARE:-data=ternary xrd=paper} $DATA > "$OUT/prepare.log" 2>&1 & data=$!
-  timeout 120 python3 benchmarks/gpu/steps.py > "$OUT/steps.txt" 2> "$OUT/steps.log"; cat "$OUT/steps.txt"
-  grep '^callbacks' "$OUT/steps.txt" > "$HERE/way.txt" || echo callbacks.cuda_graphs.compiled=false > "$HERE/way.txt"
-  wait $data; say "data: $?"
-fi
-export SETTINGS="$DATA threads=1 callbacks=cuda_graphs $(cat "$HERE/way.txt")"
 one() {
   folder=$HERE/runs/$(echo "$*" | tr -c 'a-zA-Z0-9.\n' '_'); began=$(date +%s)
-  python3 -m deepxrd.train $* $SETTINGS paths.output_dir="$folder" > "$folder.log" 2>&1
+  python3 -m deepxrd.train $* $SOURCE paths.output_dir="$folder" > "$folder.log" 2>&1
   rc=$?; echo "$rc after $(( $(date +%s) - began )) s: $*" >> "$HERE/runs/done.txt"
   [ $rc = 0 ] && rm -rf "$folder"/sweeps/*/*/checkpoints
 }

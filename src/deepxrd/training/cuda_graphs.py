@@ -22,14 +22,7 @@ class CudaGraphs(pl.Callback):
     A step of the paper's network is some two thousand small kernels, and a processor takes longer to launch them than
     a GPU to run them. A graph launches all of a pass at once: the same kernels on the same numbers. For networks that
     do the same for every batch. On a CPU it does nothing.
-
-    Args:
-        compiled: let :func:`torch.compile` fuse the kernels of full batches first, which differ by rounding then; some
-            half a minute before the first step, and worth it where the kernels keep the GPU busy.
     """
-
-    def __init__(self, *, compiled: bool = False) -> None:
-        self._compiled = compiled
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record from here on.
@@ -43,7 +36,7 @@ class CudaGraphs(pl.Callback):
             msg = f"callbacks=cuda_graphs cannot be used with {given}: leave out one of them"
             raise ConfigError(msg)
         net: nn.Module = pl_module.net  # type: ignore[assignment]
-        net.forward = recorded(net, compiled=self._compiled)
+        net.forward = recorded(net)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Give the network back as it was."""
@@ -61,7 +54,7 @@ def _in_the_way(trainer: pl.Trainer) -> str | None:
     return f"trainer.devices={trainer.world_size}" if trainer.world_size > 1 else None
 
 
-def recorded(net: nn.Module, *, compiled: bool = False) -> Forward:
+def recorded(net: nn.Module) -> Forward:
     """The forward pass of a network, replayed where it was recorded for a batch of that shape.
 
     A shape is recorded when it first comes, of at most two; where nothing is learned, and for other shapes, the pass
@@ -69,7 +62,6 @@ def recorded(net: nn.Module, *, compiled: bool = False) -> Forward:
 
     Args:
         net: on a GPU; it is called with one tensor and gives one.
-        compiled: compile the pass for the first shape, which is that of full batches.
     """
     plain: Forward = net.forward
     graphs: dict[torch.Size, Forward] = {}
@@ -78,19 +70,18 @@ def recorded(net: nn.Module, *, compiled: bool = False) -> Forward:
         if not (net.training and torch.is_grad_enabled()):
             return plain(x)
         if x.shape not in graphs and len(graphs) < _MOST_SHAPES:
-            fused = compiled and not graphs
-            graphs[x.shape] = _record(net, torch.compile(plain, dynamic=False) if fused else plain, x)
+            graphs[x.shape] = _record(net, plain, x)
             net.forward = forward
         return graphs.get(x.shape, plain)(x)
 
     return forward
 
 
-def _record(net: nn.Module, run: Forward, x: Tensor) -> Forward:
+def _record(net: nn.Module, plain: Forward, x: Tensor) -> Forward:
     """Record the passes for batches like ``x``; neither the network's state nor random numbers are changed by it."""
     before = [buffer.clone() for buffer in net.buffers()]
     dtype, enabled = torch.get_autocast_dtype("cuda"), torch.is_autocast_enabled("cuda")
-    net.forward = run
+    net.forward = plain
     # casts that are kept from one call to the next would be read by a graph after they are gone
     with torch.random.fork_rng([x.device]), torch.autocast("cuda", dtype, enabled, cache_enabled=False):
         torch.cuda.make_graphed_callables(net, (x.clone(),))

@@ -62,26 +62,6 @@ def test_two_shapes_are_recorded_and_all_else_runs_as_it_is(monkeypatch: pytest.
     assert recorder.replayed == [4, 4, 3, 4, 3]  # nothing is learned there
 
 
-def test_full_batches_alone_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[Callable[[Tensor], Tensor]] = []
-
-    def compile_it(forward: Callable[[Tensor], Tensor], *, dynamic: bool) -> Callable[[Tensor], Tensor]:
-        assert not dynamic
-        compiled.append(forward)
-        return lambda x: 2 * forward(x)
-
-    monkeypatch.setattr(torch.cuda, "make_graphed_callables", Recorder())
-    monkeypatch.setattr(torch.random, "fork_rng", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr(torch, "compile", compile_it)
-    net = nn.Linear(2, 2).train()
-    plain = net.forward
-    net.forward = recorded(net, compiled=True)
-    for n, times in ((4, 2), (3, 1), (5, 1), (4, 2)):
-        x = torch.rand(n, 2)
-        assert torch.equal(net(x), times * plain(x)), n
-    assert compiled == [plain]
-
-
 @pytest.mark.parametrize(
     ("trainer", "named"),
     [

@@ -1,11 +1,9 @@
 """Table 3 on the validation part: which loss is the best hangs on when a training is stopped.
 
-    python benchmarks/validation_curves.py keep FOLDER [FOLDER …] --out results/tables/table3-validation.csv
-    python benchmarks/validation_curves.py page --cut ternary --out results/tables/table3-validation.csv
+    python benchmarks/validation_curves.py --runs results/tables/runs --out results/tables/table3-validation.md
 
-``keep`` takes folders of runs, with or without scores of the test part, and keeps their curves. ``page`` compares the
-losses at two networks of each run: that with the least validation loss, which a run keeps, and the one with the highest
-F1.
+It compares the losses at two networks of each kept run of Table 3: that with the least validation loss, which a run
+keeps, and the one with the highest F1.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from scipy import stats
 
 from deepxrd.analysis.figures import save_figure
 from deepxrd.io.bounded import read_yaml
-from deepxrd.io.files import atomic_path, write_text
+from deepxrd.io.files import write_text
 from deepxrd.runs.names import CONFIG, METRICS
 from deepxrd.training.loggers import CURVES
 
@@ -34,21 +32,16 @@ STOPPED = "by-peaks"
 
 
 def main() -> None:
-    """Keep the curves, or write the page."""
+    """Write the page and its figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("keep", "page"))
-    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--runs", type=Path, required=True, help="kept runs, by sweep")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cut", nargs="*", default=[], help="data sets whose runs were stopped from outside")
     options = parser.parse_args()
-    if options.what == "keep":
-        with atomic_path(options.out) as temporary:
-            pd.concat(map(curve, options.runs)).sort_values([*RUN, "epoch"]).round(6).to_csv(temporary, index=False)
-    else:
-        curves = pd.read_csv(options.out)
-        stopped = sorted((options.out.parent / "runs").glob(f"{STOPPED}-*/*/{METRICS}"))
-        write_text(options.out.with_suffix(".md"), page(curves, options.out.stem, options.cut) + test_section(stopped))
-        save_figure(figure(curves), options.out.parent / "figures" / f"{options.out.stem}.png")
+    curves = pd.concat(curve(path.parent) for path in sorted((options.runs / "table3").glob(f"*/{METRICS}")))
+    curves = curves.sort_values([*RUN, "epoch"], ignore_index=True)
+    stopped = sorted(options.runs.glob(f"{STOPPED}-*/*/{METRICS}"))
+    write_text(options.out, page(curves, options.out.stem) + test_section(stopped))
+    save_figure(figure(curves), options.out.parent / "figures" / f"{options.out.stem}.png")
     print(f"results: {options.out}")
 
 
@@ -62,8 +55,8 @@ def curve(run: Path) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(facts, index=told.index), scores], axis=1)
 
 
-def page(curves: pd.DataFrame, name: str, cut: Sequence[str]) -> str:
-    """The page; of the data sets in ``cut`` up to the epoch that all runs reached."""
+def page(curves: pd.DataFrame, name: str) -> str:
+    """The page, without what was scored on the test part."""
     about = (
         "F1 of peaks at 2° on the validation part, for two networks of each training: the one with the least "
         "validation loss, which a run keeps and whose scores on the test part are in Table 3; and the one with the "
@@ -73,10 +66,6 @@ def page(curves: pd.DataFrame, name: str, cut: Sequence[str]) -> str:
     lines = ["# Table 3 on the validation part: when is a training stopped?", "", about]
     for data, of_data in curves.groupby("data"):
         lines += ["", f"## {data}", ""]
-        if data in cut:
-            last = int(of_data.groupby(RUN)["epoch"].max().min())
-            of_data = of_data[of_data["epoch"] <= last]  # noqa: PLW2901
-            lines += [f"All up to epoch {last}, which each had reached when their GPU had to be given back.", ""]
         lines += ["| loss | F1, least loss | epochs | F1, highest | epochs | recall there | 1 − Pearson, least |"]
         lines += ["|---|---|---|---|---|---|---|"]
         runs = of_data.groupby(RUN)
@@ -155,7 +144,7 @@ def figure(curves: pd.DataFrame) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_title(f"{data} (dots: least validation loss)", fontsize=10)
     made.axes[0].set_ylabel("F1 at 2° (validation)")
-    made.axes[0].legend(title="loss", fontsize=8)
+    made.legend(*made.axes[0].get_legend_handles_labels(), title="loss", fontsize=8, loc="outside right")
     return made
 
 

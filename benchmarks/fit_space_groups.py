@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
-    model = load(arguments.weights)
+    model = replace(load(arguments.weights), head=None)  # candidates' probabilities as they are before a head sets them
     file = arguments.work / f"lessons-{arguments.split}-{_name(arguments.weights)}.npz"
     if not file.is_file():
         store, rows = open_split(arguments)

@@ -24,9 +24,8 @@ from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.calibrate import known_structures
 from deepxrd.models.candidates.candidates import Candidates
 from deepxrd.models.candidates.cells import log_volume
-from deepxrd.models.candidates.group_head import GroupEvidence
 from deepxrd.models.candidates.saved import FACTS, load
-from deepxrd.models.candidates.symmetry import Symmetry, group_probabilities, symmetry
+from deepxrd.models.candidates.symmetry import Symmetry, symmetry
 from split_arguments import open_split, result_name, split_parser
 
 OUTPUTS = ("best", "decoded", "expected")
@@ -124,18 +123,15 @@ def part_of(
     known: Known,
 ) -> dict[str, NDArray[Any]]:
     """What is kept of some compositions, from their candidates as the model weighed them."""
-    learned = model.maker.learned(formulas)
-    said = symmetry(model.maker.templates, found, formulas, head=model.head, learned=learned)
+    said = symmetry(model.maker.templates, found, formulas)
     return {
         **{each.name: getattr(said, each.name) for each in fields(said)},
-        "edges_given": _edges_given(model, found, said, formulas, known),
+        "edges_given": _edges_given(model, found, said, known),
         **{name: patterns[name].astype(np.float16) for name in OUTPUTS},
     }
 
 
-def _edges_given(
-    model: CandidateModel, found: Candidates, said: Symmetry, formulas: Sequence[Formula], known: Known
-) -> NDArray[np.float64]:
+def _edges_given(model: CandidateModel, found: Candidates, said: Symmetry, known: Known) -> NDArray[np.float64]:
     """a, b and c, Å, if the true crystal system is told; and if also the atoms in the cell are, ``(n, 2, 3)``.
 
     Means over the candidates of that system, and with so many atoms, weighed by their probabilities. Where none has so
@@ -152,24 +148,11 @@ def _edges_given(
     edges = np.where(free[:, None, None], np.sort(edges, axis=2), edges)  # which is called a is a matter of choice
     of_system = (group > 0) & (crystal_system_places(np.maximum(group, 1)) == true[:, None])
     of_cell = of_system & (n_atoms == known.n_atoms[:, None])
-    weight = _weights(model, found, group, formulas)
+    weight = np.where(found.mask, np.asarray(found.probability) + 1e-6, 0.0)
     cube = np.cbrt(known.n_atoms * said.volume_per_atom[:, 1])[:, None]
     scaled = edges * (cube / np.cbrt(volume))[..., None]
     told = _means(edges, weight * of_system, np.full_like(cube, np.nan))
     return np.stack([told, _means(edges, weight * of_cell, _means(scaled, weight * of_system, cube))], axis=1)
-
-
-def _weights(
-    model: CandidateModel, found: Candidates, group: NDArray[np.int64], formulas: Sequence[Formula]
-) -> NDArray[np.float64]:
-    """Probabilities of candidates if those of space groups are as the model says them, ``(n, k)``."""
-    probability = np.where(found.mask, np.asarray(found.probability) + 1e-6, 0.0)
-    evidence = GroupEvidence.of(model.maker.templates, found)
-    groups = group_probabilities(evidence, formulas, head=model.head, learned=model.maker.learned(formulas))
-    of_group = np.zeros((len(group), 231))
-    np.add.at(of_group, (np.arange(len(group))[:, None], group), probability)
-    own = np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1)
-    return own * probability / np.maximum(np.take_along_axis(of_group, group, axis=1), 1e-30)
 
 
 def _means(

@@ -77,6 +77,8 @@ class Candidates:
         space_group_part, crystal_system_part: its part in the probability of its space group or crystal system, to be
             summed up over the candidates that have the same, ``(n, k)`` each; None likewise.
         volume_deviation: standard deviation of the logarithm of the volume, ``(m,)``; None likewise.
+        space_groups: probability of each of 1 to 230, ``(n, 230)``; what is missing to 1 is not known; None likewise.
+        crystal_systems: of each of `CRYSTAL_SYSTEMS`, ``(n, 7)``; None likewise.
     """
 
     targets: Targets
@@ -91,6 +93,8 @@ class Candidates:
     space_group_part: NDArray[np.float64] | None = None
     crystal_system_part: NDArray[np.float64] | None = None
     volume_deviation: NDArray[np.float64] | None = None
+    space_groups: NDArray[np.float64] | None = None
+    crystal_systems: NDArray[np.float64] | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_]:

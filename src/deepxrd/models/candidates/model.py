@@ -27,6 +27,7 @@ from deepxrd.models.candidates.candidates import N_CANDIDATES, CandidateMaker
 from deepxrd.models.candidates.confidence import Confidence
 from deepxrd.models.candidates.group_head import GroupHead
 from deepxrd.models.candidates.group_net import GroupNet
+from deepxrd.models.candidates.groups import with_groups
 from deepxrd.models.candidates.network import DIVISOR, CandidateNet
 from deepxrd.models.candidates.outputs import ensemble_outputs, without_answer
 from deepxrd.models.candidates.symmetry import Symmetry, symmetry
@@ -128,6 +129,7 @@ class CandidateModel:
         share = np.where(answered[:, None] & mask, made.share, 0.0)
         evidence = evidence_of(found, mask, share, formulas)
         found = weighed_candidates(self.confidence, evidence, found)
+        found = with_groups(self.maker.templates, found, formulas, head=self.head, learned=self.maker.learned(formulas))
         best = 100 * simulated[np.arange(len(formulas)), found.order[:, 0]]
         best[~answered] = self.mean
         made = without_answer(made, answered, self.mean, self.xrd)
@@ -154,9 +156,7 @@ class CandidateModel:
         parts, start = [], 0
         for found in said.candidates:
             stop = start + len(found.place)
-            some = formulas[start:stop]
-            learned = self.maker.learned(some)
-            parts.append(symmetry(self.maker.templates, found, some, head=self.head, learned=learned))
+            parts.append(symmetry(self.maker.templates, found, formulas[start:stop]))
             start = stop
         return Symmetry.join(parts)
 
@@ -174,7 +174,7 @@ class CandidateModel:
         """
         if not len(formulas):
             return self
-        plain, parts = replace(self, confidence=Confidence.plain()), []
+        plain, parts = replace(self, confidence=Confidence.plain(), head=None), []
         known = known_structures(self.maker, formulas)
         with progress_bar() as bar:
             starts = range(0, len(formulas), _AT_ONCE)

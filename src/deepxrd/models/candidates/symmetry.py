@@ -14,8 +14,6 @@ from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS
 from deepxrd.chem.element_properties import element_property
 from deepxrd.models.candidates.candidates import CELL, Candidates
 from deepxrd.models.candidates.cells import log_volume
-from deepxrd.models.candidates.group_head import SYSTEM_OF_GROUP, GroupEvidence, GroupHead
-from deepxrd.models.candidates.solid_solutions import are_mixed
 from deepxrd.models.candidates.templates import Templates
 
 Floats = NDArray[np.float64]
@@ -63,38 +61,28 @@ class Symmetry:
         return CRYSTAL_SYSTEMS[best] if self.crystal_systems[row, best] > 0 else ""
 
 
-def symmetry(
-    templates: Templates,
-    found: Candidates,
-    formulas: Sequence[Formula],
-    *,
-    head: GroupHead | None = None,
-    learned: NDArray[np.bool_] | None = None,
-) -> Symmetry:
+def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula]) -> Symmetry:
     """Put candidates together.
 
     Args:
         templates: that they were made from.
         found: candidates of n compositions, as a model predicts them.
         formulas: the compositions.
-        head: weighs what the candidates say against what the compositions do; without it the candidates are summed up.
-        learned: whether structures of each composition were learned from, ``(n,)``; None for no.
 
     Raises:
         TypeError: no network was asked about them.
     """
-    evidence, first = GroupEvidence.of(templates, found), found.found.member[:, 0]
-    if found.volume_deviation is None or found.probability is None:
+    groups, systems, first = found.space_groups, found.crystal_systems, found.found.member[:, 0]
+    if found.volume_deviation is None or found.probability is None or groups is None or systems is None:
         msg = "these candidates have no deviations yet: take those of a model's predictions"
         raise TypeError(msg)
-    groups = group_probabilities(evidence, formulas, head=head, learned=learned)
-    systems = evidence.systems() if head is None else groups @ SYSTEM_OF_GROUP
+    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
-    own = np.where(evidence.group > 0, np.take_along_axis(groups, np.maximum(evidence.group - 1, 0), axis=1), -1.0)
-    chosen = np.take_along_axis(evidence.group, own.argmax(axis=1)[:, None], axis=1)
-    of_best = np.where((evidence.group == chosen) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    own = np.where(group > 0, np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1), -1.0)
+    chosen = np.take_along_axis(group, own.argmax(axis=1)[:, None], axis=1)
+    of_best = np.where((group == chosen) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
     mean, spread = _at(found.cells.mean, found.place), _at(found.cells.deviation, found.place)
     cell = np.stack([mixture_quantiles(mean[..., i], spread[..., i], of_best) for i in range(6)], axis=1)
     cell = np.concatenate([np.exp(cell[:, :3]), np.degrees(cell[:, 3:])], axis=1)
@@ -105,31 +93,6 @@ def symmetry(
     volumes = np.exp(mixture_quantiles(per_atom, _at(found.volume_deviation, found.place), every))
     density = _mass_per_atom(formulas)[:, None] / volumes[:, ::-1] * _AMU_PER_ANGSTROM3
     return Symmetry(systems, numbers, likely, cell, volumes, density)
-
-
-def group_probabilities(
-    evidence: GroupEvidence,
-    formulas: Sequence[Formula],
-    *,
-    head: GroupHead | None = None,
-    learned: NDArray[np.bool_] | None = None,
-) -> Floats:
-    """Probabilities of space groups 1 to 230, ``(n, 230)``; what is missing to 1 is not known.
-
-    Args:
-        evidence: of n compositions.
-        formulas: the compositions.
-        head: as in `symmetry`.
-        learned: likewise.
-    """
-    if head is None:
-        return evidence.summed(evidence.group_part)
-    said = head.probability(evidence, formulas, np.zeros(len(formulas), dtype=bool) if learned is None else learned)
-    # a solid solution has the symmetry of its average, of which its composition alone says nothing
-    mixed = (are_mixed(formulas) & evidence.shared.any(axis=1))[:, None]
-    said = np.where(mixed, evidence.summed(evidence.group_part), said)
-    # where there is no candidate, nothing like the composition was learned from
-    return np.where((evidence.group > 0).any(axis=1, keepdims=True), said, 0.0)
 
 
 def mixture_quantiles(mean: Floats, deviation: Floats, weight: Floats) -> Floats:

@@ -16,6 +16,8 @@ from deepxrd.models.candidates import CandidateModel
 from deepxrd.models.candidates.calibrate import ground_states
 from deepxrd.models.candidates.group_head import SYSTEM_OF_GROUP, GroupEvidence, GroupHead
 from deepxrd.models.candidates.group_net import N_NETS, GroupNet, group_shares, net_of
+from deepxrd.models.candidates.groups import in_proportion, no_less, with_groups
+from deepxrd.models.candidates.symmetry import symmetry
 from deepxrd.training.group_net import learn_groups
 
 FORMULAS = [parse_formula(f"{a}{b}{x}3") for a in ("Ca", "Sr", "Ba", "Mg") for b in ("Ti", "Zr", "Hf") for x in "OSF"]
@@ -140,32 +142,68 @@ def test_a_strangers_arrays_are_refused_with_a_reason(nets: tuple[GroupNet, ...]
         GroupHead.from_arrays({key: each for key, each in arrays.items() if not key.startswith("net.1.")})
 
 
-def test_a_models_space_groups_are_those_of_its_head_and_its_cells_those_of_candidates(model: CandidateModel) -> None:
+def test_a_models_space_groups_are_those_of_its_head_and_set_its_candidates(model: CandidateModel) -> None:
     formulas = [parse_formula(text) for text in ("RaTiO3", "SrHfS3", "CsCl", "XeF6")]
     known, groups = ground_states(model.maker.templates)
     assert dict(zip([each.reduced for each in known], groups.tolist(), strict=True))["CsCl"] == 221
     nets = learn_groups(known, groups, seed=0, epochs=2)
-    said = model.predict(formulas)
-    place = said.candidates[0].place.copy()
-    place[3] = -1  # as where nothing is found
-    said = replace(said, candidates=(replace(said.candidates[0], place=place),))
-    head = GroupHead.fit(
-        nets,
-        GroupEvidence.of(model.maker.templates, said.candidates[0]),
-        formulas,
-        np.array([221, 123, 221, 0]),
-        seed=0,
-    )
-    found = replace(model, head=head).symmetry(said, formulas)
+    plain = model.predict(formulas)
+    evidence = GroupEvidence.of(model.maker.templates, plain.candidates[0])
+    head = GroupHead.fit(nets, evidence, formulas, np.array([221, 123, 221, 0]), seed=0)
+    with_head = replace(model, head=head)
+    said = with_head.predict(formulas)
+    found = with_head.symmetry(said, formulas)
     learned = model.maker.learned(formulas)
     assert learned.tolist() == [True, True, True, False]
-    evidence = GroupEvidence.of(model.maker.templates, said.candidates[0])
-    with_candidates = said.candidates[0].mask.any(axis=1)
-    assert with_candidates.tolist() == [True, True, True, False]
+    (mine,) = said.candidates
+    assert mine.probability is not None
+    with_candidates = mine.mask.any(axis=1)
     every = head.probability(evidence, formulas, learned) * with_candidates[:, None]
-    np.testing.assert_allclose(found.crystal_systems, every @ SYSTEM_OF_GROUP)
-    np.testing.assert_allclose(found.space_group_probability, -np.sort(-every, axis=1)[:, :5])
-    assert found.crystal_system(3) == ""
+    # those of the head, but no less than what candidates of shared sites keep
+    of_candidates = GroupEvidence.of(model.maker.templates, mine).summed(mine.probability)
+    told = no_less(every, of_candidates)
+    assert mine.shared.any()
+    np.testing.assert_allclose(told, every, atol=0.05)
+    np.testing.assert_allclose(found.crystal_systems, told @ SYSTEM_OF_GROUP)
+    np.testing.assert_allclose(found.space_group_probability, -np.sort(-told, axis=1)[:, :5])
     np.testing.assert_array_equal(np.isfinite(found.cell).all(axis=(1, 2)), with_candidates)
-    # what is not of symmetry stays as it was
-    np.testing.assert_array_equal(found.volume_per_atom, model.symmetry(said, formulas).volume_per_atom)
+    assert (of_candidates <= told).all()
+    np.testing.assert_array_equal(mine.share, plain.candidates[0].share)
+
+
+def test_where_there_is_no_candidate_no_space_group_is_told(model: CandidateModel) -> None:
+    formulas = [parse_formula(text) for text in ("RaTiO3", "XeF6")]
+    (found,) = model.predict(formulas).candidates
+    place = found.place.copy()
+    place[1] = -1
+    head = GroupHead.fit(
+        learn_groups(*ground_states(model.maker.templates), seed=0, epochs=1),
+        GroupEvidence.of(model.maker.templates, found), formulas, np.array([221, 0]), seed=0,
+    )  # fmt: skip
+    told = with_groups(
+        model.maker.templates, replace(found, place=place), formulas, head=head, learned=np.zeros(2, dtype=bool)
+    )
+    assert told.space_groups is not None
+    assert told.space_groups.sum(axis=1) == pytest.approx([1, 0])
+    said = symmetry(model.maker.templates, told, formulas)
+    assert said.crystal_system(1) == ""
+    assert np.isnan(said.cell[1]).all()
+
+
+@given(st.integers(0, 10_000))
+def test_candidates_agree_with_their_space_groups(seed: int) -> None:
+    formulas = [parse_formula(text) for text in ("NaCl", "SrTiO3", "MgAl2O4")]
+    evidence, rng = evidence_of(formulas, seed=seed), np.random.default_rng(seed)
+    groups = rng.dirichlet(np.full(230, 0.02), size=3)
+    which = rng.uniform(size=evidence.group.shape) < 0.8
+    probability = in_proportion(evidence, groups, which)
+    there = which & (evidence.group > 0)
+    np.testing.assert_array_equal(probability[~there], evidence.probability[~there])
+    set_here = evidence.summed(np.where(there, probability, 0.0))
+    assert (set_here <= groups + 1e-9).all()
+    assert (probability.sum(axis=1) <= evidence.probability.sum(axis=1) + 1e-9).all()
+    least = evidence.summed(probability)
+    raised = no_less(groups, least)
+    assert (raised >= least).all()
+    np.testing.assert_allclose(raised.sum(axis=1), np.maximum(1.0, least.sum(axis=1)))
+    np.testing.assert_allclose(no_less(raised, least), raised, atol=1e-12)  # nothing is left to do

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
+from deepxrd.chem.crystal import close_pairs
 from deepxrd.chem.symmetry import KEPT_SYMPREC_ANGSTROM
 from deepxrd.io.quiet import loggers_from
 from deepxrd.library.asymmetric import AsymmetricUnit, cell_parameters, wrap
@@ -19,7 +20,7 @@ from deepxrd.library.space_groups import Normaliser, SpaceGroup, WyckoffPosition
 COORDINATE_STEPS = 65_520
 """Steps of a stored coordinate along a cell edge: 2^4 3^2 5 7 13, so that 1/3, 1/8 and their like are exact."""
 
-_SAME_PLACE = 1e-4  # in units of the cell: what lies closer is one site shared by several elements
+_SAME_PLACE_ANGSTROM = 1e-3  # what lies closer is one site shared by several elements
 _AS_NEAR = 1e-6
 _ON_POSITION = 1e-4  # how far a symmetrised site may be from its Wyckoff position, in units of the cell
 
@@ -141,9 +142,9 @@ def _merged(crystal: Crystal) -> tuple[list[list[int]], NDArray[np.int64], NDArr
     if (crystal.occupancies == 1.0).all():
         _, first, kinds = np.unique(crystal.atomic_numbers, return_index=True, return_inverse=True)
         return [[int(i)] for i in first], kinds.astype(np.int64), crystal.frac_coords
-    delta = crystal.frac_coords[:, None] - crystal.frac_coords[None]
-    same = (np.abs(delta - np.round(delta)) < _SAME_PLACE).all(axis=2)
-    firsts = same.argmax(axis=1)
+    pairs = close_pairs(crystal.lattice, crystal.frac_coords, _SAME_PLACE_ANGSTROM)
+    firsts = np.arange(len(crystal.frac_coords))
+    np.minimum.at(firsts, pairs[:, 1], pairs[:, 0])
     known: dict[tuple[tuple[int, float], ...], int] = {}
     members: list[list[int]] = []
     kinds_of: list[int] = []

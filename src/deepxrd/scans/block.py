@@ -16,8 +16,8 @@ from deepxrd.xrd.radiation import ANODES, from_angstrom, tube
 
 MAX_POINTS = 4_000_000
 """In a scan; more is no powder pattern, or a damaged header."""
-MAX_BLOCKS = 5_000
-"""Scans in a file; a map of reciprocal space has hundreds."""
+MAX_RANGES = 5_000
+"""In a file; a map of reciprocal space has hundreds."""
 _FEWEST_STEPS = 2
 
 
@@ -109,6 +109,13 @@ def check_count(n: int) -> None:
     """Raise `ScanError` unless n is a number of points that a scan can have."""
     if not _FEWEST_STEPS <= n <= MAX_POINTS:
         msg = f"a scan of {n} points: it must have from {_FEWEST_STEPS} to {MAX_POINTS}"
+        raise ScanError(msg)
+
+
+def check_ranges(n: int) -> None:
+    """Raise `ScanError` unless a file may hold n ranges."""
+    if n > MAX_RANGES:
+        msg = f"it holds more than {MAX_RANGES:,} ranges: split it, or if it should not, it is damaged"
         raise ScanError(msg)
 
 

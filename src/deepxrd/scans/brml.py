@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated, steps
+from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, stated, steps
 from deepxrd.scans.files import Archive, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -32,7 +32,9 @@ def read_brml(archive: Archive) -> list[Block]:
     """
     blocks: list[Block] = []
     why: list[str] = []
-    for name in _order(archive)[:MAX_BLOCKS]:
+    names = _order(archive)
+    check_ranges(len(names))
+    for name in names:
         root = parse_xml(archive.read(name))
         routes = [route for route in root.iter("DataRoute") if route.find("Datum") is not None]
         measured = [route for route in routes if route.get("RouteFlag", "Measured") == "Measured"] or routes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps, tell_others
+from deepxrd.scans.block import Block, check_ranges, stated, steps, tell_others
 
 _HEADER_1, _FILE_HEADER_2, _FILE_HEADER_3, _RANGE_HEADER_3 = 156, 256, 712, 304
 _SMALLEST_HEADER_2 = 48
@@ -30,7 +30,7 @@ def read_version_1(data: bytes) -> list[Block]:
     """
     fields, place = Fields(data), 0
     blocks: list[Block] = []
-    while len(blocks) < MAX_BLOCKS:
+    while True:
         if data[place : place + 4] != b"RAW ":
             place -= 4  # the ranges after the first lack the mark in old files
         n = fields.u32(place + 4)
@@ -47,11 +47,11 @@ def read_version_1(data: bytes) -> list[Block]:
                 title=fields.text(place + 40, 32),
             )
         )
+        check_ranges(len(blocks))
         more = fields.u32(place + 152)
         place += _HEADER_1 + 4 * n
         if not more:
-            break
-    return blocks
+            return blocks
 
 
 def read_version_2(data: bytes) -> list[Block]:
@@ -100,9 +100,7 @@ def read_version_3(data: bytes) -> list[Block]:
     metadata = {"date": f"{fields.text(16, 10)} {fields.text(26, 10)}", "site": fields.text(108, 218), "anode": anode}
     metadata["comment"] = fields.text(386, 160)
     n_ranges = fields.u32(12)
-    if n_ranges > MAX_BLOCKS:
-        msg = f"its header says {n_ranges} ranges: the file is damaged"
-        raise ScanError(msg)
+    check_ranges(n_ranges)
     others: list[str] = []
     for _ in range(n_ranges):
         size, n = fields.u32(place), fields.u32(place + 4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps, tell_others
+from deepxrd.scans.block import Block, check_ranges, stated, steps, tell_others
 from deepxrd.scans.bruker_raw import ONLY_OTHERS
 from deepxrd.xrd import Wavelengths
 
@@ -27,8 +27,9 @@ def read_version_4(data: bytes) -> list[Block]:
     """
     reading = _Reading(Fields(data))
     place = _PREAMBLE
-    while place + 8 <= len(data) and data[place:].strip(b"\0") and reading.n_ranges < MAX_BLOCKS:
+    while place + 8 <= len(data) and data[place:].strip(b"\0"):
         place = reading.take(place)
+        check_ranges(reading.n_ranges)
     tell_others(reading.blocks, reading.others, what="drives", none=ONLY_OTHERS)
     if not reading.blocks:
         msg = "it holds no scan"

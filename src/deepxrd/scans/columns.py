@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block
+from deepxrd.scans.block import Block, check_ranges
 from deepxrd.scans.choose import UNNAMED, Columns, choose_columns
 from deepxrd.scans.column_names import LABELS, column_names
 from deepxrd.scans.dialect import Dialect, find_dialect, looks_numeric
@@ -58,7 +58,8 @@ def read_columns(text: str) -> list[Block]:
     head, parts, below = _parts(lines)
     dialect = find_dialect([row for part in parts for row in part.rows][:_SAMPLE])
     _refuse_skipped_data(head, parts[0].rows[0], dialect)
-    blocks = [_block(head + part.head, part, dialect, more_names=remarks.are_columns) for part in parts[:MAX_BLOCKS]]
+    check_ranges(len(parts))
+    blocks = [_block(head + part.head, part, dialect, more_names=remarks.are_columns) for part in parts]
     if below:
         blocks[-1].facts.append(Fact("not read", f"text from line {below} on", "after the last of the data"))
     blocks[0].facts += remarks.told()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, steps
+from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import wavelengths_in
 from deepxrd.scans.scan import Fact
@@ -55,7 +55,8 @@ def read_gsas(text: str) -> list[Block]:
     title = head[0].strip() if head else ""
     lines, where = wavelengths_in(head)
     blocks = []
-    for bank, records in banks[:MAX_BLOCKS]:
+    check_ranges(len(banks))
+    for bank, records in banks:
         block = _read_bank(bank, records)
         block.title, block.wavelengths, block.wavelengths_source = title, lines, where
         blocks.append(block)

@@ -273,7 +273,7 @@ def _scan(parts: list[Stretch], *, name: str, radiation: Wavelengths | None, giv
             ranges.append(ScanRange(begin + first, begin + last, step, part.block.seconds_per_step))
             _merge_last(ranges, two_theta)
         begin += len(part.counts)
-    block = parts[0].block
+    block = next((part.block for part in parts if part.block.wavelengths), parts[0].block)
     wavelengths = radiation or block.wavelengths
     source = f"given as {given}" if radiation else block.wavelengths_source
     facts = [Fact("axis", block.kind.value, block.axis_source)]

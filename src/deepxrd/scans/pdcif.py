@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Axis, Block, parse_number, stated, steps
+from deepxrd.scans.block import Axis, Block, check_ranges, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
@@ -78,7 +78,8 @@ def read_pdcif(text: str) -> list[Block]:
         calculated = ", only a calculated one" if "_pd_calc_intensity" in text.replace(".", "_") else ""
         msg = f"it is a CIF without a measured pattern over angles, q or d{calculated}: give the pattern"
         raise ScanError(msg)
-    return blocks[:MAX_BLOCKS]
+    check_ranges(len(blocks))
+    return blocks
 
 
 def _tokens(text: str) -> Iterator[tuple[str, bool]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, stated, steps, tell_others
+from deepxrd.scans.block import Block, check_ranges, numbers, parse_number, stated, steps, tell_others
 from deepxrd.scans.files import Archive, decode_leniently, lines_of, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
@@ -50,11 +50,8 @@ def read_ras(text: str) -> list[Block]:
                 header[key] = value.strip().strip('"')
         elif word and rows is not None:
             rows.append(_row(word.split(), place))
-    if rows:
-        _close(rows, header, first, blocks, others)
-        blocks[-1].facts.append(
-            Fact("end", "the mark of the data's end is missing: it may be cut short", "*RAS_INT_END")
-        )
+    if rows and (last := _close(rows, header, first, blocks, others)):
+        last.facts.append(Fact("end", "the mark of the data's end is missing: it may be cut short", "*RAS_INT_END"))
     return _told(blocks, others)
 
 
@@ -66,7 +63,9 @@ def read_rasx(archive: Archive) -> list[Block]:
     """
     blocks: list[Block] = []
     others: list[str] = []
-    for name in sorted((name for name in archive.names if _PROFILE.search(name)), key=natural)[:MAX_BLOCKS]:
+    names = sorted((name for name in archive.names if _PROFILE.search(name)), key=natural)
+    check_ranges(len(names))
+    for name in names:
         folder, _, leaf = name.rpartition("/")
         number_ = re.sub(r"\D", "", leaf)
         header: dict[str, str] = {}
@@ -119,8 +118,9 @@ def read_rigaku_text(text: str) -> list[Block]:
             values += numbers(word.replace(",", " ").split(), line=place)
     if values:
         groups.append((header, values))
+    check_ranges(len(groups))
     others = [axis for header, _ in groups if (axis := header.get("SCAN_AXIS", "")) and not _is_two_theta(axis)]
-    blocks = [_group(*group) for group in groups[:MAX_BLOCKS] if group[0].get("SCAN_AXIS", "") not in others]
+    blocks = [_group(*group) for group in groups if group[0].get("SCAN_AXIS", "") not in others]
     return _told(blocks, others)
 
 
@@ -139,13 +139,13 @@ def _row(words: list[str], place: int) -> list[float]:
 
 def _close(
     rows: list[list[float]] | None, header: Mapping[str, str], first: int, blocks: list[Block], others: list[str]
-) -> None:
-    """Make a block of a range's rows, or note the axis it is a scan of."""
+) -> Block | None:
+    """Make a block of a range's rows, or note the axis it is a scan of and return None."""
     axis_name = header.get("MEAS_SCAN_AXIS_X_INTERNAL") or header.get("MEAS_SCAN_AXIS_X", "")
     plain = re.sub(r"[\s_-]", "", axis_name).lower().replace("θ", "theta")
     if axis_name and not ("twotheta" in plain or "2theta" in plain):
         others.append(axis_name)
-        return
+        return None
     if not rows:
         msg = "a range without data"
         raise ScanError(msg)
@@ -174,6 +174,7 @@ def _close(
     if (table[:, 2] != 1).any() and (table[:, 2] > 0).all():
         block.attenuation = table[:, 2]
     blocks.append(block)
+    return block
 
 
 def _seconds(speed: str, unit: str, step: str) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import MAX_BLOCKS, Block, stated, steps
+from deepxrd.scans.block import Block, check_ranges, stated, steps
 from deepxrd.scans.scan import Fact
 
 _EXPORT = "a binary Rigaku .raw of a layout that is not known here: export it as .ras, .rasx or .asc"
@@ -56,7 +56,8 @@ def _ranges(fields: Fields) -> list[Block]:
     """The ranges of the newer layout, each with a number of points of its own."""
     place = _NEW.angles - _ANGLES_AT
     blocks: list[Block] = []
-    while len(blocks) < MAX_BLOCKS:
+    while True:
+        check_ranges(len(blocks))
         n = _n_points(fields, place + _ANGLES_AT)
         if not n or n != fields.u32(place + _COUNT_AT):
             msg = f"its range {len(blocks) + 1} does not hold as many points as its header says: it is {_EXPORT}"

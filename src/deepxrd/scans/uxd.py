@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, numbers, parse_number, quantum, stated, steps, tell_others
+from deepxrd.scans.block import Block, check_ranges, numbers, parse_number, quantum, stated, steps, tell_others
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.scan import Fact
 
@@ -43,7 +43,7 @@ def read_uxd(text: str) -> list[Block]:
     if not reading.blocks:
         msg = "it holds no scan of 2θ"
         raise ScanError(msg)
-    return reading.blocks[:MAX_BLOCKS]
+    return reading.blocks
 
 
 class _Reading:
@@ -85,6 +85,7 @@ class _Reading:
                 self.others.append(drive)
             else:
                 self.blocks.append(self._block(column, self._marker))
+            check_ranges(len(self.blocks) + len(self.others))
         self._rows, self._places, self._marker = [], [], None
         self._header.pop("STEPTIME", None)
 

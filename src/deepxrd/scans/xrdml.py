@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import MAX_BLOCKS, Block, check_count, numbers, parse_number, stated
+from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, stated
 from deepxrd.scans.files import parse_xml
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
@@ -32,8 +32,7 @@ def read_xrdml(data: bytes) -> list[Block]:
     sample = " ".join(filter(None, (_text(root, "sample", part) for part in ("id", "name"))))
     for measurement in _children(root, "xrdMeasurement"):
         for scan in _children(measurement, "scan"):
-            if len(blocks) + len(others) >= MAX_BLOCKS:
-                break
+            check_ranges(len(blocks) + len(others))
             block = _read_scan(scan, measurement)
             if block is None:
                 others.append(scan.get("scanAxis", "no axis"))

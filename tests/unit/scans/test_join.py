@@ -281,3 +281,28 @@ def test_ranges_with_nothing_but_a_seam_between_them_are_one(read: Read) -> None
     (only,) = scan.ranges
     assert (only.start, only.stop) == (0, 400)
     assert only.step_deg == pytest.approx(0.025)
+
+
+def test_a_wavelength_that_only_a_later_range_states_is_that_of_the_scan(read: Read) -> None:
+    angle = 10 + 0.02 * np.arange(60)
+    later = f"_WL1=1.78897\n_2THETACOUNTS\n{text(angle + 1.2, noisy(2)[:60])}"
+    scan = read(uxd((None, "COUNTS", angle, noisy(1)[:60])) + later)
+    assert scan.wavelengths is not None
+    assert scan.wavelengths.kalpha1_angstrom == pytest.approx(1.78897)
+
+
+def test_more_ranges_than_a_file_can_have_are_refused_and_not_cut_off(read: Read) -> None:
+    one = "_START=10\n_STEPSIZE=0.1\n_COUNTS\n1 2 3\n"
+    with pytest.raises(ScanError, match="more than 5,000 ranges"):
+        read("_FILEVERSION=2\n" + 5_001 * one)
+
+
+def test_an_end_without_its_mark_is_told_of_that_range_alone(read: Read) -> None:
+    rows = "\n".join(f"{10 + 0.02 * i:.2f} {100 + i % 5} 1" for i in range(60))
+    two_theta, omega = (
+        f'*RAS_HEADER_START\n*MEAS_SCAN_AXIS_X "{name}"\n*RAS_INT_START\n{rows}' for name in ("TwoTheta", "Omega")
+    )
+    assert not [f for f in read(f"{two_theta}\n*RAS_INT_END\n{omega}").facts if f.what == "end"]
+    assert [f for f in read(two_theta).facts if f.what == "end"]
+    with pytest.raises(ScanError, match="only"):
+        read(omega)

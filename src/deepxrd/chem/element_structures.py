@@ -7,8 +7,8 @@ from functools import cache
 _PROTOTYPES = {"fcc": "225:a", "bcc": "229:a", "hcp": "194:c", "diamond": "227:a", "rhombohedral": "166:c"}
 _DOUBLE = {"La": "194:ac", "Pr": "194:ac", "Nd": "194:ac", "Sm": "166:ac"}
 """Close packed like those above, in another stacking."""
-_OTHERS = frozenset({"Se", "Te"})
-"""Chains in a hexagonal cell, which ASE counts among the close packed."""
+_OTHERS = frozenset({"Se", "Te", "Hg"})
+"""Chains in a hexagonal cell, which ASE counts among the close packed; and a liquid."""
 
 
 @cache

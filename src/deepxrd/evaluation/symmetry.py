@@ -14,7 +14,14 @@ from deepxrd.analysis.symmetry_figures import confusion_figure, lattice_figure
 from deepxrd.analysis.symmetry_tables import lattice_markdown, share_table, sureness_table
 from deepxrd.chem import Crystal
 from deepxrd.evaluation.symmetry_baselines import majority, nearest, neighbour_rows, volume_ratios
-from deepxrd.evaluation.symmetry_scores import Truth, confusion, lattice_table, sample_table, summaries
+from deepxrd.evaluation.symmetry_scores import (
+    Truth,
+    confusion,
+    lattice_table,
+    sample_table,
+    summaries,
+    volumes_per_atom,
+)
 from deepxrd.evaluation.task import Task, in_parts
 from deepxrd.io.files import write_text
 from deepxrd.io.progress import progress_bar
@@ -67,7 +74,8 @@ def baseline_answers(task: Task) -> dict[str, Symmetry]:
     some = np.random.default_rng(0).permutation(len(train.formulas))[:_MOST_FOR_MAJORITY]
     needed = np.union1d(near[near >= 0], some)
     found = _structures(train.crystals, needed.tolist())
-    otherwise = majority(found, len(near))
+    drawn = Truth(found.space_group[some], found.cell[some], found.volume_per_atom)
+    otherwise = majority(drawn, len(near))
     ratios = volume_ratios(near, train.formulas, train.crystals, task.formulas)
     return {
         "majority": otherwise,
@@ -93,10 +101,9 @@ def in_parts_of(task: Task, says: Callable[[list[int]], Symmetry]) -> Symmetry:
 
 def _structures(crystals: Sequence[Crystal], needed: list[int]) -> Truth:
     """Of all crystals, space group and cell of those that are needed alone, since these take 2 ms each."""
-    found = Truth(np.zeros(len(crystals), np.int64), np.full((len(crystals), 6), np.nan), np.ones(len(crystals)))
+    found = Truth(np.zeros(len(crystals), np.int64), np.full((len(crystals), 6), np.nan), volumes_per_atom(crystals))
     with progress_bar() as bar:
         for row in bar.track(needed, description="Symmetry of the training part"):
             one = Truth.of_crystals([crystals[row]])
             found.space_group[row], found.cell[row] = one.space_group[0], one.cell[0]
-            found.volume_per_atom[row] = one.volume_per_atom[0]
     return found

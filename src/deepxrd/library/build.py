@@ -8,12 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from deepxrd.chem.symmetry import KEPT_NARROWER_SYMPREC_ANGSTROM, KEPT_SYMPREC_ANGSTROM
 from deepxrd.errors import LibraryError, SourceError
 from deepxrd.io.files import locked, value_hash
 from deepxrd.io.progress import progress_bar
+from deepxrd.io.stopping import worker_pool
 from deepxrd.library.card import check_card_path, write_library_card
 from deepxrd.library.container import FORMAT, read_container, write_container
 from deepxrd.library.library import Library
@@ -134,8 +135,8 @@ def _encode_parts(inputs: Sequence[LibraryInput], work: Path, n_jobs: int) -> No
     with progress_bar() as bar:
         task = bar.add_task("Keeping structures", total=total)
         jobs = _jobs(inputs, work)
-        parallel = Parallel(
-            n_jobs=n_jobs if total > PART_SIZE else 1, return_as="generator_unordered", pre_dispatch="3*n_jobs"
+        parallel = worker_pool(
+            n_jobs if total > PART_SIZE else 1, return_as="generator_unordered", pre_dispatch="3*n_jobs"
         )
         done = parallel(
             delayed(encode_part)(items, source, held_out=inputs[source].held_out, path=part)

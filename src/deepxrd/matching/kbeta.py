@@ -12,11 +12,8 @@ from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM
 
 Floats = NDArray[np.float64]
 
-KBETA_ANGSTROM = {"Cu": 1.39222, "Mo": 0.63229, "Co": 1.62079, "Fe": 1.75661, "Cr": 2.08487, "Ag": 0.49707}
-"""Bearden, Rev. Mod. Phys. 39 (1967) 78."""
 LEAST_SHARE = 0.02
 """Of all of Kα; what a filter leaves is below, and does no harm."""
-_SAME_ANGSTROM = 1e-3  # as files round the wavelength of a tube
 _SIGMA, _NEAR = 0.001, 0.0015  # 1/Å: smoothing, and how far from its place a line may be
 _STRONG = 0.15  # of the strongest line
 _RACHINGER_TERMS = 8  # powers of a ratio of one half: what is left is less than 1 %
@@ -26,10 +23,9 @@ _ALIKE = 1.6  # shares may differ by so much where the lines of one tube make th
 
 def kbeta_ratio(wavelengths: Wavelengths) -> float | None:
     """The wavelength of Kβ over that of Kα1; None where the radiation is no tube's doublet."""
-    for anode, length in KBETA_ANGSTROM.items():
-        if abs(wavelengths.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) < _SAME_ANGSTROM:
-            return length / wavelengths.kalpha1_angstrom if wavelengths.ratio else None
-    return None
+    if wavelengths.anode is None or not wavelengths.ratio:
+        return None
+    return WAVELENGTHS_ANGSTROM[f"{wavelengths.anode}Kb1"] / wavelengths.kalpha1_angstrom
 
 
 def kbeta_share(x: Floats, intensity: Floats, measured: NDArray[np.bool_], wavelengths: Wavelengths) -> float:

@@ -250,7 +250,7 @@ def _remarks(scan: Scan) -> tuple[str, ...]:
     waves = scan.wavelengths
     second = waves is not None and waves.kalpha2_angstrom is not None and waves.ratio is None
     alone = "the file does not state how strong its Kα2 is, which is left out: --radiation Cu takes both"
-    tube = waves.tube_of_first_line if waves is not None else None
+    tube = waves.anode if waves is not None and waves.kalpha2_angstrom is None and waves.ratio is None else None
     first = f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, --radiation {tube} takes both"
     return (
         *([f"points left out: {left_out}"] if left_out else []),

@@ -97,22 +97,26 @@ def known_phases(libraries: Libraries, formula: Formula, xrd: XrdSettings, *, mo
     """
     found = libraries.find_formula(formula)
     if most is not None and len(found) > most:
-        phases = found.phases()
-        found = found.take(sorted(sorted(range(len(found)), key=lambda i: stability(phases[i]))[:most]))
+        found = found.take(sorted(by_stability(found.phases())[:most]))
     phases, units, crystals = found.phases(), found.asymmetric_units(), found.crystals()
-    order = sorted(range(len(phases)), key=lambda i: stability(phases[i]))
+    order = by_stability(phases)
     patterns, failures = simulate([crystals[i] for i in order], xrd)
     return KnownPhases([phases[i] for i in order], [units[i] for i in order], patterns, failures, xrd)
 
 
-def stability(phase: Phase) -> tuple[float, int]:
-    """What phases are sorted by, the most stable first.
+def by_stability(phases: Sequence[Phase]) -> list[int]:
+    """Places of phases, the most stable first, those of unknown energy last.
 
-    Energies within `_SAME_ENERGY` cannot be told apart; of such phases the most symmetric comes first, since it is the
-    one that warmth favours, as with SrTiO3.
+    Energies within `_SAME_ENERGY` of the lowest that is left cannot be told apart from it; of such phases the most
+    symmetric comes first, since it is the one that warmth favours, as with SrTiO3.
     """
-    energy = phase.energy_above_hull
-    return (np.inf if energy is None else round(energy / _SAME_ENERGY), -phase.space_group)
+    energy = [np.inf if each.energy_above_hull is None else each.energy_above_hull for each in phases]
+    lowest, level = -np.inf, dict[int, float]()
+    for place in sorted(range(len(phases)), key=energy.__getitem__):
+        if energy[place] > lowest + _SAME_ENERGY:
+            lowest = energy[place]
+        level[place] = lowest
+    return sorted(level, key=lambda place: (level[place], -phases[place].space_group))
 
 
 class WithKnownPhases:
@@ -145,7 +149,7 @@ class WithKnownPhases:
         """What the predictor says; and ``known_phases``, with id, space group and energy of the most stable one."""
         said = self._predictor.predict(formulas)
         found = [self._libraries.find_formula(formula).phases() for formula in formulas]
-        first = [min(phases, key=stability, default=None) for phases in found]
+        first = [phases[by_stability(phases)[0]] if phases else None for phases in found]
         energies = [None if phase is None else phase.energy_above_hull for phase in first]
         columns: dict[str, NDArray[np.generic]] = {
             "known_phases": np.array([len(phases) for phases in found], dtype=np.int32),

@@ -53,13 +53,14 @@ class CandidateDataset(Dataset[CandidateBatch]):
 
     Args:
         examples: of the part.
-        rows: the part's rows in the store, ``(n,)``.
+        rows: the part's rows in the store, ``(n,)``; of them those that are served are kept.
         chosen: places among them that are served; None for all.
     """
 
     def __init__(self, examples: Examples, rows: NDArray[np.int64], chosen: NDArray[np.int64] | None = None) -> None:
-        self.examples, self.rows = examples, rows
+        self.examples = examples
         self._chosen = np.arange(len(examples)) if chosen is None else chosen
+        self.rows = rows[self._chosen]
 
     def to(self, device: torch.device) -> None:
         """Nothing is kept on a device: candidates of all compositions take gigabytes."""

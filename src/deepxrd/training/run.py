@@ -293,7 +293,7 @@ def _announce(datamodule: PatternDataModule, module: PatternModule, cfg: dict[st
     console.print(f"data: {n['train']} train, {n['val']} val, {n['test']} test samples in {datamodule.data.store.path}")
     if any(left_out.values()):
         counted = ", ".join(f"{count} of {part}" for part, count in left_out.items())
-        console.print(f"left out, since they do not fit into the network's one-hot: {counted}")
+        console.print(f"left out, since the network has no input for them: {counted}")
     console.print(
         f"run: {n_parameters / 1e6:.1f} M parameters, at most {cfg['trainer']['max_epochs']} epochs, {run_dir}"
     )

@@ -16,20 +16,26 @@ WAVELENGTHS_ANGSTROM: dict[str, float] = {
     "MoKa": 0.71073,
     "MoKa1": 0.70930,
     "MoKa2": 0.71359,
+    "MoKb1": 0.63229,
     "CrKa": 2.29100,
     "CrKa1": 2.28970,
     "CrKa2": 2.29361,
+    "CrKb1": 2.08487,
     "FeKa": 1.93735,
     "FeKa1": 1.93604,
     "FeKa2": 1.93998,
+    "FeKb1": 1.75661,
     "CoKa": 1.79026,
     "CoKa1": 1.78896,
     "CoKa2": 1.79285,
+    "CoKb1": 1.62079,
     "AgKa": 0.560885,
     "AgKa1": 0.559421,
     "AgKa2": 0.563813,
+    "AgKb1": 0.49707,
 }
-"""X-ray tubes by name; the same values as pymatgen's, for parity with the paper."""
+"""X-ray tubes by name. Kα as in pymatgen, for parity with the paper; Kβ of Bearden, Rev. Mod. Phys. 39 (1967) 78, from
+which pymatgen differs for Co by 0.01 Å."""
 
 ANODES = tuple(name.removesuffix("Ka") for name in WAVELENGTHS_ANGSTROM if name.endswith("Ka"))
 """Symbols of the elements whose tubes are in the table."""
@@ -41,6 +47,7 @@ _KEV_ANGSTROM = 12.398419843  # h c, CODATA 2018
 _SHORTEST, _LONGEST = 0.01, 10.0  # Å: from 1.2 MeV to 1.2 keV
 _PLAIN_FROM, _PLAIN_TO = 0.3, 3.0  # Å: below, a number may be meant in nm; above, in keV
 _SAME_LINE = 3e-4  # Å: so near to a tube's mean Kα, a wavelength is that mean as somebody rounded it
+_SAME_KALPHA1 = 1e-3  # Å: files round Kα1 by up to so much; its mean with Kα2 is 1.2e-3 away
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?"
 _UNIT = r"(?:a|å|ang|angs|angstroms?|ångströms?|ångstroms?|nm|pm|m|kev|ev)\.?"
 _WAVELENGTH = re.compile(rf"({_NUMBER})\s*({_UNIT})?")
@@ -76,14 +83,11 @@ class Wavelengths:
         return (self.kalpha1_angstrom + self.ratio * self.kalpha2_angstrom) / (1 + self.ratio)
 
     @property
-    def tube_of_first_line(self) -> str | None:
-        """The anode whose Kα1 this is, where nothing is said of a Kα2; else None."""
-        if self.kalpha2_angstrom is not None or self.ratio is not None:
-            return None
-        near = [
-            anode for anode in ANODES if abs(self.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) < _SAME_LINE
-        ]
-        return near[0] if near else None
+    def anode(self) -> str | None:
+        """The anode whose Kα1 the first line is, as files round it; else None."""
+        off = {anode: abs(self.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) for anode in ANODES}
+        nearest = min(off, key=off.__getitem__)
+        return nearest if off[nearest] < _SAME_KALPHA1 else None
 
     def __str__(self) -> str:
         """In words, such as ``CuKa (Kα1 1.54056 Å, Kα2 1.54439 Å at 0.5)``."""

@@ -55,7 +55,7 @@ def test_the_order_of_the_elements_does_not_matter(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("symbol", "prototype"),
-    [("Fe", "229:a"), ("Ni", "225:a"), ("Ti", "194:c"), ("Nd", "194:ac"), ("Ge", "227:a"), ("Te", None), ("Mn", None)],
+    [("Fe", "229:a"), ("Ni", "225:a"), ("Ti", "194:c"), ("Nd", "194:ac"), ("Ge", "227:a"), ("Te", None), ("Hg", None)],
 )
 def test_elements_have_the_structure_of_room_temperature(symbol: str, prototype: str | None) -> None:
     assert room_temperature_prototype(symbol) == prototype

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, r2_score
 
-from deepxrd.chem import parse_formula
+from deepxrd.chem import Crystal, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.data.assemble import make_data
 from deepxrd.errors import ConfigError
 from deepxrd.evaluation.run import _baseline, _symmetry_of, _weights
-from deepxrd.evaluation.symmetry import LATTICE, PAGE, TABLE, write_symmetry
+from deepxrd.evaluation.symmetry import LATTICE, PAGE, TABLE, _structures, write_symmetry
 from deepxrd.evaluation.symmetry_baselines import majority, nearest
 from deepxrd.evaluation.symmetry_scores import Truth, confusion, lattice_table, r_squared, sample_table, summary
 from deepxrd.evaluation.task import Task
@@ -99,3 +99,11 @@ def test_an_evaluation_writes_the_tables_of_a_candidate_model_and_refuses_others
         _symmetry_of(
             _baseline({"model": {"_target_": "deepxrd.models.baselines.MeanPattern"}, "seed": 1}, task, choice="mean")
         )
+
+
+def test_the_majority_has_the_volume_of_the_training_part() -> None:
+    """It was 1 Å^3 where more crystals were learned from than were looked at."""
+    crystals = [Crystal(4.0 * np.eye(3), np.array([11]), np.zeros((1, 3)), np.ones(1))] * 3
+    found = _structures(crystals, [0])
+    assert found.space_group.tolist() == [221, 0, 0]
+    np.testing.assert_allclose(found.volume_per_atom, 64)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from deepxrd.matching.kbeta import KBETA_ANGSTROM, LEAST_SHARE, kbeta_ratio, kbeta_share
+from deepxrd.matching.kbeta import LEAST_SHARE, kbeta_ratio, kbeta_share
 from deepxrd.matching.observed import observe
 from deepxrd.scans.scan import Scan, ScanRange
 from deepxrd.xrd import Wavelengths
-from deepxrd.xrd.radiation import tube
+from deepxrd.xrd.radiation import ANODES, WAVELENGTHS_ANGSTROM, tube
 
 D_ANGSTROM = np.array([3.905, 2.761, 2.255, 1.953, 1.594, 1.381])
 HEIGHTS = np.array([30.0, 100.0, 35.0, 50.0, 40.0, 25.0])
@@ -31,7 +31,11 @@ def measured(anode: str, share: float, *, seed: int = 0) -> Scan:
     waves = tube(f"{anode}Ka")
     assert waves.kalpha2_angstrom is not None
     counts = np.full(len(ANGLE), 40.0)
-    parts = ((waves.kalpha1_angstrom, 2 / 3), (waves.kalpha2_angstrom, 1 / 3), (KBETA_ANGSTROM[anode], share))
+    parts = (
+        (waves.kalpha1_angstrom, 2 / 3),
+        (waves.kalpha2_angstrom, 1 / 3),
+        (WAVELENGTHS_ANGSTROM[f"{anode}Kb1"], share),
+    )
     for length, part in parts:
         at = bragg(D_ANGSTROM, length)
         seen = np.isfinite(at)
@@ -85,7 +89,7 @@ def test_a_single_line_has_no_kbeta_beside_it(waves: Wavelengths) -> None:
     assert kbeta_ratio(waves) is None
 
 
-@pytest.mark.parametrize("anode", sorted(KBETA_ANGSTROM))
+@pytest.mark.parametrize("anode", ANODES)
 def test_kbeta_of_each_tube_is_a_tenth_shorter_than_kalpha(anode: str) -> None:
     ratio = kbeta_ratio(tube(f"{anode}Ka"))
     assert ratio is not None

@@ -1,6 +1,7 @@
 """Phases that are known of a formula, and the view of their patterns."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from deepxrd.chem import parse_formula
 from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, Libraries
-from deepxrd.prediction.known import LABORATORY, PAPER, known_phases, view
+from deepxrd.prediction.known import LABORATORY, PAPER, by_stability, known_phases, view
 from deepxrd.prediction.known_folder import known_in_words, write_known
 from deepxrd.xrd import find_peaks
 
@@ -90,3 +91,19 @@ def test_each_phase_gets_a_row_a_pattern_and_a_cif_that_others_read(libraries: L
     assert "experiment: not recorded" in said, "of a binary, nobody has said so"
     assert "computed only" not in said
     assert len(find_peaks(known[0].patterns[:1], LABORATORY.two_theta_deg).of(0)[0]) > 5
+
+
+@pytest.mark.parametrize(
+    ("phases", "order"),
+    [
+        ([(0.0009, 1), (0.0011, 221)], [1, 0]),  # on both sides of 1 meV, but 0.2 meV apart
+        ([(0.0, 1), (0.0011, 2), (0.0029, 221)], [1, 0, 2]),  # the last is within 2 meV of the second alone
+        ([(None, 225), (0.3, 1)], [1, 0]),
+        ([], []),
+    ],
+)
+def test_phases_within_2_mev_of_the_most_stable_are_sorted_by_symmetry(
+    phases: list[tuple[float | None, int]], order: list[int]
+) -> None:
+    made = [SimpleNamespace(energy_above_hull=energy, space_group=group) for energy, group in phases]
+    assert by_stability(made) == order  # type: ignore[arg-type]

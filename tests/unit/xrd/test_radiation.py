@@ -17,7 +17,7 @@ from deepxrd.xrd.radiation import in_angstrom, written_wavelength
     ("typed", "name"),
     [
         ("Cu", "CuKa"), ("CuKa", "CuKa"), ("cuka", "CuKa"), (" CUKA ", "CuKa"), ("MoKα", "MoKa"),
-        ("Mo K-alpha", "MoKa"),
+        ("Mo K-alpha", "MoKa"), ("Mo Kβ", "MoKb1"),
         ("Cu Kα1", "CuKa1"), ("CuKa1", "CuKa1"), ("cu kalpha2", "CuKa2"), ("CuKb", "CuKb1"), ("Co-Kα", "CoKa"),
         ("1.5418Å", "CuKa"), ("1.5418 \u212b", "CuKa"), ("0.15418nm", "CuKa"), ("0.7107", "MoKa"),
     ],

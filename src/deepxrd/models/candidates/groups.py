@@ -78,4 +78,4 @@ def no_less(groups: Floats, least: Floats) -> Floats:
     total = np.maximum(groups.sum(axis=1), least.sum(axis=1))
     above = np.maximum(groups - least, 0.0)
     left, of_all = total - least.sum(axis=1), above.sum(axis=1)
-    return least + above * (left / np.where(of_all > 0, of_all, 1.0))[:, None]
+    return np.asarray(least + above * (left / np.where(of_all > 0, of_all, 1.0))[:, None])

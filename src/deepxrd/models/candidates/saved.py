@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -52,7 +51,7 @@ def save(model: CandidateModel, folder: Path, *, with_library: bool = True) -> N
         made.mkdir()
         _write(model, made, with_library=with_library)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(Path(temporary) / "before")  # one of the two is whole whenever this ends
         made.rename(folder)
 
 

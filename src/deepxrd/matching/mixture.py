@@ -39,7 +39,6 @@ LEAST_WEIGHT = 0.005
 _HULL_PENALTY = 0.5  # relative to the misfit, per eV/atom
 _N_REFINED, _N_TEXTURED = 20, 5
 _CLEARLY = 0.01  # of scores: a rival must lead by more to take the place of a phase
-_CELL_WEIGHT = 0.005  # of scores, per standard deviation that a cell is unusual: of two that fit alike it tells
 _OWN_RESOLUTION = ((0.0003, FINE_STEP, 8),)
 
 
@@ -120,6 +119,7 @@ def settled(
 ) -> tuple[Mixture, list[list[tuple[Fit, float]]]]:
     """The mixture with each phase the best of its rivals; and these of each place with their scores, the best first.
 
+    A phase that keeps its place although a rival leads a little counts as level with it.
     Phases of which less than `LEAST_WEIGHT` is left are dropped.
     """
     places = []
@@ -131,7 +131,8 @@ def settled(
             fits = list(mixture.fits)
             fits[place] = best
             mixture = together(observed, fits)
-        places.append(scored)
+        level = max(scored[0][1], next(score for fit, score in scored if fit.candidate is best.candidate))
+        places.append([(best, level), *(each for each in scored if each[0].candidate is not best.candidate)])
     seen = np.flatnonzero(mixture.weight_fractions >= LEAST_WEIGHT).tolist()
     if len(seen) < len(mixture.fits):  # a rival has taken over what a phase explained
         mixture = together(observed, [mixture.fits[i] for i in seen])
@@ -140,13 +141,11 @@ def settled(
 
 def _best_of(scored: Sequence[tuple[Fit, float]], itself: Fit) -> Fit:
     """Which of the rivals for a place should have it: one that leads clearly, else the best of the phase's formula."""
-    weighed = [(fit, score - _CELL_WEIGHT * fit.strain_deviation) for fit, score in scored]
-    weighed.sort(key=lambda each: -each[1])
-    own = next(value for fit, value in weighed if fit.candidate is itself.candidate)
-    best, value = weighed[0]
-    if value - own > _CLEARLY:
+    own = next(score for fit, score in scored if fit.candidate is itself.candidate)
+    best, score = scored[0]
+    if score - own > _CLEARLY:
         return best
-    return simplest([each for each in weighed if each[0].phase.formula == itself.phase.formula])
+    return simplest([each for each in scored if each[0].phase.formula == itself.phase.formula])
 
 
 def polished(observed: Observed, mixture: Mixture) -> Mixture:

@@ -59,7 +59,7 @@ def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
 def verdict(result: MatchResult) -> str:
     """The answer in a few words."""
     if result.is_confident:
-        return "confident match"
+        return "confident match, but there is more in the scan" if result.unexplained_lines_deg else "confident match"
     best = max((each.probability for each in result.phases), default=0.0)
     if len(result.phases) > 1 and best >= CONFIDENT:
         return "part of it is a confident match"

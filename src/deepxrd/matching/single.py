@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
+from deepxrd.library.space_groups import crystal_family
 from deepxrd.matching.candidate import Candidate, symmetrised
 from deepxrd.matching.model import STRAIN, TEXTURE, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
@@ -28,6 +29,8 @@ HULL_WEIGHT, TEXTURE_WEIGHT = 0.2, 0.05
 """Taken off a similarity per eV/atom above the hull, and per unit of the logarithm of March and Dollase's parameter."""
 PRIOR_WEIGHT = 0.005
 """Taken off per unit of minus the logarithm of a predicted structure's probability."""
+CELL_WEIGHT = 0.005
+"""Taken off per standard deviation that a cell is unusual: of two that fit alike, as chromium and iron do, it tells."""
 FINE_SIGMA = 0.001
 """1/Å: 0.1° for Cu Kα."""
 N_AXES = 3
@@ -36,6 +39,7 @@ _MOST_DEVIATIONS = 4.0
 _ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
+_BEGUN_WITH = (-0.3, 0.3)  # of the logarithm of March and Dollase's parameter, in cubic structures
 _PER_FORMULA = 4  # structures of one formula among those that are refined: some formulas have dozens that look alike
 
 
@@ -70,10 +74,10 @@ class Fit:
 
     @property
     def doubt(self) -> float:
-        """What makes the phase less believable than its similarity: its energy, and the texture it needs."""
+        """What makes the phase less believable than its similarity: its energy, and the texture and cell it needs."""
         unlikely = -float(np.log(max(self.phase.probability, _LEAST_PROBABILITY)))
-        texture = abs(float(self.parameters[TEXTURE]))
-        return HULL_WEIGHT * self.phase.hull + TEXTURE_WEIGHT * texture + PRIOR_WEIGHT * unlikely
+        needed = TEXTURE_WEIGHT * abs(float(self.parameters[TEXTURE])) + CELL_WEIGHT * self.strain_deviation
+        return HULL_WEIGHT * self.phase.hull + PRIOR_WEIGHT * unlikely + needed
 
     @property
     def strain_deviation(self) -> float:
@@ -128,7 +132,13 @@ def simplest_first(fits: Sequence[Fit]) -> list[Fit]:
 def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
     """Of fits of one formula with their scores, the best first, the simplest of those that are alike."""
     alike = [fit for fit, score in scored if score >= scored[0][1] - _ALIKE]
-    return min(alike, key=lambda fit: (len(fit.candidate.reflections.slopes), fit.phase.moved_angstrom))
+    return min(alike, key=lambda fit: _complexity(fit.candidate))
+
+
+def _complexity(candidate: Candidate) -> tuple[float, ...]:
+    """What simple structures have less of: free strains, sites moved to a higher symmetry, atoms in the cell."""
+    phase = candidate.phase
+    return len(candidate.reflections.slopes), phase.moved_angstrom, len(phase.crystal.atomic_numbers)
 
 
 def looked_at(
@@ -148,10 +158,10 @@ def looked_at(
 
 
 def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int]:
-    """Places of the n best, few entries of each formula among them."""
+    """Places of the n best, few entries of each formula among them: its best, then the simplest of those alike."""
     seen: dict[Formula, set[tuple[object, ...]]] = {}
     out: list[int] = []
-    for i in np.argsort(-score, kind="stable").tolist():
+    for i in _simple_before_alike(candidates, score):
         phase = candidates[i].phase
         entries = seen.setdefault(phase.formula, set())
         if phase.entry in entries or len(entries) < _PER_FORMULA:
@@ -160,6 +170,20 @@ def distinct(candidates: Sequence[Candidate], score: Floats, n: int) -> list[int
         if len(out) == n:
             break
     return out
+
+
+def _simple_before_alike(candidates: Sequence[Candidate], score: Floats) -> list[int]:
+    """Places by score; after the best of a formula come those alike in the order of how simple they are."""
+    of_formula: dict[Formula, list[int]] = {}
+    order = np.argsort(-score, kind="stable").tolist()
+    for i in order:
+        of_formula.setdefault(candidates[i].phase.formula, []).append(i)
+    nth: dict[Formula, Iterator[int]] = {}
+    for formula, (best, *others) in of_formula.items():
+        alike = [i for i in others if score[i] >= score[best] - _ALIKE]
+        simple = sorted(alike, key=lambda i: _complexity(candidates[i]))
+        nth[formula] = iter([best, *simple, *others[len(alike) :]])
+    return [next(nth[candidates[i].phase.formula]) for i in order]
 
 
 def to_refine(
@@ -206,6 +230,9 @@ def textured(
 ) -> list[Fit]:
     """Fits at full resolution, each with the axis of texture that suits it best.
 
+    In a cubic structure cos² has the mean 1/3 over each orbit, so that at r = 1 no intensity has a slope by r: there
+    grains along the axis and across it are both begun with.
+
     Args:
         observed: the scan.
         candidates: m structures.
@@ -213,18 +240,23 @@ def textured(
         parameters: refined without texture, ``(m, N_PARAMETERS)``.
         beside: what other phases make.
     """
-    owner, axes, cosines = [], [], []
+    owner, axes, cosines, log_r = [], [], [], []
     for number, each in enumerate(candidates):
         phase = each.phase
         for axis in texture_axes(phase.setting):
-            owner.append(number)
-            axes.append(axis)
-            cosines.append(texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis))
+            of_axis = texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis)
+            for begin in _BEGUN_WITH if crystal_family(phase.setting) == "cubic" else (0.0,):
+                owner.append(number)
+                axes.append(axis)
+                cosines.append(of_axis)
+                log_r.append(begin)
     rows = np.array(owner)
     prior = prior.with_texture()
     stack = Stack.of([candidates[i].reflections for i in owner], cosines)
+    start = parameters[rows]
+    start[:, TEXTURE] += log_r
     tried, cost = refine_each(
-        observed, stack, prior.take(rows), parameters[rows], stages=STAGES[1:2], beside=beside, fresh_scale=False
+        observed, stack, prior.take(rows), start, stages=STAGES[1:2], beside=beside, fresh_scale=False
     )
     best = [int(np.flatnonzero(rows == i)[np.argmin(cost[rows == i])]) for i in range(len(candidates))]
     stack = Stack.of([each.reflections for each in candidates], [cosines[i] for i in best])

@@ -21,13 +21,13 @@ from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, firs
 from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
 from deepxrd.matching.mixture import LEAST_WEIGHT, _best_of, settled, together
-from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN
+from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN, TEXTURE
 from deepxrd.matching.observed import observe
 from deepxrd.matching.output import NO_MATCH, match_text, notes, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.reflections import Reflections, reflections
-from deepxrd.matching.single import Fit, best_single
+from deepxrd.matching.single import CELL_WEIGHT, Fit, best_single, distinct
 from deepxrd.prediction.predictor import CandidatePredictor
 from deepxrd.scans.scan import Scan, ScanRange
 from deepxrd.xrd.radiation import tube
@@ -344,6 +344,34 @@ def test_of_structures_of_one_formula_that_fit_alike_the_simplest_is_told() -> N
         assert scores[id(cubic)] > scores[id(other)]
 
 
+@pytest.mark.parametrize("r", [0.5, 1.6])
+def test_texture_of_a_cubic_phase_is_refined(r: float) -> None:
+    """Its intensities have no slope by r at r = 1: textured salt was called by compounds of lower symmetry."""
+    length = 5.64
+    hkl = np.array([(1, 1, 1), (2, 0, 0), (2, 2, 0), (3, 1, 1), (2, 2, 2), (4, 0, 0), (3, 3, 1), (4, 2, 0), (4, 2, 2)])
+    square = (hkl**2).sum(axis=1)
+    angles = np.degrees(2 * np.arcsin(1.5418 / 2 / length * np.sqrt(square)))
+    cosines = hkl**2 / square[:, None]  # to 100, 010 and 001
+    factor = ((r**2 * cosines + (1 - cosines) / r) ** -1.5).mean(axis=1)
+    pattern = simulated([rock_salt(length, 11, 17)])[0]
+    pattern = pattern * factor[np.abs(LABORATORY.two_theta_deg[:, None] - angles).argmin(axis=1)]
+    found = match_scan(observe(made_scan([100 * pattern / pattern.max()], [1.0])), PHASES)
+    (salt,) = found.phases
+    assert str(salt.fit.phase.formula) == "NaCl"
+    assert salt.fit.axis == (0, 0, 1)
+    assert np.exp(salt.fit.parameters[TEXTURE]) == pytest.approx(r, rel=0.15)
+    assert found.similarity > 0.99
+
+
+def test_of_a_formula_the_best_and_then_the_simplest_of_those_alike_are_tried() -> None:
+    """Spinel was among its supercells, which fit a little better by chance, the seventh of a formula."""
+    cubic = Candidate(PHASES[3], reflections_of(225))
+    many = [Candidate(replace(PHASES[3], material_id=f"made-{i}"), reflections_of(71)) for i in range(6)]
+    score = np.array([0.99, 0.992, 0.994, 0.993, 0.991, 0.9, 0.9905])
+    assert distinct([*many, cubic], score, 4) == [2, 6, 3, 1]
+    assert distinct([*many, cubic], score - np.array([0, 0, 0, 0, 0, 0, 0.01]), 4) == [2, 3, 1, 4]
+
+
 def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
     scan = observe(made_scan(simulated([perovskite(3.905), rock_salt(5.64, 11, 17)]), [1.0, 0.4]))
     usual = match_scan(scan, PHASES[:4], most_phases=1)
@@ -355,6 +383,8 @@ def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
     assert not any("is unusual" in note for note in notes(usual))
     odd = match_scan(scan, [to_try("CaTiO3", perovskite(3.79, large=20), 221)], most_phases=1)
     assert any(note.startswith("the cell of CaTiO3 is unusual") for note in notes(odd))
+    sure = replace(usual, phases=(replace(usual.phases[0], probability=0.9),))
+    assert verdict(sure) == "confident match, but there is more in the scan"
 
 
 def test_a_phase_of_which_nothing_is_left_is_dropped() -> None:
@@ -387,11 +417,11 @@ def test_of_polymorphs_in_a_mixture_the_better_one_is_taken_though_it_leads_by_l
     assert _best_of([(worse, 0.992), (best, 0.989)], worse) is best  # alike, and simpler
     assert _best_of([(other, 0.993), (worse, 0.986)], worse) is worse  # another formula has to lead by more
     assert _best_of([(other, 0.999), (worse, 0.986)], worse) is other
-    unusual = replace(other, parameters=other.parameters + 0.02)  # its cell is 2.3 deviations from what is expected
+    strained = np.where(np.arange(N_PARAMETERS) >= STRAIN, 0.02, 0.0)
+    unusual = replace(other, parameters=other.parameters + strained)  # 2.3 deviations from what is expected
     assert unusual.strain_deviation - other.strain_deviation > 1.5
-    assert _best_of([(unusual, 0.999), (worse, 0.986)], worse) is worse
-    assert _best_of([(worse, 0.996), (unusual, 0.994)], unusual) is worse
-    assert _best_of([(worse, 0.996), (other, 0.994)], other) is other
+    by_cell = CELL_WEIGHT * (unusual.strain_deviation - other.strain_deviation)
+    assert unusual.doubt - other.doubt == pytest.approx(by_cell)
 
 
 def reflections_of(setting: int) -> Reflections:

@@ -19,6 +19,7 @@ MAX_POINTS = 4_000_000
 MAX_RANGES = 5_000
 """In a file; a map of reciprocal space has hundreds."""
 _FEWEST_STEPS = 2
+_OFF_BY = 1.5  # points: programs count the last one or not, and round the step
 
 
 class Axis(Enum):
@@ -84,6 +85,15 @@ def steps(start: float, step: float, n: int) -> NDArray[np.float64]:
         raise ScanError(msg)
     check_count(n)
     return np.asarray(start + step * np.arange(n), dtype=np.float64)
+
+
+def check_span(start: float, stop: float, step: float, n: int) -> None:
+    """Raise `ScanError` unless the n points of a scan fill the range of its header, whose step is not zero."""
+    said = (stop - start) / step + 1
+    if abs(said - n) > _OFF_BY:
+        points = f"{said:.0f} points ({start:g} to {stop:g} by {step:g})"
+        msg = f"its header says {points}, and {n} follow: it is cut short, or damaged"
+        raise ScanError(msg)
 
 
 def tell_others(blocks: list[Block], others: Sequence[str], *, what: str, none: str) -> None:

@@ -11,6 +11,7 @@ from deepxrd.errors import ScanError
 from deepxrd.scans.block import Block, check_count, check_ranges, check_span, numbers, parse_number, stated, steps
 from deepxrd.scans.files import Archive, natural, parse_xml
 from deepxrd.scans.scan import Fact
+from deepxrd.xrd.radiation import in_angstrom
 
 _RAW = re.compile(r"(?:^|/)RawData\d*\.xml$")
 _KIND = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -106,7 +107,7 @@ def _with_tube(root: ET.Element, block: Block) -> Block:
         _value(root, "WaveLengthRatio"),
         anode=next((element.text or "" for element in root.iter("TubeMaterial")), ""),
     )
-    block.wavelengths, block.wavelengths_source = lines, "the tube's data" if lines else ""
+    block.wavelengths, block.wavelengths_source = lines, "the tube's data"
     return block
 
 
@@ -196,5 +197,4 @@ def _length(root: ET.Element, name: str) -> float | None:
     """A wavelength in Å."""
     element = next(root.iter(name), None)
     value = None if element is None else parse_number(element.get("Value") or element.text)
-    nanometres = element is not None and element.get("Unit", "").lower() == "nm"
-    return 10 * value if value is not None and nanometres else value
+    return None if element is None or value is None else in_angstrom(value, element.get("Unit", ""))

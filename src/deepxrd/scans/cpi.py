@@ -37,7 +37,7 @@ def read_cpi(text: str) -> list[Block]:
             unit="counts",
             seconds_per_step=parse_number(seconds) or None,
             wavelengths=lines,
-            wavelengths_source=("header" if parse_number(length) else "anode") if lines else "",
+            wavelengths_source="header" if parse_number(length) else "anode",
             title=title,
             metadata={"anode": anode, "date": date},
         )

@@ -74,6 +74,6 @@ def read_listed(text: str) -> list[Block]:
             axis_source=f"start and step above line {first + 1}",
             seconds_per_step=seconds_in(lines[:first]),
             wavelengths=wave,
-            wavelengths_source=where if wave else "",
+            wavelengths_source=where,
         )
     ]

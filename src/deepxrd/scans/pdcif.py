@@ -169,7 +169,7 @@ def _read_loop(data: _Data, loop: dict[str, list[str]], lines: Wavelengths | Non
         unit="counts" if "counts" in name else "",
         seconds_per_step=parse_number(data.items.get("_pd_meas_step_count_time")) or None,
         wavelengths=lines,
-        wavelengths_source=_WAVELENGTH if lines else "",
+        wavelengths_source=_WAVELENGTH,
         title=data.title,
         facts=[Fact("columns", f"intensity is {name}", "the names of the loop")],
     )

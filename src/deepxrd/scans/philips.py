@@ -50,7 +50,7 @@ def read_udf(text: str) -> list[Block]:
             unit="counts",
             seconds_per_step=_first(header, "ScanStepTime"),
             wavelengths=lines,
-            wavelengths_source=("LabdaAlpha1" if alpha1 else "Anode") if lines else "",
+            wavelengths_source="LabdaAlpha1" if alpha1 else "Anode",
             title=" ".join(header.get("SampleIdent", [])),
             metadata={"anode": anode, "date": " ".join(header.get("FileDateTime", []))},
         )
@@ -86,7 +86,7 @@ def read_rd(data: bytes) -> list[Block]:
             axis_source="the header's start and step",
             unit="counts",
             wavelengths=lines,
-            wavelengths_source="anode" if lines else "",
+            wavelengths_source="anode",
             title=fields.text(146, 20),
         )
     ]

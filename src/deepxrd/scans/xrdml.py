@@ -13,8 +13,7 @@ from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse
 from deepxrd.scans.files import parse_xml
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
-
-_NM = 10.0  # Å
+from deepxrd.xrd.radiation import in_angstrom
 
 
 def read_xrdml(data: bytes) -> list[Block]:
@@ -100,7 +99,7 @@ def _wavelengths(wave: ET.Element | None, anode: str) -> tuple[Wavelengths | Non
         return Wavelengths(beta, None, 0.0), "usedWavelength, K-Beta intended"
     alpha1, alpha2 = (_length(wave, f"kAlpha{line}") for line in (1, 2))
     lines = stated(alpha1, alpha2, parse_number(_text(wave, "ratioKAlpha2KAlpha1")), anode=anode)
-    return lines, "usedWavelength" if alpha1 else "anodeMaterial" if lines else ""
+    return lines, "usedWavelength" if alpha1 else "anodeMaterial"
 
 
 def _intensities(points: ET.Element) -> tuple[NDArray[np.float64], str]:
@@ -161,7 +160,7 @@ def _length(wave: ET.Element | None, name: str) -> float | None:
     """A wavelength in Å, whatever unit it is written in."""
     element = next(_children(wave, name), None)
     value = None if element is None else parse_number(element.text)
-    return value if value is None or element is None or element.get("unit") != "nm" else _NM * value
+    return None if element is None or value is None else in_angstrom(value, element.get("unit", ""))
 
 
 def _list(points: ET.Element, name: str) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, stated
-from deepxrd.scans.files import parse_xml
+from deepxrd.scans.files import local_name, parse_xml
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
 from deepxrd.xrd.radiation import in_angstrom
@@ -23,8 +23,8 @@ def read_xrdml(data: bytes) -> list[Block]:
         ScanError: it is damaged, or holds no scan of 2θ.
     """
     root = parse_xml(data)
-    if _local(root) != "xrdMeasurements":
-        msg = f"it is XML, but of <{_local(root)[:40]}>, which is no format of a diffractometer known here"
+    if local_name(root) != "xrdMeasurements":
+        msg = f"it is XML, but of <{local_name(root)[:40]}>, which is no format of a diffractometer known here"
         raise ScanError(msg)
     blocks: list[Block] = []
     others: list[str] = []
@@ -72,7 +72,7 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
         factors = (factors if factors is not None else 1.0) * times.max() / times
         seconds = float(times.max())
     wave = next(_children(measurement, "usedWavelength"), None)
-    tube = next((element for element in measurement.iter() if _local(element) == "anodeMaterial"), None)
+    tube = next((element for element in measurement.iter() if local_name(element) == "anodeMaterial"), None)
     anode = (tube.text or "").strip() if tube is not None else ""
     lines, where = _wavelengths(wave, anode)
     metadata = {"anode": anode, "scan axis": scan.get("scanAxis", ""), "status": scan.get("status", "")}
@@ -138,12 +138,8 @@ def _already_applied(values: NDArray[np.float64], factors: NDArray[np.float64]) 
     return bool((np.abs(raw - raw.round()) < 1e-6 * np.maximum(raw, 1)).mean() > 0.9)  # noqa: PLR2004
 
 
-def _local(element: ET.Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
 def _children(element: ET.Element | None, name: str) -> Iterator[ET.Element]:
-    return (child for child in ([] if element is None else element) if _local(child) == name)
+    return (child for child in ([] if element is None else element) if local_name(child) == name)
 
 
 def _text(element: ET.Element | None, *path: str) -> str:

@@ -94,7 +94,7 @@ def notes(result: MatchResult) -> list[str]:
             f"{result.n_left_out} more cannot be compared: no line of theirs is in the range of the scan, or too many"
         )
     if observed.wavelength_is_assumed:
-        said.append("the file states no radiation: Cu Kα is taken, another is given by --radiation")
+        said.append("the file states no radiation: Cu Kα is taken; give the radiation if it was another")
     said += observed.remarks
     if observed.kbeta:
         said.append(f"every strong line has a Kβ line of {observed.kbeta:.0%} beside it, which is fitted too")

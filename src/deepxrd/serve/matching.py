@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepxrd.errors import ConfigError, ScanError
 from deepxrd.library.space_groups import symbol
@@ -16,7 +15,6 @@ from deepxrd.scans.describe import scan_text, to_dict
 
 if TYPE_CHECKING:
     from deepxrd.matching.match import MatchResult
-    from deepxrd.matching.phases import PhaseToTry
     from deepxrd.scans.scan import Scan
     from deepxrd.serve.worker import Loaded
 
@@ -120,7 +118,7 @@ def _answer(result: MatchResult) -> dict[str, Any]:
     answer = output.to_dict(result, names)
     for phase, each in zip(answer["phases"], result.phases, strict=True):
         phase["label"] = output.phase_label(each)
-        phase["cif_text"] = _cif(each.fit.phase, each.fit.parameters)
+        phase["cif_text"] = output.refined_cif(each.fit.phase, each.fit.parameters)
         phase["origin"] = "predicted" if each.fit.phase.source is None else each.fit.phase.source.citation
     answer["notes"] = output.notes(result)
     answer["others"] = [
@@ -138,17 +136,6 @@ def _answer(result: MatchResult) -> dict[str, Any]:
     ][:_RANKED]
     answer["curves"] = _curves(result)
     return answer
-
-
-def _cif(phase: PhaseToTry, parameters: NDArray[np.float64]) -> str:
-    """The structure with its refined cell; sites as they were."""
-    from deepxrd.library.cif import crystal_cif
-    from deepxrd.matching.cells import refined_crystal
-
-    comment = "Cell refined against a scan by deepxrd; sites as they were."
-    if phase.source is not None:
-        comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
-    return crystal_cif(refined_crystal(phase, parameters), name=f"{phase.formula}_{phase.material_id}", comment=comment)
 
 
 def _curves(result: MatchResult) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _scan(options: argparse.Namespace) -> None:
-    from deepxrd.io.files import write_json
+    from deepxrd.io.files import unique_name, write_json
     from deepxrd.scans import read_scans
     from deepxrd.scans.describe import figure, save_drawing, scan_text, to_dict
 
@@ -46,7 +46,7 @@ def _scan(options: argparse.Namespace) -> None:
             failed.append(str(error))
             summary[str(path)] = {"error": str(error)}
             continue
-        picture = options.out / _free(f"{path.name}.png", taken)
+        picture = options.out / f"{unique_name(path.name, taken)}.png"
         save_drawing(figure(scans[:_SHOWN], path.name), picture)
         summary[str(path)] = {"figure": picture.name, "scans": [to_dict(scan) for scan in scans]}
         print(path)  # noqa: T201 - what is asked for
@@ -59,13 +59,3 @@ def _scan(options: argparse.Namespace) -> None:
         n = len(options.files)
         head = "" if n == 1 else f"{len(failed)} of {n} files cannot be read:\n  "
         raise DeepXRDError(head + "\n  ".join(failed))
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """A name that no other file of the call has: two folders may hold files of one name."""
-    stem, n = name, 1
-    while name in taken:
-        n += 1
-        name = f"{stem.removesuffix('.png')}-{n}.png"
-    taken.add(name)
-    return name

@@ -10,6 +10,13 @@ from deepxrd.errors import DeepXRDError, ScanError
 SUMMARY = "scans.json"
 _SHOWN = 6
 """Scans of a file that are told and drawn; a map of reciprocal space has hundreds."""
+FORMATS = (
+    "PANalytical xrdml", "Bruker raw (1 to 4), brml and uxd", "Rigaku ras, rasx, asc and raw", "Stoe raw",
+    "Philips udf, rd and sd", "Sietronics cpi", "Jade mdi", "GSAS", "FullProf and DBWS", "JCAMP-DX", "SPEC",
+    "powder CIF", "workbooks (xlsx)", "columns of text (xy, xye, csv, dat, txt, chi)",
+)  # fmt: skip
+"""What `deepxrd.scans` reads; its import would make the help of each command wait, so that the list stands here."""
+PACKED = "each also packed by gzip, bzip2, xz or alone in a zip"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,9 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "scan",
         help="what is understood of a measured pattern",
         description="Read measured patterns of any instrument, say what was understood of each and what it was taken "
-        f"from, and draw it. Leaves a PNG for each file and {SUMMARY}. Formats: PANalytical xrdml; Bruker raw (1 to "
-        "4), brml, uxd; Rigaku ras, rasx, asc; Philips udf, rd; Sietronics cpi; GSAS; FullProf, DBWS; JCAMP-DX; SPEC, "
-        "xy, xye, csv, dat, txt, chi.",
+        f"from, and draw it. Leaves a PNG for each file and {SUMMARY}. Formats: {'; '.join(FORMATS)}; {PACKED}.",
     )
     scan.add_argument("files", nargs="+", type=Path, metavar="FILE")
     scan.add_argument("--radiation", help="over what the file says: Cu, MoKa, CuKa1, 1.5406, 0.165A, 0.0165nm, 75keV")

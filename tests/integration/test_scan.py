@@ -29,7 +29,7 @@ def test_what_was_understood_is_told_and_drawn(command: Command, tmp_path: Path)
     told = done.stdout
     for words in (
         "text in columns", "10 to 29.98°, 1000 points in steps of 0.02°", "MoKa (Kα1 0.7093 Å", "header line 1",
-        "wavelength    not stated in the file: give it by --radiation", "left out      no point", "results: scans",
+        "wavelength    not stated in the file: give the radiation", "left out      no point", "results: scans",
     ):  # fmt: skip
         assert words in told, words
     assert (tmp_path / "scans" / "one.xy.png").read_bytes().startswith(b"\x89PNG")
@@ -44,7 +44,7 @@ def test_options_stand_over_the_file_and_bad_ones_are_explained(command: Command
     done = command("cli", "scan", "one.xy", "--radiation", "0.0165nm", "--axis", "theta")
     assert done.returncode == 0, done.stderr
     assert "0.165 Å, where the file says MoKa" in done.stdout
-    assert "θ in degrees (the command line)" in done.stdout
+    assert "θ in degrees (as given)" in done.stdout
     for option, value, words in (
         ("--radiation", "0.15418", "write 0.15418A or 0.15418nm"),
         ("--axis", "phi", "unknown axis 'phi'"),

@@ -10,6 +10,13 @@ from deepxrd.errors import DeepXRDError, ScanError
 SUMMARY = "scans.json"
 _SHOWN = 6
 """Scans of a file that are told and drawn; a map of reciprocal space has hundreds."""
+FORMATS = (
+    "PANalytical xrdml", "Bruker raw (1 to 4), brml and uxd", "Rigaku ras, rasx, asc and raw", "Stoe raw",
+    "Philips udf, rd and sd", "Sietronics cpi", "Jade mdi", "GSAS", "FullProf and DBWS", "JCAMP-DX", "SPEC",
+    "powder CIF", "workbooks (xlsx)", "columns of text (xy, xye, csv, dat, txt, chi)",
+)  # fmt: skip
+"""What `deepxrd.scans` reads; its import would make the help of each command wait, so that the list stands here."""
+PACKED = "each also packed by gzip, bzip2, xz or alone in a zip"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,9 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "scan",
         help="what is understood of a measured pattern",
         description="Read measured patterns of any instrument, say what was understood of each and what it was taken "
-        f"from, and draw it. Leaves a PNG for each file and {SUMMARY}. Formats: PANalytical xrdml; Bruker raw (1 to "
-        "4), brml, uxd; Rigaku ras, rasx, asc; Philips udf, rd; Sietronics cpi; GSAS; FullProf, DBWS; JCAMP-DX; SPEC, "
-        "xy, xye, csv, dat, txt, chi.",
+        f"from, and draw it. Leaves a PNG for each file and {SUMMARY}. Formats: {'; '.join(FORMATS)}; {PACKED}.",
     )
     scan.add_argument("files", nargs="+", type=Path, metavar="FILE")
     scan.add_argument("--radiation", help="over what the file says: Cu, MoKa, CuKa1, 1.5406, 0.165A, 0.0165nm, 75keV")
@@ -32,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _scan(options: argparse.Namespace) -> None:
-    from deepxrd.io.files import write_json
+    from deepxrd.io.files import unique_name, write_json
     from deepxrd.scans import read_scans
     from deepxrd.scans.describe import figure, save_drawing, scan_text, to_dict
 
@@ -46,7 +51,7 @@ def _scan(options: argparse.Namespace) -> None:
             failed.append(str(error))
             summary[str(path)] = {"error": str(error)}
             continue
-        picture = options.out / _free(f"{path.name}.png", taken)
+        picture = options.out / f"{unique_name(path.name, taken)}.png"
         save_drawing(figure(scans[:_SHOWN], path.name), picture)
         summary[str(path)] = {"figure": picture.name, "scans": [to_dict(scan) for scan in scans]}
         print(path)  # noqa: T201 - what is asked for
@@ -59,13 +64,3 @@ def _scan(options: argparse.Namespace) -> None:
         n = len(options.files)
         head = "" if n == 1 else f"{len(failed)} of {n} files cannot be read:\n  "
         raise DeepXRDError(head + "\n  ".join(failed))
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """A name that no other file of the call has: two folders may hold files of one name."""
-    stem, n = name, 1
-    while name in taken:
-        n += 1
-        name = f"{stem.removesuffix('.png')}-{n}.png"
-    taken.add(name)
-    return name

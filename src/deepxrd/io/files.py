@@ -62,6 +62,21 @@ def safe_name(text: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in text)
 
 
+def unique_name(name: str, taken: set[str]) -> str:
+    """A name that no other file of a folder has, or that one with a number behind it.
+
+    Args:
+        name: without an ending.
+        taken: those that were given, without case, as macOS and Windows tell files apart; this one is added.
+    """
+    unique, n = name, 1
+    while unique.casefold() in taken:
+        n += 1
+        unique = f"{name}-{n}"
+    taken.add(unique.casefold())
+    return unique
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:

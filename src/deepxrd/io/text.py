@@ -59,21 +59,20 @@ def read_text(path: Path) -> str:
     if len(content) > MAX_BYTES:
         msg = f"{path.name} holds more than {MAX_BYTES >> 20} MB of text"
         raise SourceError(msg)
-    return decode(content)
-
-
-def decode(content: bytes) -> str:
-    """Text from bytes: by its byte-order mark, else UTF-16 where every other byte is zero, else UTF-8 or Windows-1252.
-
-    Raises:
-        SourceError: it is no text.
-    """
-    encoding = _marked(content[:_PROBE_BYTES]) or ("utf-8" if _is_utf8(content) else "cp1252")
-    text = content.decode(encoding, errors="replace")
+    text = decode(content)
     if "\0" in text:
-        msg = "it holds zero bytes, and is no text"
+        msg = f"{path.name} holds zero bytes, and is no text"
         raise SourceError(msg)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode(content: bytes, *, otherwise: str = "cp1252") -> str:
+    """Text from bytes: by their byte-order mark, else UTF-16 where every other one is zero, else UTF-8 or as given."""
+    marked = _marked(content[:_PROBE_BYTES])
+    try:
+        return content.decode(marked or "utf-8", errors="replace" if marked else "strict")
+    except UnicodeDecodeError:
+        return content.decode(otherwise, errors="replace")
 
 
 def text_encoding(path: Path) -> str:
@@ -98,17 +97,10 @@ def _marked(first: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             return encoding
+    first = first.rstrip(b"\0")  # zeros may fill the last block of a file
     half = len(first) // 2
     if half and first[1::2].count(0) > 0.7 * half and not first[::2].count(0):
         return "utf-16-le"
     if half and first[::2].count(0) > 0.7 * half and not first[1::2].count(0):
         return "utf-16-be"
     return None
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -83,7 +83,7 @@ def phases_asked_for(
         FormulaError: no formula can be used.
     """
     if not (asked.elements or asked.formulas or asked.table):
-        msg = "say what the scan may hold: --elements Ca,W,O, or formulas such as CaWO4, or --file candidates.csv"
+        msg = "say what the scan may hold: elements such as Ca,W,O, or formulas such as CaWO4"
         raise ConfigError(msg)
     typed, skipped = _typed(asked)
     known = known_phases_of_formulas(libraries, typed)
@@ -147,9 +147,9 @@ def _each_once(phases: Sequence[PhaseToTry]) -> list[PhaseToTry]:
 def _why_none(asked: Asked, texts: Sequence[str]) -> str:
     names = ", ".join(texts[:5])
     what = f"of {names}" if texts else f"of {', '.join(asked.elements)}" if asked.elements else "of these formulas"
-    limits = [f"--must-contain {','.join(asked.must_contain)}"] if asked.must_contain else []
-    limits += [f"--exclude {','.join(asked.exclude)}"] if asked.exclude else []
-    more = f" with {' and '.join(limits)}" if limits else ""
+    limits = [f"with {', '.join(asked.must_contain)}"] if asked.must_contain else []
+    limits += [f"without {', '.join(asked.exclude)}"] if asked.exclude else []
+    more = f" {' and '.join(limits)}" if limits else ""
     if asked.unseen:
-        return f"there is no predicted structure {what}{more}: leave --unseen out, or give other formulas"
-    return f"there is no known structure {what}{more}: give --elements, other formulas, or --library FILE with your own"
+        return f"there is no predicted structure {what}{more}: leave known structures in, or give other formulas"
+    return f"there is no known structure {what}{more}: give elements, other formulas, or a library with your own"

@@ -11,7 +11,7 @@ from typing import Any
 
 from deepxrd.chem import parse_typed_formula
 from deepxrd.errors import ConfigError, DeepXRDError, ScanError
-from deepxrd.io.files import atomic_path, safe_name
+from deepxrd.io.files import atomic_path, safe_name, unique_name
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import check_jobs, worker_pool
 from deepxrd.matching.match import MatchResult, match_scan
@@ -229,15 +229,7 @@ def _matched_and_written(path: Path, target: Path, phases: Sequence[PhaseToTry],
 def _folders(paths: Sequence[Path], folder: Path) -> list[Path]:
     """A folder for each scan, told apart even where files have one name."""
     taken: set[str] = set()
-    out = []
-    for path in paths:
-        name, n = safe_name(path.stem), 1
-        while name.lower() in taken:
-            n += 1
-            name = f"{safe_name(path.stem)}-{n}"
-        taken.add(name.lower())
-        out.append(folder / name)
-    return out
+    return [folder / unique_name(safe_name(path.stem), taken) for path in paths]
 
 
 def _why_no_formula(word: str) -> str | None:

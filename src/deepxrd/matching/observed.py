@@ -109,7 +109,7 @@ class Observed:
         if not largest > 0:
             msg = (
                 f"no line stands out in stretches of the scan that are wider than {2 * far * FINE_STEP:g} 1/Å, as is "
-                "needed to compare them: measure without gaps, or check --radiation"
+                "needed to compare them: measure without gaps, or check the radiation"
             )
             raise ScanError(msg)
         averaged = np.sqrt(FINE_STEP / (2 * np.sqrt(np.pi) * sigma))  # what the blur leaves of noise
@@ -188,7 +188,7 @@ def observe(scan: Scan, *, name: str = "the scan", polarisation: float = 1.0) ->
     if not last - first > _LEAST_RANGE:
         msg = (
             f"{name} goes from {scan.two_theta_deg[0]:g} to {scan.two_theta_deg[-1]:g}° 2θ, which is 1/d from "
-            f"{place[0]:.3g} to {place[-1]:.3g} 1/Å at {length:g} Å: measure more, or check --radiation"
+            f"{place[0]:.3g} to {place[-1]:.3g} 1/Å at {length:g} Å: measure more, or check the radiation"
         )
         raise ScanError(msg)
     x = np.arange(first, last, FINE_STEP)
@@ -249,9 +249,9 @@ def _remarks(scan: Scan) -> tuple[str, ...]:
     angles = [str(fact) for fact in scan.facts if fact.what == "angles" and fact.value.startswith("computed")]
     waves = scan.wavelengths
     second = waves is not None and waves.kalpha2_angstrom is not None and waves.ratio is None
-    alone = "the file does not state how strong its Kα2 is, which is left out: --radiation Cu takes both"
+    alone = "the file does not state how strong its Kα2 is, which is left out: the radiation Cu takes both"
     tube = waves.anode if waves is not None and waves.kalpha2_angstrom is None and waves.ratio is None else None
-    first = f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, --radiation {tube} takes both"
+    first = f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, the radiation {tube} takes both"
     return (
         *([f"points left out: {left_out}"] if left_out else []),
         *([alone] if second else []),

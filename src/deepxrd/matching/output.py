@@ -10,7 +10,7 @@ from typing import Any
 from deepxrd.io.bounded import read_json
 from deepxrd.io.files import atomic_path, safe_name, write_json, write_text
 from deepxrd.library.space_groups import symbol
-from deepxrd.matching.cells import refined_cell, refined_crystal
+from deepxrd.matching.cells import Floats, refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT
 from deepxrd.matching.match import MatchResult, Ranked
 from deepxrd.matching.model import LORENTZ, SHIFT, TEXTURE, THERMAL, WIDTH
@@ -50,7 +50,7 @@ def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
     names = [f"{cif_name(each.fit.phase)}.cif" for each in result.phases]
     _remove_earlier(folder, names)
     for each, name in zip(result.phases, names, strict=True):
-        write_text(folder / name, _cif(each))
+        write_text(folder / name, refined_cif(each.fit.phase, each.fit.parameters))
     write_json(folder / PHASES, to_dict(result, names))
     labels = [phase_label(each) for each in result.phases]
     save_figure(fit_figure(result.observed, result.mixture, labels, f"{title}: {verdict(result)}"), folder / FIGURE)
@@ -94,7 +94,7 @@ def notes(result: MatchResult) -> list[str]:
             f"{result.n_left_out} more cannot be compared: no line of theirs is in the range of the scan, or too many"
         )
     if observed.wavelength_is_assumed:
-        said.append("the file states no radiation: Cu Kα is taken, another is given by --radiation")
+        said.append("the file states no radiation: Cu Kα is taken; give the radiation if it was another")
     said += observed.remarks
     if observed.kbeta:
         said.append(f"every strong line has a Kβ line of {observed.kbeta:.0%} beside it, which is fitted too")
@@ -136,6 +136,21 @@ def phase_label(each: Ranked) -> str:
 def cif_name(phase: PhaseToTry) -> str:
     """Of the file of a refined phase."""
     return f"{safe_name(str(phase.formula))}_{safe_name(phase.material_id)[:80]}"
+
+
+def refined_cif(phase: PhaseToTry, parameters: Floats) -> str:
+    """A structure as CIF text, with its refined cell.
+
+    Args:
+        phase: what was tried.
+        parameters: that it was refined to, as `deepxrd.matching.cells` has them.
+    """
+    from deepxrd.library.cif import crystal_cif
+
+    comment = _REFINED + (_MOVED_SITES.format(phase.moved_angstrom) if phase.moved_angstrom else _SITES)
+    if phase.source is not None:
+        comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
+    return crystal_cif(refined_crystal(phase, parameters), name=f"{phase.formula}_{phase.material_id}", comment=comment)
 
 
 def to_dict(result: MatchResult, cifs: list[str]) -> dict[str, Any]:
@@ -218,14 +233,3 @@ def _remove_earlier(folder: Path, names: list[str]) -> None:
                 ours = _REFINED.encode() in stream.read(_HEAD_BYTES)
             if ours:
                 file.unlink()
-
-
-def _cif(each: Ranked) -> str:
-    from deepxrd.library.cif import crystal_cif
-
-    phase = each.fit.phase
-    comment = _REFINED + (_MOVED_SITES.format(phase.moved_angstrom) if phase.moved_angstrom else _SITES)
-    if phase.source is not None:
-        comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
-    crystal = refined_crystal(phase, each.fit.parameters)
-    return crystal_cif(crystal, name=f"{phase.formula}_{phase.material_id}", comment=comment)

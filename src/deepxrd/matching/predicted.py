@@ -57,7 +57,7 @@ def predicted_phases(predictor: object, formulas: Sequence[Formula]) -> list[Pha
         ConfigError: it predicts patterns and no structures.
     """
     if not hasattr(predictor, "candidates"):
-        msg = "this model predicts patterns and no structures, which matching needs: give --checkpoint of another"
+        msg = "this model predicts patterns and no structures, which matching needs: give a candidate model"
         raise ConfigError(msg)
     asked: StructurePredictor = predictor  # type: ignore[assignment]
     found = asked.candidates(asked.predict(list(formulas)), most=N_CANDIDATES)

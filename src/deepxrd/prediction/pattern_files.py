@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepxrd.chem import parse_formula
 from deepxrd.errors import DeepXRDError, PatternError
 from deepxrd.io.bounded import check_regular
-from deepxrd.io.files import atomic_path, safe_name
+from deepxrd.io.files import atomic_path, safe_name, unique_name
 from deepxrd.io.progress import progress_bar
 from deepxrd.prediction.file_names import file_name
 
@@ -43,16 +43,11 @@ def export_patterns(paths: list[Path], out: Path, *, curve: str | None = None) -
     """
     files = [file for path in paths for file in _files(path, curve)]
     written: list[Path] = []
-    taken = set()
+    taken: set[str] = set()
     with progress_bar() as bar:
         for file in bar.track(files, description="Writing patterns"):
             for name, angles, intensities in _patterns(file, curve):
-                unique, place = name, 1
-                while unique.casefold() in taken:
-                    place += 1
-                    unique = f"{name}-{place}"
-                taken.add(unique.casefold())
-                written.append(out / f"{unique}.xy")
+                written.append(out / f"{unique_name(name, taken)}.xy")
                 with atomic_path(written[-1]) as temporary:
                     np.savetxt(temporary, np.column_stack([angles, intensities]), "%10.5f %10.4f")
     return written

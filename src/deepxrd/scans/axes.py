@@ -32,8 +32,8 @@ _STAND_IN = ("CuKa", "MoKa", "AgKa")
 def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | None) -> NDArray[np.float64]:
     """The axis of a block in degrees 2θ, ``(n,)``, in the order of the file; NaN where there is no such angle.
 
-    An axis in q or d does not depend on the radiation; without one in the file or on the command line its angles are
-    given for a tube that reaches them all, which the block's facts and wavelengths then say.
+    An axis in q or d does not depend on the radiation; where none is known its angles are given for a tube that reaches
+    them all, which the block's facts and wavelengths then say.
 
     Args:
         block: its wavelengths are set where a tube had to be chosen.
@@ -46,7 +46,7 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
     values = block.axis
     kind, finite = axis or block.kind, values[np.isfinite(values)]
     if axis is not None:
-        block.axis_source = "the command line"
+        block.axis_source = "as given"
     elif block.axis_source.startswith(UNNAMED):
         _check_unnamed(finite, wavelengths)
     if kind in {Axis.TWO_THETA, Axis.THETA, Axis.TWO_THETA_RADIANS}:
@@ -54,7 +54,7 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
         if len(finite) and (factor * finite).max() > _BACKSCATTERING_DEG:
             msg = (
                 f"its axis goes from {finite.min():g} to {finite.max():g}, which is no {kind.value} "
-                f"({block.axis_source}): name the axis in the file, or say --axis {', '.join(AXIS_NAMES)}"
+                f"({block.axis_source}): name the axis in the file, or give it as one of {', '.join(AXIS_NAMES)}"
             )
             raise ScanError(msg)
         return factor * values
@@ -70,7 +70,7 @@ def in_two_theta(block: Block, *, axis: Axis | None, wavelengths: Wavelengths | 
         wavelengths = _stand_in(half_over_d[np.isfinite(half_over_d)])
         block.wavelengths, block.wavelengths_source = wavelengths, f"none stated, and {kind.value} needs none"
         block.facts.append(
-            Fact("angles", f"computed from {kind.value} for {wavelengths.name}", "--radiation sets another")
+            Fact("angles", f"computed from {kind.value} for {wavelengths.name}", "giving a radiation sets others")
         )
     sine = half_over_d * wavelengths.mean_angstrom
     return np.asarray(np.degrees(2 * np.arcsin(np.where(sine <= 1, sine, np.nan))))
@@ -86,7 +86,7 @@ def _stand_in(half_over_d: NDArray[np.float64]) -> Wavelengths:
         mean = tube(name).mean_angstrom
         if largest * mean <= 1:
             return Wavelengths(mean, ratio=0.0, name=name)
-    msg = f"its axis reaches d = {0.5 / largest:.3g} Å: give the wavelength it was measured with by --radiation"
+    msg = f"its axis reaches d = {0.5 / largest:.3g} Å: give the radiation it was measured with"
     raise ScanError(msg)
 
 
@@ -104,14 +104,14 @@ def _check_unnamed(values: NDArray[np.float64], wavelengths: Wavelengths | None)
     if _looks_like_d(values):
         msg = (
             f"its first column has no name and goes from {values[0]:g} to {values[-1]:g} in uneven steps that are even "
-            "in angle: it looks like d in Å. Say --axis d (or two_theta), or name the column"
+            "in angle: it looks like d in Å. Give the axis, d (or two_theta), or name the column"
         )
         raise ScanError(msg)
     short = wavelengths is not None and wavelengths.mean_angstrom < _SHORT_ANGSTROM
     if high <= _SMALL and not short:
         msg = (
             f"its first column has no name and goes from {low:g} to {high:g}: that may be q in 1/Å, or 2θ of a short "
-            "wavelength or at small angles. Say --axis q, q_nm, d or two_theta, or name the column"
+            "wavelength or at small angles. Give the axis, q, q_nm, d or two_theta, or name the column"
         )
         raise ScanError(msg)
 

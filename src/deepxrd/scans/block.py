@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from deepxrd.errors import ScanError
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
-from deepxrd.xrd.radiation import ANODES, from_angstrom, tube
+from deepxrd.xrd.radiation import ANODES, from_angstrom, in_angstrom, tube
 
 MAX_POINTS = 4_000_000
 """In a scan; more is no powder pattern, or a damaged header."""
 MAX_RANGES = 5_000
 """In a file; a map of reciprocal space has hundreds."""
 _FEWEST_STEPS = 2
+_OFF_BY = 1.5  # points: programs count the last one or not, and round the step
 
 
 class Axis(Enum):
@@ -48,7 +49,7 @@ class Block:
         unit: ``counts``, ``cps`` or empty for unknown.
         seconds_per_step: counting time of a point, s.
         wavelengths: stated in the header.
-        wavelengths_source: where.
+        wavelengths_source: where; it says nothing without wavelengths.
         lines: line number of each point in a text file, ``(n,)``.
         peaks: whether the format itself says that these are peaks; None where only the points can tell.
         title: of the sample or the scan.
@@ -84,6 +85,15 @@ def steps(start: float, step: float, n: int) -> NDArray[np.float64]:
         raise ScanError(msg)
     check_count(n)
     return np.asarray(start + step * np.arange(n), dtype=np.float64)
+
+
+def check_span(start: float, stop: float, step: float, n: int) -> None:
+    """Raise `ScanError` unless the n points of a scan fill the range of its header, whose step is not zero."""
+    said = (stop - start) / step + 1
+    if abs(said - n) > _OFF_BY:
+        points = f"{said:.0f} points ({start:g} to {stop:g} by {step:g})"
+        msg = f"its header says {points}, and {n} follow: it is cut short, or damaged"
+        raise ScanError(msg)
 
 
 def tell_others(blocks: list[Block], others: Sequence[str], *, what: str, none: str) -> None:
@@ -130,14 +140,15 @@ def quantum(values: NDArray[np.float64]) -> float:
 
 
 def stated(
-    alpha1: float | None, alpha2: float | None = None, ratio: float | None = None, *, anode: str = ""
+    alpha1: float | None, alpha2: float | None = None, ratio: float | None = None, *, unit: str = "", anode: str = ""
 ) -> Wavelengths | None:
-    """Wavelengths of a header's numbers in Å, else of its anode's name; zeros, and what is no X-ray, count as unstated.
+    """Wavelengths of a header's numbers, in Å where it states no unit, else of its anode's name.
 
-    A ratio of 0, or one that Kα1 is not twice as strong as, is what the header says; without numbers the doublet of the
-    anode is taken, as a tube shines with both lines.
+    Zeros, and what is no X-ray, count as unstated. A ratio of 0, or one that Kα1 is not twice as strong as, is what the
+    header says; without numbers the doublet of the anode is taken, as a tube shines with both lines.
     """
-    if alpha1 is None or not 0.01 <= alpha1 <= 10:  # noqa: PLR2004 - Å
+    alpha1, alpha2 = (None if length is None else in_angstrom(length, unit) for length in (alpha1, alpha2))
+    if alpha1 is None:
         anode = anode.strip().capitalize()[:2]
         return tube(f"{anode}Ka") if anode in ANODES else None
     if alpha2 is None or not alpha1 < alpha2 < alpha1 * 1.02:

@@ -8,15 +8,15 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, stated, steps
+from deepxrd.scans.block import Block, check_count, check_ranges, check_span, numbers, parse_number, stated, steps
 from deepxrd.scans.files import Archive, natural, parse_xml
 from deepxrd.scans.scan import Fact
+from deepxrd.xrd.radiation import in_angstrom
 
 _RAW = re.compile(r"(?:^|/)RawData\d*\.xml$")
 _KIND = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _TWO_THETA = {"twotheta", "2theta"}
 _FEWEST_COLUMNS = 2
-_OFF_BY = 1.5  # channels, as programs count the last one or not
 
 
 def is_brml(archive: Archive) -> bool:
@@ -107,12 +107,16 @@ def _with_tube(root: ET.Element, block: Block) -> Block:
         _value(root, "WaveLengthRatio"),
         anode=next((element.text or "" for element in root.iter("TubeMaterial")), ""),
     )
-    block.wavelengths, block.wavelengths_source = lines, "the tube's data" if lines else ""
+    block.wavelengths, block.wavelengths_source = lines, "the tube's data"
     return block
 
 
 def _still(route: ET.Element, row: list[float]) -> Block | None:
-    """The pattern that a detector took at rest, all channels in one row over a scale of 2θ; None if it is no such."""
+    """The pattern that a detector took at rest, all channels in one row over a scale of 2θ; None if it is no such.
+
+    Raises:
+        ScanError: the scale has another number of channels.
+    """
     scale = next((info for info in route.iter("ScaleAxisInfo") if info.get("AxisId", "").lower() in _TWO_THETA), None)
     if scale is None:
         return None
@@ -122,8 +126,9 @@ def _still(route: ET.Element, row: list[float]) -> Block | None:
     frames = (view for view in route.iter("RawDataView") if view.get(_KIND, "").endswith("RecordedRawDataView"))
     view = max(frames, key=lambda view: int(view.get("Length", "1")), default=None)
     first, n = (int(view.get("Start", "0")), int(view.get("Length", "1"))) if view is not None else (0, 0)
-    if n < 2 or first + n > len(row) or abs((stop - start) / width + 1 - n) > _OFF_BY:  # noqa: PLR2004 - a step
+    if n < 2 or first + n > len(row):  # noqa: PLR2004 - a step
         return None
+    check_span(start, stop, width, n)
     return Block(
         axis=steps(start, width, n),
         values=np.array(row[first : first + n]),
@@ -192,5 +197,4 @@ def _length(root: ET.Element, name: str) -> float | None:
     """A wavelength in Å."""
     element = next(root.iter(name), None)
     value = None if element is None else parse_number(element.get("Value") or element.text)
-    nanometres = element is not None and element.get("Unit", "").lower() == "nm"
-    return 10 * value if value is not None and nanometres else value
+    return None if element is None or value is None else in_angstrom(value, element.get("Unit", ""))

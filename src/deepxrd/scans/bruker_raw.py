@@ -43,7 +43,7 @@ def read_version_1(data: bytes) -> list[Block]:
                 unit="counts",
                 seconds_per_step=_positive(fields.f32(place + 8)),
                 wavelengths=lines,
-                wavelengths_source="header" if lines else "",
+                wavelengths_source="header",
                 title=fields.text(place + 40, 32),
             )
         )
@@ -77,7 +77,7 @@ def read_version_2(data: bytes) -> list[Block]:
                 unit="counts",
                 seconds_per_step=_positive(fields.f32(place + 8)),
                 wavelengths=lines,
-                wavelengths_source="header" if lines else "",
+                wavelengths_source="header",
                 title=fields.text(8, 32),
                 metadata={"date": fields.text(168, 20), "anode": anode},
             )
@@ -95,8 +95,7 @@ def read_version_3(data: bytes) -> list[Block]:
     fields, place = Fields(data), _FILE_HEADER_3
     blocks: list[Block] = []
     anode = fields.text(608, 4)
-    unit = 10.0 if fields.text(656, 4).lower() == "nm" else 1.0
-    lines = stated(unit * fields.f64(624), unit * fields.f64(632), fields.f64(648), anode=anode)
+    lines = stated(fields.f64(624), fields.f64(632), fields.f64(648), unit=fields.text(656, 4), anode=anode)
     metadata = {"date": f"{fields.text(16, 10)} {fields.text(26, 10)}", "site": fields.text(108, 218), "anode": anode}
     metadata["comment"] = fields.text(386, 160)
     n_ranges = fields.u32(12)
@@ -125,7 +124,7 @@ def read_version_3(data: bytes) -> list[Block]:
                 unit="counts",
                 seconds_per_step=_positive(fields.f32(place + 192)),
                 wavelengths=lines,
-                wavelengths_source="header" if lines else "",
+                wavelengths_source="header",
                 title=fields.text(326, 60).strip("_ "),
                 metadata=metadata,
             )

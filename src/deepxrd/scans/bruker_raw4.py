@@ -87,7 +87,7 @@ class _Reading:
                 unit="counts",
                 seconds_per_step=_seconds(fields.f32(place + 92)),
                 wavelengths=lines,
-                wavelengths_source="header" if lines else "",
+                wavelengths_source="header",
                 title=self._metadata.get("sampleid", ""),
                 metadata=self._metadata,
             )

@@ -218,7 +218,7 @@ def _block(head: list[Row], part: _Part, dialect: Dialect, *, more_names: bool) 
         seconds_per_step=_seconds(table, names, columns) or seconds_in(line for _, line in reversed(head)),
         attenuation=_attenuation(table, names, facts) if columns.factors is None else table[:, columns.factors],
         wavelengths=wave,
-        wavelengths_source=where if wave else "",
+        wavelengths_source=where,
         lines=np.array([place for place, _ in rows]),
         peaks=True if any(role is Role.PEAK for role, _ in roles(names)) else None,
         facts=facts,
@@ -271,7 +271,7 @@ def _plain_block(axis: NDArray[np.float64], values: NDArray[np.float64], head: l
         values=values,
         axis_source=UNNAMED,
         wavelengths=wave,
-        wavelengths_source=where if wave else "",
+        wavelengths_source=where,
         facts=facts,
     )
 

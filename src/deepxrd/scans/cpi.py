@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, numbers, parse_number, stated, steps
+from deepxrd.scans.block import Block, check_span, numbers, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
-
-_OFF_BY = 1.5  # points
 
 
 def read_cpi(text: str) -> list[Block]:
@@ -28,10 +26,7 @@ def read_cpi(text: str) -> list[Block]:
     values = [
         value for place, row in enumerate(rows[marker + 1 :], marker + 2) for value in numbers(row.split(), line=place)
     ]
-    said = (end - start) / step + 1
-    if abs(said - len(values)) > _OFF_BY:
-        msg = f"its header says {said:.0f} points ({start:g} to {end:g}° by {step:g}), and {len(values)} follow"
-        raise ScanError(msg)
+    check_span(start, end, step, len(values))
     anode, length, date, seconds, title = [*head[3:], "", "", "", "", ""][:5]
     lines = stated(parse_number(length), anode=anode)
     return [
@@ -42,7 +37,7 @@ def read_cpi(text: str) -> list[Block]:
             unit="counts",
             seconds_per_step=parse_number(seconds) or None,
             wavelengths=lines,
-            wavelengths_source=("header" if parse_number(length) else "anode") if lines else "",
+            wavelengths_source="header" if parse_number(length) else "anode",
             title=title,
             metadata={"anode": anode, "date": date},
         )

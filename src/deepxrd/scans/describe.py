@@ -35,7 +35,7 @@ def scan_text(scan: Scan) -> str:
         lines.append(("", f"and {len(scan.ranges) - _RANGES_SHOWN} more ranges"))
     lines += [("points", points), ("intensity", f"{_UNITS[scan.unit]}, {highest}")]
     if scan.wavelengths is None:
-        lines.append(("wavelength", "not stated in the file: give it by --radiation, such as --radiation CuKa"))
+        lines.append(("wavelength", "not stated in the file: give the radiation, such as CuKa"))
     lines += [(fact.what, str(fact)) for fact in facts if fact is not axis]
     deviations = (
         "none known"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import stat
 import xml.etree.ElementTree as ET
@@ -11,17 +10,10 @@ from io import BytesIO
 from pathlib import Path
 
 from deepxrd.errors import ScanError
-from deepxrd.io.text import PACKED_DAMAGE, PACKED_MARKS, open_packed
+from deepxrd.io.text import PACKED_DAMAGE, PACKED_MARKS, decode, open_packed
 
 MAX_BYTES = 100 * 2**20
 """Of a file, and of all that is taken out of a zip; the largest powder patterns have a tenth."""
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF32_BE: "utf-32-be",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -79,25 +71,13 @@ def unpacked(data: bytes) -> bytes:
 
 
 def decode_leniently(data: bytes, *, otherwise: str = "latin-1") -> str:
-    """Text of any usual encoding: by its mark, UTF-16 by its zeros, UTF-8 where it is valid, else as given.
+    """Text of any usual encoding, as `decode` finds it.
 
     Numbers and names of columns are ASCII in all of them, so that a wrong guess costs a sample's name at most. Zeros
     that fill the last block of a file, and the end mark of DOS, are no text.
     """
-    return _decoded(data, otherwise).replace("\ufeff", "").replace("\xa0", " ").replace("\u2212", "-").rstrip("\0\x1a")
-
-
-def _decoded(data: bytes, otherwise: str) -> str:
-    for bom, encoding in _BOMS.items():
-        if data.startswith(bom):
-            return data[len(bom) :].decode(encoding, errors="replace")
-    head = data[:2000]
-    if len(head) > 3 and head.count(0) > len(head) // 3:  # noqa: PLR2004
-        return data.decode("utf-16-le" if head[1] == 0 else "utf-16-be", errors="replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode(otherwise, errors="replace")
+    text = decode(data, otherwise=otherwise).replace("\ufeff", "")
+    return text.replace("\xa0", " ").replace("\u2212", "-").rstrip("\0\x1a")
 
 
 def lines_of(text: str) -> list[str]:
@@ -120,6 +100,11 @@ def parse_xml(data: bytes) -> ET.Element:
     except (ET.ParseError, ValueError) as error:
         msg = f"its XML is damaged: {error}"
         raise ScanError(msg) from None
+
+
+def local_name(element: ET.Element) -> str:
+    """An element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
 
 
 class Archive:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Block, parse_number, steps
+from deepxrd.scans.block import Block, check_span, parse_number, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.headings import seconds_in, wavelengths_in
 
@@ -17,7 +17,6 @@ _KEY = re.compile(
     r"([+-]?\d+(?:[.,]\d+)?)\s*(?:°|deg\w*)?\s*$",
     re.IGNORECASE,
 )
-_OFF_BY = 1.5  # points, where keys say it; a header without keys must be right to the point
 _ORDERS = ((0, 1, 2), (0, 2, 1))  # places of start, stop and step
 
 
@@ -40,10 +39,8 @@ def find_listed(text: str) -> tuple[int, float, float] | None:
     keys = {match[1].lower(): parse_number(match[2]) for line in lines[:first] if (match := _KEY.match(line))}
     start, step, stop = keys.get("start"), keys.get("step"), keys.get("stop", keys.get("end"))
     if start is not None and step:
-        if stop is not None and abs((stop - start) / step + 1 - n) > _OFF_BY:
-            said = f"{(stop - start) / step + 1:.0f} points ({start:g} to {stop:g} by {step:g})"
-            msg = f"its header says {said}, and {n} follow: it is cut short, or damaged"
-            raise ScanError(msg)
+        if stop is not None:
+            check_span(start, stop, step, n)
         return first, start, step
     numbers = [parse_number(line) or 0.0 for line in lines[first : first + 3]]
     for order in _ORDERS:
@@ -51,7 +48,7 @@ def find_listed(text: str) -> tuple[int, float, float] | None:
         if not 0 < step < stop - start:
             continue
         above = n - ((stop - start) / step + 1)
-        if abs(above - round(above)) < 1e-3 and round(above) in {3, 4}:  # noqa: PLR2004 - points; and a time
+        if abs(above - round(above)) < 1e-3 and round(above) in {3, 4}:  # noqa: PLR2004 - to the point; and a time
             return first + round(above), start, step
     return None
 
@@ -77,6 +74,6 @@ def read_listed(text: str) -> list[Block]:
             axis_source=f"start and step above line {first + 1}",
             seconds_per_step=seconds_in(lines[:first]),
             wavelengths=wave,
-            wavelengths_source=where if wave else "",
+            wavelengths_source=where,
         )
     ]

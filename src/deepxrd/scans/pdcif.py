@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
-from deepxrd.scans.block import Axis, Block, check_ranges, parse_number, stated, steps
+from deepxrd.scans.block import Axis, Block, check_ranges, check_span, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
@@ -134,7 +134,11 @@ def _close(data: _Data, names: list[str], values: list[str]) -> None:
 
 
 def _read_loop(data: _Data, loop: dict[str, list[str]], lines: Wavelengths | None) -> Block | None:
-    """The pattern of a loop; None if it holds no intensities over angles, q or d."""
+    """The pattern of a loop; None if it holds no intensities over angles, q or d.
+
+    Raises:
+        ScanError: a value is no number, or the range has another number of points.
+    """
     name = next((name for name in _INTENSITIES if name in loop), None)
     if name is None:
         return None
@@ -153,9 +157,8 @@ def _read_loop(data: _Data, loop: dict[str, list[str]], lines: Wavelengths | Non
         stop = parse_number(data.items.get(f"{ranged}_max", "").partition("(")[0])
         if start is None or not step:
             return None
-        if stop is not None and abs((stop - start) / step + 1 - len(values)) > 1.5:  # noqa: PLR2004 - points
-            msg = f"{ranged} says {start:g} to {stop:g} by {step:g}, and {len(values)} values follow: it is damaged"
-            raise ScanError(msg)
+        if stop is not None:
+            check_span(start, stop, step, len(values))
         axis, kind, source = steps(start, step, len(values)), Axis.TWO_THETA, f"{ranged}_min and _inc"
     return Block(
         axis=axis,
@@ -166,7 +169,7 @@ def _read_loop(data: _Data, loop: dict[str, list[str]], lines: Wavelengths | Non
         unit="counts" if "counts" in name else "",
         seconds_per_step=parse_number(data.items.get("_pd_meas_step_count_time")) or None,
         wavelengths=lines,
-        wavelengths_source=_WAVELENGTH if lines else "",
+        wavelengths_source=_WAVELENGTH,
         title=data.title,
         facts=[Fact("columns", f"intensity is {name}", "the names of the loop")],
     )

@@ -6,12 +6,11 @@ import numpy as np
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.binary import Fields
-from deepxrd.scans.block import Block, check_count, numbers, parse_number, stated, steps
+from deepxrd.scans.block import Block, check_count, check_span, numbers, parse_number, stated, steps
 from deepxrd.scans.files import lines_of
 
 _DATA_AT = {b"V3RD": 250, b"V5RD": 810}
 _ANODES = ("Cu", "Mo", "Fe", "Cr")
-_OFF_BY = 1.5  # points
 
 
 def read_udf(text: str) -> list[Block]:
@@ -38,10 +37,7 @@ def read_udf(text: str) -> list[Block]:
     if len(ends) != 2 or ends[0] is None or ends[1] is None or not step:  # noqa: PLR2004 - start and end
         msg = "it has no DataAngleRange and ScanStepSize: its axis is not known"
         raise ScanError(msg)
-    said = (ends[1] - ends[0]) / step + 1
-    if abs(said - len(values)) > _OFF_BY:
-        msg = f"its header says {said:.0f} points ({ends[0]:g} to {ends[1]:g}° by {step:g}), and {len(values)} follow"
-        raise ScanError(msg)
+    check_span(ends[0], ends[1], step, len(values))
     wave = [_first(header, f"{name}{line}") for line in (1, 2) for name in ("LabdaAlpha", "LambdaAlpha")]
     alpha1, alpha2 = wave[0] or wave[1], wave[2] or wave[3]
     anode = " ".join(header.get("Anode", []))
@@ -54,7 +50,7 @@ def read_udf(text: str) -> list[Block]:
             unit="counts",
             seconds_per_step=_first(header, "ScanStepTime"),
             wavelengths=lines,
-            wavelengths_source=("LabdaAlpha1" if alpha1 else "Anode") if lines else "",
+            wavelengths_source="LabdaAlpha1" if alpha1 else "Anode",
             title=" ".join(header.get("SampleIdent", [])),
             metadata={"anode": anode, "date": " ".join(header.get("FileDateTime", []))},
         )
@@ -90,7 +86,7 @@ def read_rd(data: bytes) -> list[Block]:
             axis_source="the header's start and step",
             unit="counts",
             wavelengths=lines,
-            wavelengths_source="anode" if lines else "",
+            wavelengths_source="anode",
             title=fields.text(146, 20),
         )
     ]

@@ -124,7 +124,7 @@ def read_scan(path: Path, *, radiation: str | None = None, axis: str | None = No
         return scans[0]
     if scan is None:
         why = next((fact.value for fact in scans[0].facts if fact.what == "kept apart"), "they differ")
-        msg = f"{path} holds {len(scans)} scans, and {why}: choose one by --scan 1 to {len(scans)}"
+        msg = f"{path} holds {len(scans)} scans, and {why}: choose the scan, 1 to {len(scans)}"
         raise ScanError(msg)
     if not 1 <= scan <= len(scans):
         msg = f"{path} holds {len(scans)} scan{'s' if len(scans) > 1 else ''}: there is no scan {scan}"

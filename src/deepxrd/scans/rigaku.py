@@ -15,7 +15,6 @@ from deepxrd.scans.scan import Fact
 
 _PROFILE = re.compile(r"(?:^|/)Profile\d*\.txt$")
 _WITH_ATTENUATOR = 3  # columns
-_NM = 10.0  # Å
 _NO_AXIS = "it holds no scan of 2θ, only of "
 
 
@@ -150,11 +149,9 @@ def _close(
         msg = "a range without data"
         raise ScanError(msg)
     table = np.array(rows, dtype=np.float64)
-    unit = _NM if header.get("HW_XG_WAVE_LENGTH_UNIT", "").lower().startswith("n") else 1.0
-    wave = [
-        length and unit * length for length in (parse_number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{i}")) for i in (1, 2))
-    ]
-    lines = stated(*wave, anode=header.get("HW_XG_TARGET_NAME", ""))
+    wave = [parse_number(header.get(f"HW_XG_WAVE_LENGTH_ALPHA{i}")) for i in (1, 2)]
+    unit, anode = header.get("HW_XG_WAVE_LENGTH_UNIT", ""), header.get("HW_XG_TARGET_NAME", "")
+    lines = stated(*wave, unit=unit, anode=anode)
     block = Block(
         axis=table[:, 0],
         values=table[:, 1],
@@ -162,7 +159,7 @@ def _close(
         unit=header.get("MEAS_SCAN_UNIT_Y", "").lower(),
         seconds_per_step=_seconds(*(header.get(f"MEAS_SCAN_{key}", "") for key in ("SPEED", "SPEED_UNIT", "STEP"))),
         wavelengths=lines,
-        wavelengths_source=("*HW_XG_WAVE_LENGTH" if wave[0] else "*HW_XG_TARGET_NAME") if lines else "",
+        wavelengths_source="*HW_XG_WAVE_LENGTH" if wave[0] else "*HW_XG_TARGET_NAME",
         lines=first + np.arange(len(table)),
         title=header.get("FILE_SAMPLE", "").strip(),
         metadata={
@@ -233,6 +230,6 @@ def _group(header: Mapping[str, str], values: list[float]) -> Block:
         unit="counts" if unit.startswith("count") else unit,
         seconds_per_step=_seconds(header.get("SPEED", ""), header.get("SPEED_DIM", ""), header.get("STEP", "")),
         wavelengths=lines,
-        wavelengths_source=("*WAVE_LENGTH1" if wave[0] else "*TARGET") if lines else "",
+        wavelengths_source="*WAVE_LENGTH1" if wave[0] else "*TARGET",
         title=header.get("SAMPLE", ""),
     )

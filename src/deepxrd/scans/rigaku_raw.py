@@ -88,5 +88,5 @@ def _block(fields: Fields, layout: _Layout, angles_at: int, data_at: int, n: int
         values=values,
         axis_source="the header's start and step, which its length bears out; the format does not name the axis",
         wavelengths=lines,
-        wavelengths_source="header" if lines else "",
+        wavelengths_source="header",
     )

@@ -18,7 +18,7 @@ class Fact:
     Attributes:
         what: such as ``axis`` or ``wavelength``.
         value: in words.
-        source: what in the file, or on the command line, it was taken from.
+        source: what in the file, or of what was given, it was taken from.
     """
 
     what: str

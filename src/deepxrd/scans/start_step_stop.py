@@ -123,7 +123,7 @@ def read_mdi(text: str) -> list[Block]:
             axis_source="start and step of line 2",
             seconds_per_step=parse_number(seconds) or None,
             wavelengths=wave,
-            wavelengths_source="line 2" if wave else "",
+            wavelengths_source="line 2",
             title=lines[0].strip(),
         )
     ]

@@ -42,7 +42,7 @@ def read_stoe(data: bytes) -> list[Block]:
             values=np.frombuffer(data, dtype="<i4", count=n, offset=place + _RECORD).astype(np.float64),
             axis_source="the start and stop of the only range",
             wavelengths=lines,
-            wavelengths_source="header" if lines else "",
+            wavelengths_source="header",
             title=fields.text(0x20, 80),
         )
     ]

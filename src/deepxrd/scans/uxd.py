@@ -92,9 +92,8 @@ class _Reading:
     def _block(self, column: str, marker: re.Match[str]) -> Block:
         header = self._header
         seconds = parse_number(header.get("STEPTIME"))
-        unit = 10.0 if header.get("WL_UNIT", "A").lower().startswith("n") else 1.0
-        alpha1, alpha2 = (value and unit * value for value in (parse_number(header.get(key)) for key in ("WL1", "WL2")))
-        lines = stated(alpha1, alpha2, parse_number(header.get("WLRATIO")), anode=header.get("ANODE", ""))
+        wave = [parse_number(header.get(key)) for key in ("WL1", "WL2", "WLRATIO")]
+        lines = stated(*wave, unit=header.get("WL_UNIT", ""), anode=header.get("ANODE", ""))
         block = Block(
             axis=np.empty(0),
             values=np.empty(0),
@@ -102,7 +101,7 @@ class _Reading:
             unit="cps" if marker[2].upper() == "CPS" else "counts",
             seconds_per_step=seconds if seconds and seconds > 0 else None,
             wavelengths=lines,
-            wavelengths_source=("_WL1" if alpha1 else "_ANODE") if lines else "",
+            wavelengths_source="_WL1" if wave[0] else "_ANODE",
             peaks=False,
             title=header.get("SAMPLE", ""),
             metadata={key.lower(): header[key] for key in ("DATEMEASURED", "ANODE", "DRIVE") if header.get(key)},

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import Block
 from deepxrd.scans.columns import read_columns
-from deepxrd.scans.files import Archive, natural, parse_xml
+from deepxrd.scans.files import Archive, local_name, natural, parse_xml
 from deepxrd.scans.scan import Fact
 
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
@@ -54,13 +54,13 @@ def _lines(sheet: ET.Element, shared: list[str]) -> str:
     """
     lines: list[str] = []
     n_cells = 0
-    for row in (element for element in sheet.iter() if _local(element) == "row"):
+    for row in (element for element in sheet.iter() if local_name(element) == "row"):
         number = int(row.get("r", len(lines) + 1))
         if not len(lines) < number <= _MOST_ROWS:
             msg = f"a row of number {number} after {len(lines)}: the file is damaged"
             raise ScanError(msg)
         cells: list[str] = []
-        for cell in (element for element in row if _local(element) == "c"):
+        for cell in (element for element in row if local_name(element) == "c"):
             place = _PLACE.fullmatch(cell.get("r", ""))
             column = _column(place[1]) if place else len(cells)
             n_cells += max(1, column - len(cells))
@@ -78,7 +78,7 @@ def _value(cell: ET.Element, shared: list[str]) -> str:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         return _text(cell)
-    value = next((child.text or "" for child in cell if _local(child) == "v"), "").strip()
+    value = next((child.text or "" for child in cell if local_name(child) == "v"), "").strip()
     if kind == "s" and value.isdecimal():
         return shared[int(value)] if int(value) < len(shared) else ""
     return " ".join(value.split()) if kind in {"n", "str"} else ""
@@ -86,7 +86,7 @@ def _value(cell: ET.Element, shared: list[str]) -> str:
 
 def _text(element: ET.Element) -> str:
     """All text of an element on a line; a tab in it would be another cell."""
-    return " ".join("".join(part.text or "" for part in element.iter() if _local(part) == "t").split())
+    return " ".join("".join(part.text or "" for part in element.iter() if local_name(part) == "t").split())
 
 
 def _column(letters: str) -> int:
@@ -95,7 +95,3 @@ def _column(letters: str) -> int:
     for letter in letters:
         place = 26 * place + ord(letter) - ord("A") + 1
     return place - 1
-
-
-def _local(element: ET.Element) -> str:
-    return str(element.tag).rpartition("}")[2]

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from deepxrd.errors import ScanError
 from deepxrd.scans.block import Block, check_count, check_ranges, numbers, parse_number, stated
-from deepxrd.scans.files import parse_xml
+from deepxrd.scans.files import local_name, parse_xml
 from deepxrd.scans.scan import Fact
 from deepxrd.xrd import Wavelengths
-
-_NM = 10.0  # Å
+from deepxrd.xrd.radiation import in_angstrom
 
 
 def read_xrdml(data: bytes) -> list[Block]:
@@ -24,8 +23,8 @@ def read_xrdml(data: bytes) -> list[Block]:
         ScanError: it is damaged, or holds no scan of 2θ.
     """
     root = parse_xml(data)
-    if _local(root) != "xrdMeasurements":
-        msg = f"it is XML, but of <{_local(root)[:40]}>, which is no format of a diffractometer known here"
+    if local_name(root) != "xrdMeasurements":
+        msg = f"it is XML, but of <{local_name(root)[:40]}>, which is no format of a diffractometer known here"
         raise ScanError(msg)
     blocks: list[Block] = []
     others: list[str] = []
@@ -73,7 +72,7 @@ def _read_scan(scan: ET.Element, measurement: ET.Element) -> Block | None:
         factors = (factors if factors is not None else 1.0) * times.max() / times
         seconds = float(times.max())
     wave = next(_children(measurement, "usedWavelength"), None)
-    tube = next((element for element in measurement.iter() if _local(element) == "anodeMaterial"), None)
+    tube = next((element for element in measurement.iter() if local_name(element) == "anodeMaterial"), None)
     anode = (tube.text or "").strip() if tube is not None else ""
     lines, where = _wavelengths(wave, anode)
     metadata = {"anode": anode, "scan axis": scan.get("scanAxis", ""), "status": scan.get("status", "")}
@@ -100,7 +99,7 @@ def _wavelengths(wave: ET.Element | None, anode: str) -> tuple[Wavelengths | Non
         return Wavelengths(beta, None, 0.0), "usedWavelength, K-Beta intended"
     alpha1, alpha2 = (_length(wave, f"kAlpha{line}") for line in (1, 2))
     lines = stated(alpha1, alpha2, parse_number(_text(wave, "ratioKAlpha2KAlpha1")), anode=anode)
-    return lines, "usedWavelength" if alpha1 else "anodeMaterial" if lines else ""
+    return lines, "usedWavelength" if alpha1 else "anodeMaterial"
 
 
 def _intensities(points: ET.Element) -> tuple[NDArray[np.float64], str]:
@@ -139,12 +138,8 @@ def _already_applied(values: NDArray[np.float64], factors: NDArray[np.float64]) 
     return bool((np.abs(raw - raw.round()) < 1e-6 * np.maximum(raw, 1)).mean() > 0.9)  # noqa: PLR2004
 
 
-def _local(element: ET.Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
 def _children(element: ET.Element | None, name: str) -> Iterator[ET.Element]:
-    return (child for child in ([] if element is None else element) if _local(child) == name)
+    return (child for child in ([] if element is None else element) if local_name(child) == name)
 
 
 def _text(element: ET.Element | None, *path: str) -> str:
@@ -161,7 +156,7 @@ def _length(wave: ET.Element | None, name: str) -> float | None:
     """A wavelength in Å, whatever unit it is written in."""
     element = next(_children(wave, name), None)
     value = None if element is None else parse_number(element.text)
-    return value if value is None or element is None or element.get("unit") != "nm" else _NM * value
+    return None if element is None or value is None else in_angstrom(value, element.get("unit", ""))
 
 
 def _list(points: ET.Element, name: str) -> NDArray[np.float64] | None:

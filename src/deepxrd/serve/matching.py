@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepxrd.errors import ConfigError, DeepXRDError, ScanError
+from deepxrd.errors import ConfigError, ScanError
 from deepxrd.library.space_groups import symbol
 from deepxrd.scans import read_scan
 from deepxrd.scans.describe import scan_text, to_dict
 
 if TYPE_CHECKING:
     from deepxrd.matching.match import MatchResult
-    from deepxrd.matching.phases import PhaseToTry
     from deepxrd.scans.scan import Scan
     from deepxrd.serve.worker import Loaded
 
@@ -84,20 +82,13 @@ def match_upload(
         formulas=question.formulas,
         unseen=question.unseen,
     )
-    try:
-        phases, skipped = phases_asked_for(
-            asked, loaded.libraries, predict=lambda some: predicted_phases(loaded.predictor, some)
-        )
-        if len(phases) > _MOST_STRUCTURES:
-            msg = (
-                f"{len(phases):,} structures may be meant, and {_MOST_STRUCTURES:,} are tried at most: give fewer "
-                "elements"
-            )
-            raise ConfigError(msg)
-        observed = observe(scan, name=shown_name)
-    except DeepXRDError as error:
-        raise type(error)(_for_the_page(str(error))) from None
-    result = match_scan(observed, phases, most_phases=question.most_phases)
+    phases, skipped = phases_asked_for(
+        asked, loaded.libraries, predict=lambda some: predicted_phases(loaded.predictor, some)
+    )
+    if len(phases) > _MOST_STRUCTURES:
+        msg = f"{len(phases):,} structures are meant, and {_MOST_STRUCTURES:,} are tried at most: give fewer elements"
+        raise ConfigError(msg)
+    result = match_scan(observe(scan, name=shown_name), phases, most_phases=question.most_phases)
     return {**_answer(result), "skipped": skipped, "scan": _described(scan, points=False)}
 
 
@@ -105,22 +96,7 @@ def _read(path: Path, shown_name: str, options: ScanOptions) -> Scan:
     try:
         return read_scan(path, radiation=options.radiation, axis=options.axis, scan=options.scan)
     except ScanError as error:
-        raise ScanError(_for_the_page(str(error).replace(str(path), shown_name))) from None
-
-
-def _for_the_page(message: str) -> str:
-    """Without the options of the command line, which the page has as fields."""
-    for option, field in (
-        ("--elements", "elements"),
-        ("--radiation", "radiation"),
-        ("--scan", "number of the scan"),
-        ("--axis", "axis"),
-        ("--unseen", "'leave known structures out'"),
-        (", or --file candidates.csv", ""),
-        (", or --library FILE with your own", ""),
-    ):
-        message = message.replace(option, field)
-    return message
+        raise ScanError(str(error).replace(str(path), shown_name)) from None
 
 
 def _described(scan: Scan, *, points: bool = True) -> dict[str, Any]:
@@ -142,9 +118,9 @@ def _answer(result: MatchResult) -> dict[str, Any]:
     answer = output.to_dict(result, names)
     for phase, each in zip(answer["phases"], result.phases, strict=True):
         phase["label"] = output.phase_label(each)
-        phase["cif_text"] = _cif(each.fit.phase, each.fit.parameters)
+        phase["cif_text"] = output.refined_cif(each.fit.phase, each.fit.parameters)
         phase["origin"] = "predicted" if each.fit.phase.source is None else each.fit.phase.source.citation
-    answer["notes"] = [_for_the_page(note) for note in output.notes(result)]
+    answer["notes"] = output.notes(result)
     answer["others"] = [
         {
             "label": output.phase_label(each),
@@ -160,17 +136,6 @@ def _answer(result: MatchResult) -> dict[str, Any]:
     ][:_RANKED]
     answer["curves"] = _curves(result)
     return answer
-
-
-def _cif(phase: PhaseToTry, parameters: NDArray[np.float64]) -> str:
-    """The structure with its refined cell; sites as they were."""
-    from deepxrd.library.cif import crystal_cif
-    from deepxrd.matching.cells import refined_crystal
-
-    comment = "Cell refined against a scan by deepxrd; sites as they were."
-    if phase.source is not None:
-        comment += f"\n{phase.source.name}: {phase.source.citation}\nLicence: {phase.source.licence}"
-    return crystal_cif(refined_crystal(phase, parameters), name=f"{phase.formula}_{phase.material_id}", comment=comment)
 
 
 def _curves(result: MatchResult) -> dict[str, Any]:

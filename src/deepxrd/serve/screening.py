@@ -43,7 +43,7 @@ def read_table(loaded: Loaded, path: Path, shown_name: str, most_rows: int) -> l
     except SourceError as error:
         raise SourceError(str(error).replace(str(path), shown_name)) from None
     if len(rows) > most_rows:
-        msg = f"{shown_name} has more than {most_rows:,} rows: split it, or use deepxrd predict --file"
+        msg = f"{shown_name} has more than {most_rows:,} rows: split it, or screen it by the command deepxrd predict"
         raise SourceError(msg)
     if not rows:
         msg = f"{shown_name} holds no formulas"

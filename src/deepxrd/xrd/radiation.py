@@ -54,7 +54,7 @@ _WAVELENGTH = re.compile(rf"({_NUMBER})\s*({_UNIT})?")
 _TUBE = re.compile(
     r"(cu|mo|cr|fe|co|ag)(?:[\s_-]*k?[\s_-]*(alpha|beta|a|b|α|β)?[\s_-]*(1,2|1\+2|12|1|2|mean|avg|average)?)"
 )
-_IN_ANGSTROM = {"nm": 10.0, "pm": 0.01, "m": 1e10}
+_IN_ANGSTROM = {"nm": 10.0, "nanometer": 10.0, "pm": 0.01, "m": 1e10}
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def written_wavelength(value: float, unit: str = "") -> float | None:
 
 
 def in_angstrom(value: float, unit: str) -> float | None:
-    """A wavelength or photon energy in Å; None outside 0.01 to 10 Å."""
-    unit = unit.rstrip(".")
+    """A wavelength or photon energy in Å, of any unit but those known as it is; None outside 0.01 to 10 Å."""
+    unit = unit.lower().rstrip(".")
     if not value > 0:
         return None
     if unit in {"kev", "ev"}:
@@ -191,7 +191,7 @@ def _two_readings(text: str, value: float) -> str:
     readings = [
         f"{shown}{unit}" + ("" if unit == "A" else f" (= {angstrom:.5g} Å)")
         for unit in ("A", "nm", "keV")
-        if (angstrom := in_angstrom(value, unit.lower())) is not None and (unit != "keV" or value > _PLAIN_TO)
+        if (angstrom := in_angstrom(value, unit)) is not None and (unit != "keV" or value > _PLAIN_TO)
     ]
     if not readings:
         return f"unknown radiation {text!r}: a wavelength of X-rays must be from {_SHORTEST:g} to {_LONGEST:g} Å"

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepxrd.errors import ResultError
-from deepxrd.io.files import atomic_path, file_hash, locked, locked_or_refused, value_hash, write_json, write_text
+from deepxrd.io.files import (
+    atomic_path,
+    file_hash,
+    locked,
+    locked_or_refused,
+    unique_name,
+    value_hash,
+    write_json,
+    write_text,
+)
 
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -27,6 +36,13 @@ def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_else(tmp_pa
         assert target.read_text(encoding="utf-8") == "old", "the old file stays until the new one is whole"
     assert target.read_text(encoding="utf-8") == "new θ"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_names_that_differ_by_case_alone_are_one_name() -> None:
+    taken: set[str] = set()
+    assert [unique_name(name, taken) for name in ("A.xy", "a.xy", "A.xy", "a.xy-2", "b")] == [
+        "A.xy", "a.xy-2", "A.xy-3", "a.xy-2-2", "b",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -103,7 +103,7 @@ def test_a_solid_solution_is_predicted_though_an_ordered_structure_is_known(
         (Asked(), "say what the scan may hold"),
         (Asked(formulas=("Qq",)), "no formula can be used"),
         (Asked(formulas=("Ca9W7O5",)), "no known structure of Ca9W7O5"),
-        (Asked(elements=("Ca", "O"), must_contain=("Ca",), exclude=("Ca",)), "--must-contain Ca and --exclude Ca"),
+        (Asked(elements=("Ca", "O"), must_contain=("Ca",), exclude=("Ca",)), "of Ca, O with Ca and without Ca:"),
     ],
 )
 def test_what_cannot_be_asked_is_told(asked: Asked, told: str) -> None:

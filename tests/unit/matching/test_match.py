@@ -23,7 +23,7 @@ from deepxrd.matching.match import match_scan
 from deepxrd.matching.mixture import LEAST_WEIGHT, _best_of, settled, together
 from deepxrd.matching.model import N_PARAMETERS, SCALE, STRAIN, TEXTURE
 from deepxrd.matching.observed import observe
-from deepxrd.matching.output import NO_MATCH, match_text, notes, verdict, write_match
+from deepxrd.matching.output import NO_MATCH, match_text, notes, refined_cif, verdict, write_match
 from deepxrd.matching.phases import COMPUTED_DOUBT, PREDICTED, PhaseToTry
 from deepxrd.matching.predicted import predicted_phases
 from deepxrd.matching.reflections import Reflections, reflections
@@ -200,6 +200,9 @@ def test_an_entry_is_taken_without_a_slight_distortion_that_the_scan_does_not_sh
     write_match(found, tmp_path, title="made")
     [kept] = json.loads((tmp_path / "phases.json").read_text())["phases"]
     assert (kept["space_group"], kept["moved_angstrom"]) == (number, 0.1 if number == 221 else 0.0)
+    told = "sites moved by less than 0.1 Å to a higher symmetry." if number == 221 else "sites as they were."
+    assert told in (tmp_path / kept["cif"]).read_text(encoding="utf-8")
+    assert told in refined_cif(phase.fit.phase, phase.fit.parameters), "as the page shows it"
 
 
 def test_predicted_structures_become_phases_that_say_how_sure_their_cells_are() -> None:

@@ -122,7 +122,7 @@ def test_noise_is_told_at_any_distance_of_points(step: float) -> None:
 def test_the_first_line_alone_is_a_doublet_perhaps(waves: Wavelengths, said: str) -> None:
     """Many programs write Kα1 only, whatever was measured; the cell is then 0.1 % too short, and was with no word."""
     assert observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=waves)).remarks == (
-        f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, --radiation {said} takes both",
+        f"the wavelength is that of Kα1 alone: if Kα2 was not taken away, the radiation {said} takes both",
     )
     known = replace(waves, ratio=0.0)
     assert observe(scan(ANGLE, lines(ANGLE) + 1, wavelengths=known)).remarks == ()
@@ -174,7 +174,7 @@ def test_nothing_is_compared_in_a_gap() -> None:
     [
         (scan(ANGLE, lines(ANGLE), is_peak_list=True), "a list of 4001 peaks"),
         (scan(ANGLE[:20], lines(ANGLE)[:20]), "20 points, too few"),
-        (scan(np.linspace(10, 14, 400), np.ones(400)), "measure more, or check --radiation"),
+        (scan(np.linspace(10, 14, 400), np.ones(400)), "measure more, or check the radiation"),
         (scan(ANGLE, np.full(4001, 7.0)), "stands out of its background"),
     ],
 )
@@ -193,11 +193,11 @@ def test_what_the_file_holds_and_is_not_used_is_said() -> None:
         "wavelength of the file not used (line 1 says 15.4)",
     )
     facts = (
-        Fact("angles", "computed from q in 1/Å for CuKa", "--radiation sets another"),
+        Fact("angles", "computed from q in 1/Å for CuKa", "giving a radiation sets others"),
         Fact("angles", "of the records, in centidegrees", ""),
     )
     assert observe(scan(ANGLE, lines(ANGLE) + 1, facts=facts)).remarks == (
-        "the file states no radiation: angles are computed from q in 1/Å for CuKa (--radiation sets another)",
+        "the file states no radiation: angles are computed from q in 1/Å for CuKa (giving a radiation sets others)",
     )
     used = observe(scan(ANGLE, lines(ANGLE) + 1, facts=(Fact("wavelength", "1.54 Å", "line 1"),)))
     assert used.remarks == ()

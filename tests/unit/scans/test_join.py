@@ -93,7 +93,7 @@ def test_what_is_no_repeat_is_kept_apart_until_one_is_chosen(other: str, why: st
     path.write_text(f"#S 1 ascan\n{text(ANGLE, noisy(0))}\n#S 2 ascan\n{other}")
     scans = read_scans(path)
     assert [scan.name for scan in scans] == ["scan 1 of 2", "scan 2 of 2"]
-    with pytest.raises(ScanError, match=f"holds 2 scans.*{why}.*--scan"):
+    with pytest.raises(ScanError, match=f"holds 2 scans.*{why}.*choose the scan, 1 to 2"):
         read_scan(path)
     np.testing.assert_array_equal(read_scan(path, scan=1).counts, noisy(0))
     with pytest.raises(ScanError, match="there is no scan 3"):

@@ -75,7 +75,10 @@ def test_decimals_of_deviations_and_values_that_are_missing(read: Read) -> None:
         ("data_a\nloop_\n_pd_meas_time_of_flight\n_pd_meas_counts_total\n1000 5\n1100 6\n", "without a measured"),
         (f"data_a\n{COLUMNS}{PLAIN} 14.0\n", "a loop of 2 columns holds 161 values"),
         (f"data_a\n{COLUMNS}{PLAIN} 14.0 abc\n", "_pd_meas_counts_total holds 'abc'"),
-        (f"data_a\n{RANGE}loop_\n_pd_meas_counts_total\n1\n2\n3\n", "and 3 values follow"),
+        (
+            f"data_a\n{RANGE}loop_\n_pd_meas_counts_total\n1\n2\n3\n",
+            "says 80 points (10 to 13.95 by 0.05), and 3 follow",
+        ),
     ],
 )
 def test_a_cif_without_a_pattern_or_with_a_damaged_one_is_refused(text: str, told: str, read: Read) -> None:

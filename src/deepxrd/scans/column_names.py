@@ -64,6 +64,8 @@ def _cells(line: str, width: int, dialect: Dialect, *, more: bool) -> list[str] 
     splits = [Dialect(separator).split(plain) for separator in (dialect.separator or ",", "\t", ";", ",")]
     with_units = re.sub(r"\s+([(\[][^)\]]*[)\]])", lambda match: re.sub(r"\s", "", match[1]), plain)
     splits += [re.split(r"\s{2,}", plain), with_units.split()]
+    # pandas writes no name over its index
+    splits = [["index", *cells[1:]] if len(cells) == width and not cells[0].strip() else cells for cells in splits]
     named = [cells for cells in splits if all(_is_name(cell) for cell in cells)]
     for cells in named:
         if len(cells) == width:

@@ -100,7 +100,7 @@ _ELEMENTS = {"copper": "cu", "molybdenum": "mo", "chromium": "cr", "iron": "fe",
 _ELEMENT = re.compile(rf"\b(?:{'|'.join(_ELEMENTS)})\b")
 _OF_A_TUBE = re.compile(r"anode|radiation|x-?ray|(?:tube|target)\W*[:=]|\bk[\s_-]*(?:alpha|a\b|α)|2[\s-]?(?:θ|theta)")
 """What a line must say, besides, for the word of an element to be that of a tube, and not of a sample."""
-_LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(?:alpha|a|α)[\s_,-]*(1,2|1\+2|12|1|2)?")
+_LINE = re.compile(rf"\b({_SYMBOL})[\s_-]*k[\s_-]*(alpha|beta|a|b|α|β)[\s_,-]*(1,2|1\+2|12|1|2)?(?![\d.])")
 
 
 def axis_of(words: str) -> Axis | None:
@@ -184,8 +184,8 @@ def wavelengths_in(header: Iterable[str]) -> tuple[Wavelengths | None, str]:
             plain = _ELEMENT.sub(lambda name: _ELEMENTS[name[0]], plain)
         symbol = _LINE.search(plain) or _ANODE.search(plain)
         if symbol and not anode:
-            line_of = symbol[2] if symbol.re is _LINE else None
-            anode = f"{next(filter(None, symbol.groups()))}Ka{line_of if line_of in {'1', '2'} else ''}"
+            series, line_of = (symbol[2], symbol[3]) if symbol.re is _LINE else ("a", None)
+            anode = f"{next(filter(None, symbol.groups()))}K{series}{line_of if line_of in {'1', '2'} else ''}"
             anode_where = f"header line {place}, {symbol[0].strip()!r}"
     main = values.get("ka1", values.get("any"))
     if main is not None:

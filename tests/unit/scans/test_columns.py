@@ -215,3 +215,24 @@ def test_lists_of_peaks_are_marked(read: Read) -> None:
     scan = read(named)
     assert scan.is_peak_list
     np.testing.assert_array_equal(scan.counts, [4 * i + 3 for i in range(10)])  # two reflections at each angle add up
+
+
+@pytest.mark.parametrize(
+    ("names", "first", "kind"),
+    [(",theta,I", 20.0, "θ in degrees"), (",counts,2theta", 10.0, "2θ in degrees")],
+)
+def test_a_table_of_pandas_has_no_name_over_its_index(names: str, first: float, kind: str, read: Read) -> None:
+    rows = [(10 + 0.02 * i, 100 + i % 7) for i in range(60)]
+    swapped = names.endswith("2theta")
+    lines = [f"{i},{y if swapped else x},{x if swapped else y}" for i, (x, y) in enumerate(rows)]
+    scan = read("\n".join([names, *lines]))
+    assert scan.two_theta_deg[0] == pytest.approx(first)
+    assert [fact.value for fact in scan.facts if fact.what == "axis"] == [kind]
+
+
+def test_a_header_that_says_beta_is_not_taken_for_alpha(read: Read) -> None:
+    rows = "\n".join(f"{20 + 0.1 * i:.2f} {100 + i % 7}" for i in range(300))
+    for header, name in (("# Radiation: Cu Kbeta 1.39222", "CuKb1"), ("# Co-Kα", "CoKa"), ("# x-ray: Mo Kb1", "MoKb1")):
+        scan = read(f"{header}\n{rows}")
+        assert scan.wavelengths is not None
+        assert scan.wavelengths.name == name, header

@@ -14,6 +14,9 @@ from deepxrd.matching.screen import COARSE_SIGMA
 
 Floats = NDArray[np.float64]
 
+TUNGSTEN_LA_ANGSTROM = 1.47639
+"""Bearden, Rev. Mod. Phys. 39 (1967) 78."""
+_STRONG = 20.0  # of a line, where the highest is 100: what is weaker has no line of tungsten that could be seen
 _SIGMA = 0.0006  # 1/Å: a line's own width, so that neighbours are told apart
 _NEAR = 5  # points of the grid on each side within which a line is looked for
 _LEAST_HEIGHT, _NOISE = 2.0, 6.0  # of a line, where the highest is 100; and in standard deviations of the noise
@@ -48,6 +51,20 @@ def unexplained_lines_deg(observed: Observed, mixture: Mixture) -> Floats:
     places = find_peaks(scan, height=least, distance=_NEAR + 1, prominence=least / 2)[0]
     alone = places[maximum_filter1d(made, 2 * _NEAR + 1)[places] < _NEXT_TO_NOTHING * scan[places]]
     return np.asarray(observed.two_theta_deg[alone[np.argsort(-scan[alone])]])
+
+
+def are_of_tungsten(observed: Observed, two_theta_deg: Floats) -> NDArray[np.bool_]:
+    """Whether lines stand where the strong lines of a scan would be in W Lα1, which comes from the filament of a tube.
+
+    Args:
+        observed: the scan.
+        two_theta_deg: of the lines, ``(n,)``.
+    """
+    view = observed.view(_SIGMA, FINE_STEP)
+    scan = np.where(view.inside, view.pattern, 0.0)
+    strong = observed.x[find_peaks(scan, height=_STRONG, prominence=_STRONG / 2)[0]]
+    there = 2 * np.sin(np.radians(np.asarray(two_theta_deg)) / 2) / TUNGSTEN_LA_ANGSTROM
+    return np.asarray((np.abs(there[:, None] - strong) < _NEAR * FINE_STEP).any(axis=1))
 
 
 def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from deepxrd.chem import Formula
 from deepxrd.matching.candidate import candidates_for
 from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
-from deepxrd.matching.lines import line_misfit, number_of_lines, unexplained_lines_deg
+from deepxrd.matching.lines import are_of_tungsten, line_misfit, number_of_lines, unexplained_lines_deg
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
@@ -88,10 +88,23 @@ class MatchResult:
         rest = np.abs(view.pattern - made)[view.inside].sum()
         return float(min(rest / max(np.abs(view.pattern[view.inside]).sum(), 1e-12), 1.0))
 
-    @cached_property
+    @property
     def unexplained_lines_deg(self) -> tuple[float, ...]:
-        """Angles 2θ of lines of the scan that no phase has, degrees, the strongest first."""
-        return () if self.mixture is None else tuple(unexplained_lines_deg(self.observed, self.mixture).tolist())
+        """Angles 2θ of lines of the scan that no phase and no tungsten has, degrees, the strongest first."""
+        return self._lines_of_none[0]
+
+    @property
+    def tungsten_lines_deg(self) -> tuple[float, ...]:
+        """Likewise of lines that stand where W Lα puts those of the phases."""
+        return self._lines_of_none[1]
+
+    @cached_property
+    def _lines_of_none(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        if self.mixture is None:
+            return (), ()
+        lines = unexplained_lines_deg(self.observed, self.mixture)
+        tungsten = are_of_tungsten(self.observed, lines)
+        return tuple(lines[~tungsten].tolist()), tuple(lines[tungsten].tolist())
 
 
 def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases: int = MOST_PHASES) -> MatchResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,17 @@ def notes(result: MatchResult) -> list[str]:
         if each.fit.phase.moved_angstrom
     ]
     if alone := result.unexplained_lines_deg:
-        first = ", ".join(f"{angle:.2f}°" for angle in alone[:_SHOWN_LINES])
-        more = f" and {len(alone) - _SHOWN_LINES} more" if len(alone) > _SHOWN_LINES else ""
-        said.append(f"lines that none of the phases has: {first}{more}")
+        said.append(f"lines that none of the phases has: {_angles(alone)}")
+    if tungsten := result.tungsten_lines_deg:
+        said.append(f"lines where W Lα of the tube would put the strongest ones: {_angles(tungsten)}")
     if result.phases and result.n_formulas == 1:
         said.append("only one formula was compared: others with a like structure and cell may fit as well")
     return said
+
+
+def _angles(angles_deg: Sequence[float]) -> str:
+    first = ", ".join(f"{angle:.2f}°" for angle in angles_deg[:_SHOWN_LINES])
+    return first + (f" and {len(angles_deg) - _SHOWN_LINES} more" if len(angles_deg) > _SHOWN_LINES else "")
 
 
 def _percent(each: Ranked) -> str:

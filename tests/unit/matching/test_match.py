@@ -390,6 +390,20 @@ def test_a_cell_that_a_phase_does_not_have_and_lines_of_none_are_told() -> None:
     assert verdict(sure) == "confident match, but there is more in the scan"
 
 
+def test_lines_of_tungsten_are_told_apart() -> None:
+    """The filament of an old tube leaves tungsten on its anode."""
+    angle, salt = LABORATORY.two_theta_deg, simulated([perovskite(3.905)])[0]
+    sine = np.sin(np.radians(angle) / 2) * 1.54056 / 1.47639  # W Lα1
+    tungsten = np.interp(np.degrees(2 * np.arcsin(np.minimum(sine, 1.0))), angle, salt)
+    found = match_scan(observe(made_scan([salt, tungsten], [1.0, 0.05])), PHASES[:3])
+    assert [str(each.fit.phase.formula) for each in found.phases] == ["SrTiO3"]
+    assert found.unexplained_lines_deg == ()
+    strongest = np.degrees(2 * np.arcsin(1.47639 / 2 / (3.905 / np.sqrt(2))))
+    assert found.tungsten_lines_deg[0] == pytest.approx(strongest, abs=0.1)
+    assert verdict(found) == "confident match"
+    assert any(f"{found.tungsten_lines_deg[0]:.2f}°" in note and "W Lα" in note for note in notes(found))
+
+
 def test_a_phase_of_which_nothing_is_left_is_dropped() -> None:
     """Once a rival has taken the place of another phase, it may explain what a third was there for."""
     observed = observe(made_scan(simulated([perovskite(3.905)]), [1.0]))

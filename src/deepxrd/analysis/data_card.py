@@ -16,11 +16,9 @@ from deepxrd.analysis.tables import markdown_table
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, UNKNOWN
 from deepxrd.chem.symmetry import SAID_TOLERANCES, space_group_number
+from deepxrd.data.selection import POLYMORPHS
 from deepxrd.io.stopping import worker_pool
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
-
-POLYMORPHS = "another structure of the composition is taken"
-"""The reason in a store's manifest under which polymorphs are counted."""
 
 _CHUNK = 64  # crystals per call of a worker: about 0.1 s
 _WORTH_PROCESSES = 500  # crystals; fewer are done before the worker processes have started

@@ -12,14 +12,13 @@ import spglib
 from joblib import delayed
 from numpy.typing import NDArray
 
+from deepxrd.analysis.tables import markdown_table
 from deepxrd.chem import SYMBOLS, Crystal, parse_formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, UNKNOWN
 from deepxrd.chem.symmetry import SAID_TOLERANCES, space_group_number
+from deepxrd.data.selection import POLYMORPHS
 from deepxrd.io.stopping import worker_pool
 from deepxrd.xrd import MERGE_WITHIN_DEG, THRESHOLD, find_peaks
-
-POLYMORPHS = "another structure of the composition is taken"
-"""The reason in a store's manifest under which polymorphs are counted."""
 
 _CHUNK = 64  # crystals per call of a worker: about 0.1 s
 _WORTH_PROCESSES = 500  # crystals; fewer are done before the worker processes have started
@@ -106,13 +105,13 @@ def to_markdown(card: dict[str, Any]) -> str:
     rest = [(f"{len(others)} others", sum(count for _, count in others))] if others else []
     sections = [
         f"# {card['name']}: {n:,} patterns",
-        _table("Where they come from", "entries", _origin(card)),
+        _table("Where they come from", ["entries"], _origin(card)),
         *_failures(card),
         *_remarks(card),
-        _table(_split_title(card["split"]["settings"]), "samples", _parts(card["split"]), share_of=n),
-        _table("Crystal system (spglib)", "samples", card["crystal_systems"].items(), share_of=n),
-        _table("Stoichiometry", "samples", [*stoichiometries[:_STOICHIOMETRIES_SHOWN], *rest], share_of=n),
-        _table("Per sample", "least | median | mean | most", _summaries(card)),
+        _shares(_split_title(card["split"]["settings"]), _parts(card["split"]), n),
+        _shares("Crystal system (spglib)", card["crystal_systems"].items(), n),
+        _shares("Stoichiometry", [*stoichiometries[:_STOICHIOMETRIES_SHOWN], *rest], n),
+        _table("Per sample", ["least", "median", "mean", "most"], _summaries(card)),
         _elements(card["elements"]),
         *([f"**Cite:** {card['citation']}"] if card["citation"] else []),
     ]
@@ -175,22 +174,22 @@ def _parts(split: dict[str, Any]) -> list[tuple[str, int]]:
     return [*parts, (f"in no part: {why}", split["none"])] if split.get("none") else parts
 
 
-def _summaries(card: dict[str, Any]) -> list[tuple[str, str]]:
+def _summaries(card: dict[str, Any]) -> list[tuple[str, ...]]:
     named = {
         f"peaks (of at least {THRESHOLD:g} of 100, merged within {MERGE_WITHIN_DEG:g}°)": ("peaks_per_pattern", 0),
         "sites in the cell": ("sites_per_cell", 0),
         "formation energy (eV/atom)": ("formation_energy_ev_per_atom", 2),
     }
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for title, (key, digits) in named.items():
         values = card[key]
         if values is None:
             continue
         known = "" if values["samples"] == card["samples"] else f", known of {values['samples']:,}"
         least, median, most = (f"{values[which]:.{digits}f}" for which in ("least", "median", "most"))
-        rows.append((title + known, f"{least} | {median} | {values['mean']:.{max(digits, 1)}f} | {most}"))
+        rows.append((title + known, least, median, f"{values['mean']:.{max(digits, 1)}f}", most))
     if card["entered"]:
-        rows.append(("entered into the database", f"{card['entered'][0]} |  |  | {card['entered'][1]}"))
+        rows.append(("entered into the database", card["entered"][0], "", "", card["entered"][1]))
     return rows
 
 
@@ -200,12 +199,12 @@ def _elements(elements: dict[str, int]) -> str:
     return f"## Elements: {len(elements)}, by the number of samples that hold them\n\n{listed}"
 
 
-def _table(title: str, heading: str, rows: Iterable[tuple[str, int | str]], *, share_of: int | None = None) -> str:
-    """A Markdown section with a table; numbers stand to the right, with their share if a total is given."""
-    headings = [heading, "share"] if share_of else heading.split(" | ")
-    lines = [f"| | {' | '.join(headings)} |", f"|---|{'---:|' * len(headings)}"]
-    for label, value in rows:
-        cell = value if isinstance(value, str) else f"{value:,}"
-        share = f" {value / share_of:.1%} |" if share_of and isinstance(value, int) else ""
-        lines.append(f"| {label} | {cell} |{share}")
-    return f"## {title}\n\n" + "\n".join(lines)
+def _shares(title: str, counts: Iterable[tuple[str, int]], total: int) -> str:
+    """A section with numbers of samples, and their share of all."""
+    return _table(title, ["samples", "share"], [(label, count, f"{count / total:.1%}") for label, count in counts])
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> str:
+    """A section with a table; numbers stand to the right."""
+    cells = [[value if isinstance(value, str) else f"{value:,}" for value in row] for row in rows]
+    return f"## {title}\n\n{markdown_table(['', *headings], cells, numbers=True)}"

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from deepxrd.analysis.evaluation_tables import ROW_NAMES
 from deepxrd.errors import ConfigError
 from deepxrd.metrics import TABLE2_ROWS, TOLERANCES_DEG
 
@@ -20,8 +21,8 @@ DISTANCE_LABELS = {
     "dtw": "dynamic time warping (DTW)",
 }
 """The four distances of Figure 6. Its JSD goes up to 0.811, as the root of the divergence does, but not itself."""
-_ROW_LABELS = dict(zip(TABLE2_ROWS, ("whole pattern", "peaks, not aligned", "peaks, aligned"), strict=True))
-_ROW_COLOURS = dict(zip(TABLE2_ROWS, ("#777777", "#CC3311", "#0077BB"), strict=True))  # Tol, "vibrant"
+ROW_COLOURS = dict(zip(TABLE2_ROWS, ("#777777", "#CC3311", "#0077BB"), strict=True))  # Tol, "vibrant"
+"""Of the rows of Table 2."""
 _N_BINS = 40
 _FROM_HERE_TWO_DIGITS = 2.0  # as Table 2 prints DTW
 _ORACLE = "oracle"
@@ -53,15 +54,15 @@ def distance_histograms(table2: dict[str, dict[str, NDArray[np.floating]]], *, t
         values = [np.asarray(table2[row][name]) for row in TABLE2_ROWS]
         bins = np.histogram_bin_edges(np.concatenate(values), bins=_N_BINS)
         for axis, row, of_row in zip(column, TABLE2_ROWS, values, strict=True):
-            _histogram(axis, of_row, bins, _ROW_COLOURS[row])
+            _histogram(axis, of_row, bins, ROW_COLOURS[row])
         before, after = (float(of_row.mean()) for of_row in values[1:])
-        column[-1].axvline(before, color=_ROW_COLOURS[TABLE2_ROWS[1]], linewidth=1.2, linestyle=":")
+        column[-1].axvline(before, color=ROW_COLOURS[TABLE2_ROWS[1]], linewidth=1.2, linestyle=":")
         column[-1].annotate(
             "", (after, 0.8), (before, 0.8), xycoords=column[-1].get_xaxis_transform(), arrowprops={"arrowstyle": "->"}
         )
         column[-1].set(xlabel=label, xlim=(bins[0], bins[-1]))
     for axis, row in zip(grid[:, 0], TABLE2_ROWS, strict=True):
-        axis.set_ylabel(f"{_ROW_LABELS[row]}\nnumber of samples")
+        axis.set_ylabel(f"{ROW_NAMES[row]}\nnumber of samples")
     n_samples = len(next(iter(table2[TABLE2_ROWS[0]].values())))
     figure.suptitle(f"{title} ({n_samples:,} samples; dashed: mean, arrow: what alignment does to it)", fontsize=12)
     return figure

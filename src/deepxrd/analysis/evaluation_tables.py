@@ -11,6 +11,7 @@ from rich.table import Table
 
 from deepxrd.analysis.references import paper_table2
 from deepxrd.analysis.tables import COLUMNS, markdown_table
+from deepxrd.metrics import TABLE2_ROWS
 from deepxrd.metrics.bootstrap import Interval
 
 DISTANCES = {
@@ -22,7 +23,8 @@ DISTANCES = {
 }
 _FEW = 0.05  # share of fallbacks that moves means too little to show those without
 _PAPER_COLUMNS = {"cosine_distance": "cosine", "pearson_distance": "pearson", "jsd": "jsd", "dtw": "dtw"}
-ROW_NAMES = {"prediction": "whole pattern", "peak": "peaks", "peak_alignment": "aligned peaks"}
+ROW_NAMES = dict(zip(TABLE2_ROWS, ("whole pattern", "peaks", "aligned peaks"), strict=True))
+"""Rows of Table 2 for people."""
 _OURS = "Distances are means over the test part, with 95 % intervals by bootstrap over its chemical systems."
 _NOTES = (
     f"{_OURS} The paper's are of its own test part, 20 % of 4,270 ABC3 samples. It does not say on what scale its DTW "

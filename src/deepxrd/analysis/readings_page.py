@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deepxrd.analysis.evaluation_figures import ROW_COLOURS
 from deepxrd.analysis.evaluation_tables import ROW_NAMES
 from deepxrd.analysis.readings import (
     ALIGN_READINGS,
@@ -35,7 +36,6 @@ MATCH_SCORES: Mapping[str, str] = {
     "peak_f1_2deg": "F1, one to one",
 }
 """Ways to read the paper's peak position match percentage, all at 2°."""
-_COLOURS = {"prediction": "#777777", "peak": "#CC3311", "peak_alignment": "#0077BB"}  # Tol, "vibrant"
 _NAMES = {"cosine": "1 − cosine", "pearson": "1 − Pearson", "jsd": "JSD", "dtw": "DTW"}
 
 
@@ -163,7 +163,7 @@ def figure(table: ReadingsTable) -> Figure:
     left.legend(frameon=False, fontsize=8)
     cells = table.common.cells()
     for axis, name in ((middle, "cosine"), (right, "jsd")):
-        for row, colour in _COLOURS.items():
+        for row, colour in ROW_COLOURS.items():
             axis.plot(at, table.means[cells[row, name]], "o-", color=colour, label=ROW_NAMES[row])
             axis.axhline(table.paper[row, name], color=colour, linestyle="--", linewidth=1)
         axis.set(ylim=(0, 1.02), ylabel=f"network, {_NAMES[name]}" + (f", {table.common.jsd}" if name == "jsd" else ""))

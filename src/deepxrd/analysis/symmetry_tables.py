@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-_SHARES = {"system_right": "crystal system", "group_first": "space group first", "group_among_five": "among five"}
+from deepxrd.analysis.tables import markdown_table
+
+SHARES = {"system_right": "crystal system", "group_first": "space group first", "group_among_five": "among five"}
+"""Columns that are true or false for each sample, with their words."""
 
 
 def share_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -16,23 +19,22 @@ def share_table(rows: Sequence[Mapping[str, Any]]) -> str:
     Args:
         rows: of :func:`deepxrd.evaluation.symmetry_scores.summary`, each with the name of its ``model``.
     """
-    lines = [f"| | n | {' | '.join(_SHARES.values())} |", "|---|---|" + "---|" * len(_SHARES)]
+    lines = []
     for row in rows:
-        cells = [f"{row[name]:.3f} ({(row[f'{name}_high'] - row[f'{name}_low']) / 2:.3f})" for name in _SHARES]
-        lines.append(f"| {row['model']} | {row['n']:,} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        cells = [f"{row[name]:.3f} ({(row[f'{name}_high'] - row[f'{name}_low']) / 2:.3f})" for name in SHARES]
+        lines.append([row["model"], f"{row['n']:,}", *cells])
+    return markdown_table(["", "n", *SHARES.values()], lines)
 
 
 def sureness_table(rows: Sequence[Mapping[str, Any]], *, first: str) -> str:
     """Calibration errors, coverages of 90 % intervals, and the median error of the volume, a row per group."""
     heads = ["calibration error, crystal system", "space groups", "*a* covered", "*b*", "*c*", "volume covered"]
-    heads.append("median error of the volume")
-    lines = [f"| | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    lines = []
     for row in rows:
         cells = [f"{row['system_calibration_error']:.3f}", f"{row['group_calibration_error']:.3f}"]
         cells += [_percent(row[f"{name}_covered"]) for name in ("a", "b", "c", "volume")]
-        lines.append(f"| {row[first]} | {' | '.join(cells)} | {_percent(row['median_volume_error'], digits=1)} |")
-    return "\n".join(lines)
+        lines.append([str(row[first]), *cells, _percent(row["median_volume_error"], digits=1)])
+    return markdown_table(["", *heads, "median error of the volume"], lines)
 
 
 def lattice_markdown(models: Mapping[str, pd.DataFrame]) -> str:
@@ -43,13 +45,13 @@ def lattice_markdown(models: Mapping[str, pd.DataFrame]) -> str:
     """
     main, table = next(iter(models.items()))
     heads = [*models, "system right", "space group right", "MLatticeABC", f"median error, {main}", "space group right"]
-    lines = [f"| crystal system | n | {' | '.join(heads)} |", "|---|---|" + "---|" * len(heads)]
+    lines = []
     for place, row in enumerate(table.to_dict("records")):
         cells = [f"{each.iloc[place]['r2']:.3f}" for each in models.values()]
         cells += [f"{row[name]:.3f}" for name in ("system_right_r2", "group_right_r2", "mlattice_abc_r2")]
         cells += [_percent(row[name], digits=1) for name in ("median_error", "group_right_median_error")]
-        lines.append(f"| {row['crystal_system']} | {row['n']:,} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append([row["crystal_system"], f"{row['n']:,}", *cells])
+    return markdown_table(["crystal system", "n", *heads], lines)
 
 
 def _percent(value: float, *, digits: int = 0) -> str:

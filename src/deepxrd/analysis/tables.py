@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -23,9 +23,16 @@ COLUMNS = {
 }
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as Markdown, a line a row without padding, so that a changed cell changes its own line alone."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:
+    """A table as Markdown, a line a row without padding, so that a changed cell changes its own line alone.
+
+    Args:
+        header: names of the columns.
+        rows: a cell for each.
+        numbers: whether all columns but the first stand to the right.
+    """
+    ruled = ["---", *["---:" if numbers else "---"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ruled, *rows])
 
 
 def higher_is_better(score: str) -> bool:

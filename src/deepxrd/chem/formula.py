@@ -19,7 +19,7 @@ from deepxrd.errors import FormulaError
 from deepxrd.io import limits
 
 _TOKEN = re.compile(r"(?P<element>[A-Z][a-z]?)|(?P<open>\()|(?P<close>\))|(?P<number>\d+(?:\.\d+)?|\.\d+)", re.ASCII)
-_BRACKETS = str.maketrans("[]{}", "()()")
+BRACKETS = str.maketrans("[]{}", "()()")
 # A decimal such as 0.3333 stands for 1/3: the nearest fraction with a denominator up to this is taken.
 _MAX_DENOMINATOR = 1000
 OF_HYDRATES = frozenset({"H", "O"})
@@ -135,7 +135,7 @@ def parse_amounts(text: str) -> dict[str, Fraction | int]:
         msg = f"cannot read formula {shown(text)} at {shown(text[text.index(raised) :])}: {_WANTED[raised]}"
         raise FormulaError(msg)
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    plain = plain.translate(_BRACKETS)
+    plain = plain.translate(BRACKETS)
     if len(plain.split()) > 1:
         refuse_numbers_after_blanks(plain, text)
     if not may_be_sum(plain):

@@ -16,7 +16,7 @@ _SEPARATING_DOT = re.compile(r"\.(?=[a-z]?[A-Z(]|\d*\.\d+[A-Z(])")  # before a l
 _OPEN_DOT = re.compile(r"(\d*)\.(\d+)(?=[A-Z(])")
 _LEADING = re.compile(r"(\d+(?:\.\d+)?(?:/\d+)?|\.\d+)(?=[A-Z(])", re.ASCII)
 _UNKNOWN_AMOUNT = re.compile(r"\(?([a-z])\)?(?=[A-Z(])")
-_ELEMENT = re.compile(r"[A-Z][a-z]?")
+SYMBOL = re.compile(r"[A-Z][a-z]?")
 _LETTER_OR_BRACKET = re.compile(r"[A-Z(]")
 _ZERO_AMOUNT = re.compile(r"(?<![\d.])0+(?![\d.])")
 _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
@@ -73,7 +73,7 @@ def refuse_numbers_after_blanks(plain: str, text: str) -> None:
     for match in _BEFORE_NUMBER.finditer(plain.translate(_SIGNS)):
         before, number, blank, after = match.groups()
         glued = not blank and bool(_LETTER_OR_BRACKET.match(after))
-        apart = bool(after) and len(_ELEMENT.findall(before)) > 1
+        apart = bool(after) and len(SYMBOL.findall(before)) > 1
         if before[-1].isdigit() or glued or apart:
             end = f"{before} {number}"
             msg = (
@@ -134,7 +134,7 @@ def _split_at_open_dots(piece: str, *, certain: bool) -> list[str]:
 def _is_compound(cut: str) -> bool:
     """Whether a piece could stand alone: two elements, an anion among them, and no amount of zero."""
     body = cut[match.end() :] if (match := _LEADING.match(cut)) else cut
-    elements = set(_ELEMENT.findall(body))
+    elements = set(SYMBOL.findall(body))
     return len(elements) > 1 and bool(elements & _ANIONS) and not _ZERO_AMOUNT.search(body)
 
 

@@ -6,17 +6,16 @@ import re
 from fractions import Fraction
 
 from deepxrd.chem.alloys import is_alloy
-from deepxrd.chem.elements import ATOMIC_NUMBERS
+from deepxrd.chem.encoding import PAPER_ELEMENTS
 from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
-from deepxrd.chem.formula_sums import shown
+from deepxrd.chem.formula_sums import SYMBOL, shown
 from deepxrd.chem.typed_slips import slip_in
 from deepxrd.errors import FormulaError
 
 _RUN = re.compile(r"[A-Za-z]+")
-_SYMBOL = re.compile(r"[A-Z][a-z]?")
 _ANIONS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I"})
 _METALS = frozenset({"K", "V", "Y", "W", "U"})  # those with one letter
-_RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 54, 84, 85, 86, 87, 88) or z > 94)  # noqa: PLR2004
+_USUAL = frozenset(PAPER_ELEMENTS)  # the other 34, such as He and No, are hardly ever meant
 _MOST_LETTERS = 40
 _MOST_LETTERS_ALONE = 6  # HgCdTe; what is longer and has no number is a name, such as perovskite
 _FEWEST_IN_ALLOY = 3
@@ -48,7 +47,7 @@ def parse_typed_formula(text: str) -> Formula:
             raise
         msg = f"{error}; did you mean {meant}?"
         raise FormulaError(msg) from error
-    if meant is not None and _is_doubtful(set(formula.elements), set(_SYMBOL.findall(meant))):
+    if meant is not None and _is_doubtful(set(formula.elements), set(SYMBOL.findall(meant))):
         way_out = re.sub(r"(?<=[A-Z])(?=[A-Z])", "1", text.strip())
         msg = f"{shown(text)} reads as {', '.join(parse_amounts(text))}: did you mean {meant}? If not, write {way_out}"
         raise FormulaError(msg)
@@ -119,7 +118,7 @@ def _fewest_symbols(run: str) -> list[str] | None:
         for length in (1, 2):
             symbol = run[end - length : end].capitalize()
             before = best[end - length] if end >= length else None
-            if before is not None and symbol in ATOMIC_NUMBERS and symbol not in _RARE:
+            if before is not None and symbol in _USUAL:
                 choices.append([*before, symbol])
         best.append(min(choices, key=lambda symbols: (len(symbols), [-len(s) for s in symbols]), default=None))
     return best[-1]

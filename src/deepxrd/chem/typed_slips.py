@@ -6,10 +6,10 @@ import re
 import unicodedata
 
 from deepxrd.chem.elements import ATOMIC_NUMBERS
+from deepxrd.chem.formula import BRACKETS
+from deepxrd.chem.formula_sums import SYMBOL
 
-_SYMBOL = re.compile(r"[A-Z][a-z]?")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+", re.ASCII)
-_BRACKETS = str.maketrans("[]{}", "()()")
 _ROMAN = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)|I{2,}(?![a-z])")
 _ACTINIUM = re.compile(r"OAc(?![a-z])")
 _LEADING_ZERO = re.compile(r"(?<![\d.])0(?=\d)", re.ASCII)
@@ -39,7 +39,7 @@ def slip_in(text: str) -> str | None:
     Args:
         text: as a person typed it.
     """
-    plain = "".join(unicodedata.normalize("NFKC", text).translate(_BRACKETS).split())
+    plain = "".join(unicodedata.normalize("NFKC", text).translate(BRACKETS).split())
     if plain in _NICKNAMES:
         return f"is a short name: write {_NICKNAMES[plain]}, or {'1'.join(plain)} if its letters are elements"
     if _ROMAN.search(plain):
@@ -63,7 +63,7 @@ def _zero_for_oxygen(plain: str) -> str | None:
     if _WATER.search(plain):
         meant = _WATER.sub(lambda match: f"{match[1]}2O", plain)
         return f"has the digit 0 in water: write {meant} with the letter O, or H20.0"
-    symbols, numbers = set(_SYMBOL.findall(plain)), _NUMBER.findall(plain)
+    symbols, numbers = set(SYMBOL.findall(plain)), _NUMBER.findall(plain)
     odd = [number for number in numbers if _ZERO_INSIDE.fullmatch(number)]
     others = [float(number) for number in numbers if number not in odd]
     if len(odd) != 1 or "O" in symbols or {"C", "H"} <= symbols or max(others, default=0) >= _SMALL:

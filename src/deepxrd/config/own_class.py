@@ -32,7 +32,7 @@ def drop_defaults(cfg: DictConfig, choices: Mapping[str, Any], typed: Sequence[s
         file = conf_dir() / group / f"{choice}.yaml"
         if group in cfg and file.is_file():
             given_here = given.get(group)
-            _drop(cfg.get(group), OmegaConf.load(file), given_here if isinstance(given_here, Mapping) else {})
+            _drop(cfg.get(group), _settings_of(file), given_here if isinstance(given_here, Mapping) else {})
 
 
 def drop_defaults_of_command(cfg: DictConfig) -> None:
@@ -77,6 +77,13 @@ def compose_within(command: str, overrides: Sequence[str]) -> DictConfig:
         del cfg["hydra"]
     drop_defaults(cfg, choices, overrides)
     return cfg
+
+
+def _settings_of(file: Path) -> Any:
+    """Settings of a group's file, with those of the files beside it that it builds upon."""
+    own: Any = OmegaConf.load(file)
+    earlier = [name for name in own.get("defaults", ()) if isinstance(name, str)]
+    return OmegaConf.merge(*(_settings_of(file.with_name(f"{name}.yaml")) for name in earlier), own)
 
 
 def _drop(node: Any, default: Any, typed: Mapping[str, Any]) -> None:

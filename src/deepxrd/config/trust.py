@@ -90,7 +90,7 @@ def check_stored(stored: Mapping[str, Any], *, typed: Mapping[str, Any], where: 
             not typed.
     """
     trusted = typed.get("trust") or []
-    for text in _texts(stored):
+    for text in texts_in(stored):
         if "${" in text:
             msg = f"{where} looks something up, {text[:80]!r}: settings out of a run's folder must be plain values"
             raise ConfigError(msg)
@@ -101,6 +101,19 @@ def check_stored(stored: Mapping[str, Any], *, typed: Mapping[str, Any], where: 
     checked: dict[str, Any] = copy.deepcopy(dict(stored))
     _keep_offline(checked["source"], own.get("source"), typed.get("source"), where)
     return checked
+
+
+def texts_in(values: Any) -> Iterator[str]:
+    """Each text in a tree of plain values, keys too."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield str(key)
+            yield from texts_in(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from texts_in(value)
+    elif isinstance(values, str):
+        yield values
 
 
 def _keep_offline(source: dict[str, Any], own: Any, typed: Any, where: Path) -> None:
@@ -180,19 +193,6 @@ def _why_not_replayed(text: str) -> str:
 
 def _key(text: str) -> str:
     return text.partition("=")[0].lstrip("+~")
-
-
-def _texts(values: Any) -> Iterator[str]:
-    """Each text in a tree of plain values, keys too."""
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            yield str(key)
-            yield from _texts(value)
-    elif isinstance(values, list | tuple):
-        for value in values:
-            yield from _texts(value)
-    elif isinstance(values, str):
-        yield values
 
 
 def _without(values: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:

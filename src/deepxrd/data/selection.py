@@ -13,6 +13,8 @@ from deepxrd.errors import SelectionError, SourceError
 from deepxrd.sources import ReadFailure, StructureRecord
 from deepxrd.sources.base import reasons_by_name
 
+POLYMORPHS = "another structure of the composition is taken"
+"""Why the other structures of a composition are left out."""
 _MAX_FAILURES_LISTED = 100
 _MAX_REMARKS_LISTED = 50  # a library's warnings may name what they are about
 
@@ -129,7 +131,7 @@ def select(
         rank = _rank(record)
         known = best.get(formula.reduced)
         if known is not None:
-            result.excluded["another structure of the composition is taken"] += 1
+            result.excluded[POLYMORPHS] += 1
         if known is None or rank < known[0]:
             best[formula.reduced] = (rank, position)
     _refuse_broken_source(result, max_failed_share)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepxrd.analysis.symmetry_tables import SHARES
 from deepxrd.chem import Crystal, Formula
 from deepxrd.chem.crystal_system import CRYSTAL_SYSTEMS, crystal_system_places
 from deepxrd.library.symmetry import find_asymmetric_unit
@@ -19,18 +20,7 @@ from deepxrd.models.candidates.symmetry import Symmetry
 
 Floats = NDArray[np.float64]
 
-SHARES = {
-    "system_right": "crystal system",
-    "group_first": "space group first",
-    "group_among_five": "among five",
-}
-"""Columns that are true or false for each sample, with their words."""
-COVERAGES = {
-    "a_covered": "*a*",
-    "b_covered": "*b*",
-    "c_covered": "*c*",
-    "volume_covered": "volume",
-}
+COVERAGES = ("a_covered", "b_covered", "c_covered", "volume_covered")
 """Whether a 90 % interval holds the true value: edges only where the likeliest space group is the true one."""
 MLATTICE_ABC_R2 = {
     "triclinic": 0.800, "monoclinic": 0.520, "orthorhombic": 0.770, "tetragonal": 0.846, "trigonal": 0.843,

@@ -1,4 +1,4 @@
-"""Tables of text as spreadsheets and programs write them: any usual separator, encoding and spelling of the header."""
+"""Tables of text: read with any usual separator, encoding and spelling of the header; written in one way."""
 
 from __future__ import annotations
 
@@ -12,11 +12,33 @@ from itertools import chain
 from pathlib import Path
 
 from deepxrd.errors import SourceError
+from deepxrd.io.files import atomic_path
 from deepxrd.io.text import text_encoding
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line
 _LONGEST_CELL = min(sys.maxsize, (1 << 31) - 1)  # the csv module keeps it in a C long
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a table atomically, in UTF-8 with commas; None becomes an empty cell.
+
+    Args:
+        path: of the file.
+        header: names of the columns.
+        rows: a cell for each column.
+
+    Returns:
+        How many rows there were.
+    """
+    n_rows = 0
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow(row)
+            n_rows += 1
+    return n_rows
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
+
+from deepxrd.io.devices import n_cores
 
 _PACKAGES = ("deepxrd", "torch", "pytorch-lightning", "hydra-core", "pymatgen", "numpy", "scipy", "pandas", "wandb")
 
@@ -48,7 +49,7 @@ def machine() -> dict[str, Any]:
     facts: dict[str, Any] = {
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": n_cores(),
     }
     if torch.cuda.is_available():
         facts["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deepxrd.chem.crystal_system import crystal_system
+
 N_GROUPS = 230
 DENOMINATOR = 24
 """All translations of space groups are whole multiples of 1/24."""
@@ -24,14 +26,6 @@ DENOMINATOR = 24
 _FREE_NAMES = "xyz"
 _TERM = re.compile(r"([+-]?)(\d+(?:/\d+)?)?([xyz]?)")
 _GENERIC = np.sqrt([2.0, 3.0, 7.0]) / 10  # no coordinates of a special position
-_SYSTEM_ENDS = (
-    (2, "triclinic"),
-    (15, "monoclinic"),
-    (74, "orthorhombic"),
-    (142, "tetragonal"),
-    (194, "hexagonal"),
-    (N_GROUPS, "cubic"),
-)
 _PRIMITIVE_BASES: dict[str, list[list[float]]] = {
     "P": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "A": [[1, 0, 0], [0, 0.5, -0.5], [0, 0.5, 0.5]],
@@ -175,11 +169,6 @@ class SpaceGroup:
             for linear, shift, exchanged in _table()[self.number - 1]["normalisers"]
         )
 
-    @property
-    def system(self) -> str:
-        """Crystal family, which says which cell parameters are free; trigonal groups are in hexagonal axes."""
-        return crystal_family(self.number)
-
     @cached_property
     def index(self) -> dict[str, int]:
         """Where each letter stands in ``positions``."""
@@ -238,9 +227,11 @@ def symbol(number: int) -> str:
     return str(_table()[number - 1]["symbol"])
 
 
+@cache
 def crystal_family(number: int) -> str:
-    """``triclinic``, ``monoclinic``, ``orthorhombic``, ``tetragonal``, ``hexagonal`` or ``cubic``."""
-    return next(system for end, system in _SYSTEM_ENDS if number <= end)
+    """The crystal system, but ``hexagonal`` for trigonal groups too: they are in hexagonal axes."""
+    system = crystal_system(number)
+    return "hexagonal" if system == "trigonal" else system
 
 
 @cache

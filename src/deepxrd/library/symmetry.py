@@ -15,7 +15,7 @@ from deepxrd.chem.crystal import close_pairs
 from deepxrd.chem.symmetry import KEPT_SYMPREC_ANGSTROM
 from deepxrd.io.quiet import loggers_from
 from deepxrd.library.asymmetric import AsymmetricUnit, cell_parameters, wrap
-from deepxrd.library.space_groups import Normaliser, SpaceGroup, WyckoffPosition, space_group
+from deepxrd.library.space_groups import Normaliser, SpaceGroup, WyckoffPosition, crystal_family, space_group
 
 COORDINATE_STEPS = 65_520
 """Steps of a stored coordinate along a cell edge: 2^4 3^2 5 7 13, so that 1/3, 1/8 and their like are exact."""
@@ -62,7 +62,7 @@ def find_asymmetric_unit(crystal: Crystal, *, symprec_angstrom: float = KEPT_SYM
     if on_position is None:
         return None
     axes = np.abs(change.linear).argmax(axis=1)  # only orthorhombic and monoclinic axes are ever of unlike lengths
-    if group.system in {"monoclinic", "orthorhombic"}:
+    if crystal_family(group.number) in {"monoclinic", "orthorhombic"}:
         cell = np.concatenate([cell[:3][axes], cell[3:][axes]])
     owner = np.repeat(np.arange(len(numbers)), [len(each) for each in numbers])
     occupancies = np.concatenate([crystal.occupancies[members[kind]] for kind in orbits.kinds.tolist()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 
 from deepxrd.chem import parse_typed_formula
 from deepxrd.errors import ConfigError, DeepXRDError, ScanError
-from deepxrd.io.files import atomic_path, safe_name, unique_name
+from deepxrd.io.csv_table import write_csv
+from deepxrd.io.files import safe_name, unique_name
 from deepxrd.io.progress import progress_bar
 from deepxrd.io.stopping import check_jobs, worker_pool
 from deepxrd.matching.match import MatchResult, match_scan
@@ -155,10 +155,8 @@ def match_files(
             rows[number] = row
             tell(f"{paths[number]}\n{text}")
             bar.advance(task)
-    with atomic_path(folder / SUMMARY) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, _HEADER)
-        writer.writeheader()
-        writer.writerows(line for number in sorted(rows) for line in rows[number]["lines"])
+    lines = (line for number in sorted(rows) for line in rows[number]["lines"])
+    write_csv(folder / SUMMARY, _HEADER, ([line.get(name) for name in _HEADER] for line in lines))
     return [(str(paths[number]), row["error"]) for number, row in sorted(rows.items()) if row["error"]]
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from deepxrd.chem import Formula
 from deepxrd.errors import FormulaError
-from deepxrd.io.files import atomic_path, write_text
+from deepxrd.io.csv_table import write_csv
+from deepxrd.io.files import write_text
 from deepxrd.library import cif_text
 from deepxrd.models.candidates.answers import Candidate
 from deepxrd.models.candidates.candidates import CELL
 from deepxrd.prediction.file_names import file_name
+from deepxrd.prediction.pattern_csv import write_pattern
 from deepxrd.xrd import XrdSettings, simulate
 
 TABLE = "candidates.csv"
@@ -61,22 +60,19 @@ def write_candidates(
     """
     from deepxrd.analysis import figures
 
-    with atomic_path(folder / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(_HEADER)
-        for mine, formula, text in zip(candidates, formulas, typed, strict=True):
-            for rank, each in enumerate(mine, start=1):
-                file = f"{_file(formula, rank)}.csv" if rank <= SHOWN else ""
-                writer.writerow([text, formula, rank, *_row(each), file])
+    rows = (
+        [text, formula, rank, *_row(each), f"{_file(formula, rank)}.csv" if rank <= SHOWN else ""]
+        for mine, formula, text in zip(candidates, formulas, typed, strict=True)
+        for rank, each in enumerate(mine, start=1)
+    )
+    write_csv(folder / TABLE, _HEADER, rows)
     for mine, formula in zip(candidates, formulas, strict=True):
         shown = mine[:SHOWN]
         if not shown:
             continue
         patterns, _ = simulate([each.unit.to_crystal() for each in shown], xrd)
         for rank, (each, pattern) in enumerate(zip(shown, patterns, strict=True), start=1):
-            table = np.column_stack([xrd.two_theta_deg, pattern])
-            with atomic_path(folder / f"{_file(formula, rank)}.csv") as temporary:
-                np.savetxt(temporary, table, "%.4f", delimiter=",", header="two_theta_deg,intensity", comments="")
+            write_pattern(folder / f"{_file(formula, rank)}.csv", xrd.two_theta_deg, {"intensity": pattern})
             comment = f"PREDICTED, not measured: {candidate_label(each)}"
             text = cif_text(each.unit, name=_file(formula, rank), comment=comment)
             write_text(folder / f"{_file(formula, rank)}.cif", text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
-from deepxrd.io.files import atomic_path
+from deepxrd.io.csv_table import write_csv
 from deepxrd.library.space_groups import symbol
 from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.file_names import file_name
+from deepxrd.prediction.pattern_csv import write_pattern
 from deepxrd.prediction.predictor import PatternPredictor
 from deepxrd.xrd import XrdSettings
 
@@ -96,14 +96,11 @@ def predict_to_folder(
 
     predictions, xrd = predictor.predict(formulas), predictor.xrd
     typed = typed or [str(formula) for formula in formulas]
-    name = "intensity" if predictions.peaks is None else predictions.name
-    header = ",".join(["two_theta_deg", name, *predictions.further])
+    main = "intensity" if predictions.peaks is None else predictions.name
     for row, formula in enumerate(formulas):
-        curves = [predictions.patterns[row], *(each[row] for each in predictions.further.values())]
+        curves = {name: values[row] for name, values in {main: predictions.patterns, **predictions.further}.items()}
         file = file_name(formula)
-        with atomic_path(folder / f"{file}.csv") as temporary:
-            table = np.column_stack([xrd.two_theta_deg, *curves])
-            np.savetxt(temporary, table, "%.4f", delimiter=",", header=header, comments="")
+        write_pattern(folder / f"{file}.csv", xrd.two_theta_deg, curves)
         curve = predictions.further.get("expected", predictions.patterns)[row]
         figure = figures.predicted_pattern(
             _title(predictions, row, called(typed[row], formula)),
@@ -113,14 +110,7 @@ def predict_to_folder(
             peaks_called=None if predictions.peaks is None else f"{predictions.name} peaks",
         )
         figures.save_figure(figure, folder / f"{file}.png")
-    with atomic_path(folder / "peaks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        known = predictions.peak_probability is not None
-        further = ["probability_within_1deg"] if known else []
-        writer.writerow(["typed", "formula", "two_theta_deg", "d_angstrom", "intensity", *further])
-        for row, formula in enumerate(formulas):
-            for angle, d, *rest in peak_table(predictions, row, xrd):
-                writer.writerow([typed[row], formula, f"{angle:.3f}", f"{d:.5f}", *(f"{value:.2f}" for value in rest)])
+    _write_peaks(predictions, formulas, typed, folder, xrd)
     _write_index(predictions, formulas, typed, folder)
     return predictions
 
@@ -130,15 +120,26 @@ def called(typed: str, formula: Formula) -> str:
     return typed if typed == str(formula) else f"{typed} (read as {formula})"
 
 
+def _write_peaks(
+    predictions: Predictions, formulas: list[Formula], typed: list[str], folder: Path, xrd: XrdSettings
+) -> None:
+    """``peaks.csv``: the peaks of all formulas, and of each how likely it is where the predictor knows it."""
+    further = [] if predictions.peak_probability is None else ["probability_within_1deg"]
+    rows = (
+        [typed[row], formula, f"{angle:.3f}", f"{d:.5f}", *(f"{value:.2f}" for value in rest)]
+        for row, formula in enumerate(formulas)
+        for angle, d, *rest in peak_table(predictions, row, xrd)
+    )
+    write_csv(folder / "peaks.csv", ["typed", "formula", "two_theta_deg", "d_angstrom", "intensity", *further], rows)
+
+
 def _write_index(predictions: Predictions, formulas: list[Formula], typed: list[str], folder: Path) -> None:
     """``formulas.csv``: what was typed, what was understood, and the file of its pattern."""
-    names = list(predictions.columns)
-    with atomic_path(folder / INDEX) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["typed", "formula", "file", *names])
-        for row, formula in enumerate(formulas):
-            facts = [predictions.columns[name][row] for name in names]
-            writer.writerow([typed[row], formula, f"{file_name(formula)}.csv", *facts])
+    rows = (
+        [typed[row], formula, f"{file_name(formula)}.csv", *(values[row] for values in predictions.columns.values())]
+        for row, formula in enumerate(formulas)
+    )
+    write_csv(folder / INDEX, ["typed", "formula", "file", *predictions.columns], rows)
 
 
 def _title(predictions: Predictions, row: int, formula: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from deepxrd.chem import Formula
-from deepxrd.io.files import atomic_path, safe_name, write_text
+from deepxrd.io.csv_table import write_csv
+from deepxrd.io.files import safe_name, write_text
 from deepxrd.library import Phase, cif_text
 from deepxrd.prediction.file_names import file_name
 from deepxrd.prediction.known import KnownPhases
+from deepxrd.prediction.pattern_csv import write_pattern
 
 TABLE = "known_phases.csv"
 _SHOWN = 6
@@ -35,19 +34,18 @@ def write_known(known: Sequence[KnownPhases], formulas: Sequence[Formula], typed
     """
     from deepxrd.analysis import figures
 
-    with atomic_path(folder / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(_HEADER)
-        for found, formula, text in zip(known, formulas, typed, strict=True):
-            for phase in found.phases:
-                writer.writerow([text, formula, *_row(phase), f"{phase_file_name(phase)}.csv"])
+    rows = (
+        [text, formula, *_row(phase), f"{phase_file_name(phase)}.csv"]
+        for found, formula, text in zip(known, formulas, typed, strict=True)
+        for phase in found.phases
+    )
+    write_csv(folder / TABLE, _HEADER, rows)
     for found, formula in zip(known, formulas, strict=True):
         for phase, unit, pattern in zip(found.phases, found.units, found.patterns, strict=True):
-            table = np.column_stack([found.xrd.two_theta_deg, pattern])
-            with atomic_path(folder / f"{phase_file_name(phase)}.csv") as temporary:
-                np.savetxt(temporary, table, "%.4f", delimiter=",", header="two_theta_deg,intensity", comments="")
+            file = phase_file_name(phase)
+            write_pattern(folder / f"{file}.csv", found.xrd.two_theta_deg, {"intensity": pattern})
             text = cif_text(unit, name=f"{formula}_{phase.material_id}", comment=phase_comment(phase))
-            write_text(folder / f"{phase_file_name(phase)}.cif", text)
+            write_text(folder / f"{file}.cif", text)
         if found.phases:
             labels = [phase_label(phase) for phase in found.phases[:_SHOWN]]
             title = f"{formula}: {len(found.phases)} known phase(s)"

@@ -17,10 +17,10 @@ from deepxrd.io.bounded import check_regular
 from deepxrd.io.files import atomic_path, safe_name, unique_name
 from deepxrd.io.progress import progress_bar
 from deepxrd.prediction.file_names import file_name
+from deepxrd.prediction.pattern_csv import ANGLES
 
 Pattern = tuple[str, NDArray[np.float64], NDArray[np.float64]]
 """Name of a file without its ending, angles (degrees 2θ), intensities."""
-_ANGLES = "two_theta_deg"
 _CURVES = ("expected", "intensity", "pattern", "decoded")
 """Names of columns with a pattern, the first that is there is taken."""
 _WAY_OUT = "give what deepxrd predict leaves: its folder, a CSV of a pattern, or a part-*.parquet"
@@ -58,7 +58,7 @@ def _files(path: Path, curve: str | None) -> list[Path]:
     if path.is_file():
         return [path]
     parts = sorted([*path.glob("part-*.parquet"), *path.glob("patterns/part-*.parquet")])
-    found = parts or [file for file in sorted(path.glob("*.csv")) if _header(file)[:1] == [_ANGLES]]
+    found = parts or [file for file in sorted(path.glob("*.csv")) if _header(file)[:1] == [ANGLES]]
     if not found:
         msg = f"no pattern in {path}: {_WAY_OUT}"
         raise PatternError(msg)
@@ -83,8 +83,8 @@ def _patterns(file: Path, curve: str | None) -> Iterator[Pattern]:
 
 def _of_csv(file: Path, curve: str | None) -> Iterator[Pattern]:
     names = _header(file)
-    if names[:1] != [_ANGLES]:
-        msg = f"{file} has no first column {_ANGLES}: {_WAY_OUT}"
+    if names[:1] != [ANGLES]:
+        msg = f"{file} has no first column {ANGLES}: {_WAY_OUT}"
         raise PatternError(msg)
     table = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2)
     yield file.stem, table[:, 0], table[:, names.index(_chosen(names[1:], curve, file))]
@@ -94,7 +94,7 @@ def _of_part(file: Path, curve: str | None) -> Iterator[Pattern]:
     with pq.ParquetFile(file) as part:
         schema = part.schema_arrow
         column = _chosen(schema.names, curve, file)
-        first, last, n_points = (schema.metadata or {})[_ANGLES.encode()].decode().split(",")
+        first, last, n_points = (schema.metadata or {})[ANGLES.encode()].decode().split(",")
         angles = np.linspace(float(first), float(last), int(n_points))
         for batch in part.iter_batches(256, columns=["formula", column]):
             values = batch.column(column).flatten().to_numpy(zero_copy_only=False).reshape(-1, len(angles))

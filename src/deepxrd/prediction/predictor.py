@@ -18,6 +18,7 @@ from deepxrd.chem import Formula, parse_typed_formula
 from deepxrd.chem.encodings import encoded
 from deepxrd.chem.typed_formula import refuse_lone_text
 from deepxrd.errors import CheckpointError, ConfigError
+from deepxrd.io.devices import working_device
 from deepxrd.io.files import file_hash
 from deepxrd.models.paper import SavedNetwork, load_network, to_patterns
 from deepxrd.models.predictions import Predictions
@@ -88,18 +89,6 @@ def load_predictor(
     return Predictor.load(path, device=device, bf16=bf16, trust=trust)
 
 
-def _checked(device: str) -> torch.device:
-    """A device that computes; `ConfigError` if there is none of this name."""
-    try:
-        found = torch.device(device)
-        torch.ones(1, device=found).cpu()  # the device meta takes everything and gives nothing back
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        msg = f"cannot compute on device {device!r}: {reason}; cpu always works"
-        raise ConfigError(msg) from error
-    return found
-
-
 class Predictor:
     """A trained network behind one call.
 
@@ -115,7 +104,7 @@ class Predictor:
 
     def __init__(self, network: SavedNetwork, *, device: str = "cpu", bf16: bool = False) -> None:
         self._network, self._bf16 = network, bf16
-        self._device = _checked(device)
+        self._device = working_device(device)
         self._net = network.net.to(self._device)
 
     @classmethod
@@ -226,7 +215,7 @@ class CandidatePredictor:
         if not (folder / FACTS).is_file():
             msg = f"no trained model in {folder}: give a checkpoint such as outputs/…/checkpoints/best.ckpt"
             raise CheckpointError(msg)
-        where = _checked(device)
+        where = working_device(device)
         model, fingerprint = load(folder, structures=structures), f"{file_hash(folder / FACTS)} {structures}"
         if where.type != "cpu":
             model = model.on(str(where))

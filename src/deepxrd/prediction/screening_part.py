@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from deepxrd.chem import Formula, parse_formula
 from deepxrd.errors import CheckpointError, FormulaError, StoreError
 from deepxrd.io.bounded import check_regular, read_bounded
+from deepxrd.io.csv_table import write_csv
 from deepxrd.io.files import atomic_path, file_hash, write_text
 from deepxrd.io.memory import keep_freed_memory
 
@@ -181,14 +181,10 @@ def write_skipped(parts: Iterable[Path], file: Path) -> int:
     Returns:
         How many rows there are.
     """
-    n_rows = 0
-    with atomic_path(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["line", "typed", "formula", "reason"])
-        for line, typed, formula, reason in skipped_rows(parts):
-            writer.writerow([line, _harmless(typed), formula, _harmless(reason)])
-            n_rows += 1
-    return n_rows
+    rows = (
+        [line, _harmless(typed), formula, _harmless(reason)] for line, typed, formula, reason in skipped_rows(parts)
+    )
+    return write_csv(file, ["line", "typed", "formula", "reason"], rows)
 
 
 def _harmless(text: str) -> str:

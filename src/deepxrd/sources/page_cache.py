@@ -269,11 +269,9 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
         description: what is done at the time.
         total: how many documents are to come; None if nobody knows.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from deepxrd.io.progress import progress_bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True))
+    bar = progress_bar()
     task = bar.add_task(description, total=total)
     begun = time.monotonic()
 

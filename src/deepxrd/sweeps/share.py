@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from deepxrd.io.devices import n_cores
 from deepxrd.io.stopping import end_with
 
 GPU_MEMORY_PER_RUN_GIB = 4
@@ -46,11 +47,6 @@ def end_with_the_command(launcher: str) -> None:
     command = os.environ.get(COMMAND)
     if launcher in (_TOGETHER[0], _ALL_AT_ONCE) and command:
         end_with(int(command))
-
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def take_share(n_runs: int, threads: int | None) -> None:

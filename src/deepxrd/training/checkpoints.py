@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from torch import nn
 
+from deepxrd.config.trust import texts_in
 from deepxrd.errors import CheckpointError
 from deepxrd.io.files import atomic_path
 from deepxrd.io.sealed import seal
@@ -95,7 +96,7 @@ def check_resumable(content: Mapping[str, Any], module: nn.Module, *, where: Pat
     if differ:
         msg = f"{where} holds other weights ({differ[0]}) than this configuration's network; start a new run"
         raise CheckpointError(msg)
-    for text in _texts(content["callbacks"]):
+    for text in texts_in(content["callbacks"]):
         if ".." in Path(text).parts or "://" in text:
             msg = f"{where} names a file out of its folder, {text[:200]!r}; start a new run"
             raise CheckpointError(msg)
@@ -110,14 +111,3 @@ def _moved(values: Any, before: str, now: str) -> Any:
     if isinstance(values, str) and Path(values).is_relative_to(before):
         return str(Path(now, Path(values).relative_to(before)))
     return values
-
-
-def _texts(values: Any) -> Iterator[str]:
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            yield from (str(key), *_texts(value))
-    elif isinstance(values, list | tuple):
-        for value in values:
-            yield from _texts(value)
-    elif isinstance(values, str):
-        yield values

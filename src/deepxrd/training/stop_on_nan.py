@@ -12,6 +12,7 @@ from torch import Tensor
 from deepxrd.errors import TrainingDivergedError
 
 _LOSS, _GRADIENT = "the training loss", "a gradient"
+_EVERY_N_STEPS = 20
 
 
 class StopOnNaN(pl.Callback):
@@ -22,11 +23,10 @@ class StopOnNaN(pl.Callback):
 
     Args:
         checkpoint: the last checkpoint, to be named in the error.
-        every_n_steps: how often to look.
     """
 
-    def __init__(self, checkpoint: Path, *, every_n_steps: int = 20) -> None:
-        self._checkpoint, self._every_n_steps = checkpoint, every_n_steps
+    def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
         self._bad: dict[str, Tensor] = {}
 
     def on_before_optimizer_step(
@@ -51,7 +51,7 @@ class StopOnNaN(pl.Callback):
     ) -> None:
         """Remember whether any loss was bad, on the device, and look from time to time."""
         self._remember(_LOSS, outputs["loss"].detach())
-        if (batch_idx + 1) % self._every_n_steps == 0:
+        if (batch_idx + 1) % _EVERY_N_STEPS == 0:
             self._look(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -4,7 +4,7 @@ from deepxrd.xrd.alignment import align_peaks, stick_patterns
 from deepxrd.xrd.engines import check_device, engine_identity, simulate
 from deepxrd.xrd.peaks import MERGE_WITHIN_DEG, THRESHOLD, Peaks, find_peaks, merge_peaks
 from deepxrd.xrd.radiation import WAVELENGTHS_ANGSTROM, Wavelengths, parse_radiation
-from deepxrd.xrd.reference import LabelledReflection, labelled_reflections, reflections, simulate_pattern
+from deepxrd.xrd.reference import reflections, simulate_pattern
 from deepxrd.xrd.settings import XrdSettings
 from deepxrd.xrd.smoothing import normalise, smooth_reflections
 
@@ -12,7 +12,6 @@ __all__ = [
     "MERGE_WITHIN_DEG",
     "THRESHOLD",
     "WAVELENGTHS_ANGSTROM",
-    "LabelledReflection",
     "Peaks",
     "Wavelengths",
     "XrdSettings",
@@ -20,7 +19,6 @@ __all__ = [
     "check_device",
     "engine_identity",
     "find_peaks",
-    "labelled_reflections",
     "merge_peaks",
     "normalise",
     "parse_radiation",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Crystal
 from deepxrd.errors import ConfigError, PatternError
+from deepxrd.io.devices import working_device
 from deepxrd.xrd.form_factors import table_version
 from deepxrd.xrd.reference import simulate_pattern
 from deepxrd.xrd.settings import XrdSettings
@@ -120,16 +121,13 @@ def check_device(device: str, settings: XrdSettings) -> None:
     """
     if device == "cpu":
         return
-    import torch
-
     if settings.engine != "batched":
         msg = f"build.device={device}: the engine {settings.engine} computes on the CPU; set xrd.engine=batched"
         raise ConfigError(msg)
     try:
-        torch.ones(1, device=device).cpu()  # the device meta takes everything and gives nothing back
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        msg = f"build.device={device}: cannot compute there: {reason}; cpu always works"
+        working_device(device)
+    except ConfigError as error:
+        msg = f"build.device={device}: {error}"
         raise ConfigError(msg) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,38 +40,6 @@ def reflections(crystal: Crystal, settings: XrdSettings) -> tuple[NDArray[np.flo
         intensities.append(share * np.asarray(pattern.y, dtype=np.float64))
     intensity = np.concatenate(intensities)
     return np.concatenate(positions), 100 * intensity / intensity.max(initial=np.finfo(np.float64).tiny)
-
-
-@dataclass(frozen=True)
-class LabelledReflection:
-    """A reflection with its Miller indices.
-
-    Attributes:
-        two_theta_deg: where it is.
-        intensity: of 100.
-        d_angstrom: spacing of the planes.
-        hkl: one family of planes per entry, with how many members it has; hexagonal cells have four indices.
-    """
-
-    two_theta_deg: float
-    intensity: float
-    d_angstrom: float
-    hkl: tuple[tuple[tuple[int, ...], int], ...]
-
-
-def labelled_reflections(crystal: Crystal, settings: XrdSettings) -> list[LabelledReflection]:
-    """Reflections of the mean wavelength with their hkl labels, which only pymatgen works out; in order of angle."""
-    from pymatgen.analysis.diffraction.xrd import XRDCalculator
-
-    limits = (settings.two_theta_min_deg, settings.two_theta_max_deg)
-    structure = crystal.to_pymatgen()
-    if not _any_reflection(structure, settings.wavelength_angstrom, limits):
-        return []
-    pattern = XRDCalculator(wavelength=settings.wavelength_angstrom).get_pattern(structure, two_theta_range=limits)
-    return [
-        LabelledReflection(float(x), float(y), float(d), tuple((tuple(f["hkl"]), int(f["multiplicity"])) for f in hkls))
-        for x, y, d, hkls in zip(pattern.x, pattern.y, pattern.d_hkls, pattern.hkls, strict=True)
-    ]
 
 
 def _any_reflection(structure: Structure, wavelength_angstrom: float, limits_deg: tuple[float, float]) -> bool:

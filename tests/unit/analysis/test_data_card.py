@@ -13,6 +13,7 @@ from deepxrd.chem import Crystal
 from deepxrd.chem.crystal_system import crystal_system
 from deepxrd.chem.symmetry import space_group_number
 from deepxrd.data import Split
+from deepxrd.data.selection import POLYMORPHS
 from deepxrd.errors import ConfigError
 from deepxrd.xrd import XrdSettings
 
@@ -162,7 +163,7 @@ def counted() -> dict[str, object]:
         "counts": {
             "entries_in_source": 12,
             "taken": 5,
-            "excluded": {card.POLYMORPHS: 2, "not 3 elements": 4},
+            "excluded": {POLYMORPHS: 2, "not 3 elements": 4},
             "unreadable": 1,
             "unreadable_first": {"bad-1": "no lattice"},
             "simulation_failed": {"mp-9": "no reflection within the range"},

@@ -109,16 +109,6 @@ class Substitution(_TemplateBaseline):
         self._volumes = AdditiveVolumes(reference.formulas, reference.crystals)
         return super().fit(reference)
 
-    def structures(self, formulas: Sequence[Formula], *, oracle: Truth | None = None) -> list[Crystal | None]:
-        """The structure from the nearest template for each composition; None where there is no template."""
-        neighbours = self._state.search.nearest(formulas)
-        truth = self._truth(oracle, len(formulas)) if self.needs_oracle else None
-        places = np.flatnonzero(neighbours.row[:, 0] >= 0)
-        made: list[Crystal | None] = [None] * len(formulas)
-        for place, crystal in zip(places, self._make(places, 0, formulas, neighbours, truth), strict=True):
-            made[place] = crystal
-        return made
-
     def _fill(
         self, patterns: NDArray[np.float32], formulas: Sequence[Formula], neighbours: Neighbours, truth: Truth | None
     ) -> None:

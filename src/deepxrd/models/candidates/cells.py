@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem.element_distance import element_properties
 from deepxrd.library.asymmetric import FREE_CELL_PARAMETERS
-from deepxrd.library.space_groups import space_group
+from deepxrd.library.space_groups import crystal_family
 from deepxrd.models.candidates.features import element_table
 from deepxrd.models.candidates.search import Found
 from deepxrd.models.candidates.targets import Targets
@@ -155,7 +155,7 @@ def _free() -> NDArray[np.bool_]:
     out = np.ones((231, 6), dtype=bool)
     out[:, 3:] = False
     for number in range(1, 231):
-        free = FREE_CELL_PARAMETERS[space_group(number).system]
+        free = FREE_CELL_PARAMETERS[crystal_family(number)]
         out[number, [place for place in free if place > 2]] = True  # noqa: PLR2004 - angles
     return out
 

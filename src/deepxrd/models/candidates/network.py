@@ -17,6 +17,8 @@ DIVISOR = 2 * 2 ** (len(_CHANNELS) - 1)
 """What the number of grid points must be divisible by."""
 _PAIR = 64
 _HEADS = 4
+_DIM = 128  # of the transformer
+_MIXTURES = 16  # of square roots of patterns, that the U-Net sees beside the two weighted means
 _RARE = -3.3  # logit of the share of grid points that hold a peak
 
 
@@ -91,17 +93,13 @@ class CandidateNet(nn.Module):
     Args:
         n_features: of each candidate; the last `WIDTH` are the shares of atoms by slot.
         two_theta_deg: the grid.
-        dim: width of the transformer.
-        n_mixtures: mixtures of square roots of patterns that the U-Net sees, beside the two weighted means.
     """
 
     centre: Tensor
     spread: Tensor
     place: Tensor
 
-    def __init__(
-        self, n_features: int, two_theta_deg: NDArray[np.float64], *, dim: int = 128, n_mixtures: int = 16
-    ) -> None:
+    def __init__(self, n_features: int, two_theta_deg: NDArray[np.float64]) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(n_features))
         self.register_buffer("spread", torch.ones(n_features))
@@ -110,14 +108,14 @@ class CandidateNet(nn.Module):
         self.register_buffer("place", place)
         self.element = nn.Embedding(N_ELEMENTS, 32)
         self.pair = nn.Sequential(nn.Linear(65, _PAIR), nn.SiLU(), nn.Linear(_PAIR, _PAIR))
-        self.enter = nn.Sequential(nn.Linear(n_features + 2 * _PAIR, 256), nn.SiLU(), nn.Linear(256, dim))
+        self.enter = nn.Sequential(nn.Linear(n_features + 2 * _PAIR, 256), nn.SiLU(), nn.Linear(256, _DIM))
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(dim, _HEADS, 2 * dim, 0.1, F.silu, batch_first=True, norm_first=True)
+            nn.TransformerEncoderLayer(_DIM, _HEADS, 2 * _DIM, 0.1, F.silu, batch_first=True, norm_first=True)
             for _ in range(3)
         )
-        self.norm, self.weight, self.mix = nn.LayerNorm(dim), nn.Linear(dim, 1), nn.Linear(dim, n_mixtures)
-        self.pool = nn.Sequential(nn.Linear(dim + 64, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
-        self.unet = _UNet(2 * (n_mixtures + 2 + len(place)), dim)
+        self.norm, self.weight, self.mix = nn.LayerNorm(_DIM), nn.Linear(_DIM, 1), nn.Linear(_DIM, _MIXTURES)
+        self.pool = nn.Sequential(nn.Linear(_DIM + 64, _DIM), nn.SiLU(), nn.Linear(_DIM, _DIM), nn.SiLU())
+        self.unet = _UNet(2 * (_MIXTURES + 2 + len(place)), _DIM)
         self.gain = nn.Parameter(torch.ones(1))
 
     @classmethod

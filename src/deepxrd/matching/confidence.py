@@ -22,6 +22,8 @@ FEWEST_LINES, _OF_FEW_LINES = 3, 0.5
 MOST_MARGIN = 0.15
 _TEMPERATURE = 0.02
 """Of scores, for what the first leaves to the others."""
+_LEVEL = 0.003
+"""Of scores, within which two cannot be told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ NO_AGREEMENT = Agreement(0.0, 2.0, 0)
 
 
 def probabilities(scored: Sequence[tuple[Fit, float]], agreement: Agreement) -> Probabilities:
-    """How probable each formula is.
+    """How probable each formula is; those whose scores are level share what the first has.
 
     Args:
         scored: fits and their scores, the best first; at least one.
@@ -83,11 +85,12 @@ def probabilities(scored: Sequence[tuple[Fit, float]], agreement: Agreement) -> 
     plain = tuple(scores.tolist())
     best_fit = scored[0][0]
     first = first_is_right(agreement, margin, best_fit.phase.hull, best_fit.strain_deviation)
-    if len(scores) == 1:
-        return Probabilities(formulas, (first,), plain)
+    level = np.exp((scores - scores[0]) / _LEVEL)
+    first = min(first, float(1 / level.sum()))
     weights = np.exp((scores[1:] - scores[0]) / _TEMPERATURE)
-    left = (1 - first) * weights / (1.0 + weights.sum())  # as much is left for what is not in the list
-    return Probabilities(formulas, (first, *np.minimum(left, first).tolist()), plain)
+    rest = 1 - first * level.sum()
+    left = rest * weights / (1.0 + weights.sum())  # as much is left for what is not in the list
+    return Probabilities(formulas, (first, *np.minimum(first * level[1:] + left, first).tolist()), plain)
 
 
 def first_is_right(agreement: Agreement, margin: float, hull: float, strain: float) -> float:

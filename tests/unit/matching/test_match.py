@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from deepxrd.errors import ConfigError
 from deepxrd.library import SHIPPED, AsymmetricUnit, Library, SourceFacts, find_asymmetric_unit
 from deepxrd.matching.candidate import Candidate, candidates_for
 from deepxrd.matching.cells import refined_cell, refined_crystal
-from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right
+from deepxrd.matching.confidence import CONFIDENT, FEWEST_LINES, Agreement, first_is_right, probabilities
 from deepxrd.matching.lines import heights_misfit
 from deepxrd.matching.match import match_scan
 from deepxrd.matching.mixture import LEAST_WEIGHT, _best_of, settled, together
@@ -266,6 +268,19 @@ def test_more_likeness_more_lead_less_energy_and_a_usual_cell_are_more_probable(
     assert first_is_right(fits, m, h + d, strain) <= p
     assert first_is_right(fits, m, h, strain + d) <= p
     assert first_is_right(replace(fits, n_lines=FEWEST_LINES - 1), m, h, strain) == min(p, 0.5) < CONFIDENT
+
+
+@given(st.lists(st.floats(0, 0.3), min_size=1, max_size=8), st.floats(0, 1))
+def test_probabilities_of_rivals_are_one_at_most_and_level_ones_alike(gaps: list[float], similarity: float) -> None:
+    gaps = [0.0, *sorted(gaps)]
+    fits = [SimpleNamespace(phase=SimpleNamespace(formula=i, hull=0.0), strain_deviation=0.5) for i in range(len(gaps))]
+    scored = [(fit, 0.95 - gap) for fit, gap in zip(fits, gaps, strict=True)]
+    said = probabilities(scored, Agreement(similarity, 0.3, 20)).values  # type: ignore[arg-type]
+    assert sum(said) <= 1 + 1e-9
+    assert all(later <= before + 1e-9 for before, later in pairwise(said))
+    level = [value for value, gap in zip(said, gaps, strict=True) if gap == 0]
+    assert max(level) - min(level) < 1e-9
+    assert level[0] <= 1 / len(level) + 1e-9
 
 
 @given(st.sets(st.integers(0, 5), max_size=5), st.floats(0.2, 1.0))

@@ -44,8 +44,9 @@ def with_groups(
         # a solid solution has the symmetry of its average, of which its composition alone says nothing
         mixed = (are_mixed(formulas) & evidence.shared.any(axis=1))[:, None]
         groups = np.where(mixed, groups, head.probability(evidence, formulas, learned))
-        # where there is no candidate, nothing like the composition was learned from
-        groups = np.where((evidence.group > 0).any(axis=1, keepdims=True), groups, 0.0)
+        # where there is no candidate, or none that can be simulated, nothing like the composition was learned from
+        known = (evidence.group > 0) & (evidence.probability > 0)
+        groups = np.where(known.any(axis=1, keepdims=True), groups, 0.0)
         # what candidates with shared sites promise is a pattern, and says less of the structure
         probability = in_proportion(evidence, groups, ~mixed & ~evidence.shared)
     groups = no_less(groups, evidence.summed(probability))

@@ -30,7 +30,7 @@ _LEAST = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Symmetry:
-    """Of n compositions; not a number, or zero, where there is no candidate.
+    """Of n compositions; not a number, or zero, where nothing is known.
 
     Attributes:
         crystal_systems: probability of each of `CRYSTAL_SYSTEMS`, ``(n, 7)``; what is missing to 1 is not known.
@@ -82,14 +82,15 @@ def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula
     numbers = np.where(likely > 0, best + 1, 0)
     own = np.where(group > 0, np.take_along_axis(groups, np.maximum(group - 1, 0), axis=1), -1.0)
     chosen = np.take_along_axis(group, own.argmax(axis=1)[:, None], axis=1)
-    of_best = np.where((group == chosen) & found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    told = found.mask & (groups.sum(axis=1, keepdims=True) > 0)
+    of_best = np.where((group == chosen) & told, np.maximum(found.probability, _LEAST), 0.0)
     mean, spread = _at(found.cells.mean, found.place), _at(found.cells.deviation, found.place)
     cell = np.stack([mixture_quantiles(mean[..., i], spread[..., i], of_best) for i in range(6)], axis=1)
     cell = np.concatenate([np.exp(cell[:, :3]), np.degrees(cell[:, 3:])], axis=1)
     volume = log_volume(found.cells.mean) - np.log(templates.n_atoms[first])
     filled = _at(_atoms_per_site(found), found.place)  # atoms in place of each of the template's
     per_atom = _at(volume, found.place) - np.log(filled)
-    every = np.where(found.mask, np.maximum(found.probability, _LEAST), 0.0)
+    every = np.where(told, np.maximum(found.probability, _LEAST), 0.0)
     volumes = np.exp(mixture_quantiles(per_atom, _at(found.volume_deviation, found.place), every))
     density = _mass_per_atom(formulas)[:, None] / volumes[:, ::-1] * _AMU_PER_ANGSTROM3
     return Symmetry(systems, numbers, likely, cell, volumes, density)

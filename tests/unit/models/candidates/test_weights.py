@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deepxrd.chem import parse_formula
+from deepxrd.chem.crystal_system import crystal_system_places
 from deepxrd.data import Split
 from deepxrd.io.files import file_hash
 from deepxrd.library import SHIPPED as SHIPPED_LIBRARY
@@ -111,3 +112,25 @@ def test_a_solid_solution_is_like_the_compound_of_its_main_elements(shipped: Can
     for row, some in enumerate(told):
         assert 0 < sum(each.probability for each in some) < 1
         assert 0 < groups.space_group_probability[row].sum() <= 1
+
+
+def test_of_elements_that_nothing_was_learned_of_no_symmetry_is_told(shipped: CandidateModel) -> None:
+    formulas = [parse_formula(text) for text in ("OgO2", "NaCl")]
+    said = shipped.symmetry(shipped.predict(formulas), formulas)
+    assert said.crystal_system(0) == ""
+    assert said.space_groups[0].tolist() == [0] * 5
+    assert np.isnan(said.cell[0]).all()
+    assert np.isnan(said.density[0]).all()
+    assert np.isfinite(said.cell[1]).all()
+
+
+def test_no_candidate_is_likelier_than_its_space_group_nor_this_than_its_system(shipped: CandidateModel) -> None:
+    formulas = [parse_formula(text) for text in ("CeO2", "GaN", "LaAlO3", "Cu70Zn30", "Fe2O3", "Ba0.6Sr0.4TiO3")]
+    said = shipped.predict(formulas)
+    told = shipped.symmetry(said, formulas)
+    for row, mine in enumerate(answers(shipped.maker, said.candidates)):
+        likely = dict(zip(told.space_groups[row].tolist(), told.space_group_probability[row].tolist(), strict=True))
+        for number, probability in likely.items():
+            assert sum(each.probability for each in mine if each.space_group == number) <= probability + 1e-9
+            system = crystal_system_places(np.array([number]))[0]
+            assert probability <= told.crystal_systems[row, system] + 1e-9

@@ -9,7 +9,7 @@ from deepxrd.chem.alloys import is_alloy
 from deepxrd.chem.elements import ATOMIC_NUMBERS
 from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
 from deepxrd.chem.formula_sums import shown
-from deepxrd.chem.typed_slips import slip_in
+from deepxrd.chem.typed_slips import nothing_in, slip_in
 from deepxrd.errors import FormulaError
 
 _RUN = re.compile(r"[A-Za-z]+")
@@ -36,6 +36,9 @@ def parse_typed_formula(text: str) -> Formula:
         msg = (
             f"{shown(text)} goes over several lines: write one formula; in a table, look for a quotation mark too many"
         )
+        raise FormulaError(msg)
+    if isinstance(text, str) and (nothing := nothing_in(text)):
+        msg = f"{shown(text)} {nothing}"
         raise FormulaError(msg)
     meant = in_usual_case(text) if isinstance(text, str) else None
     try:

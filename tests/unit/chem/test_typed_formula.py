@@ -222,6 +222,70 @@ def test_hydrates_with_the_digit_0_are_refused(sign: str) -> None:
     assert parse_typed_formula("CuSO4·H20.0") == parse_formula("CuSO4H20")
 
 
+@pytest.mark.parametrize(
+    ("typed", "zero", "meant"),
+    [
+        ("LiC0O2", "C0", "LiCoO2"),
+        ("NaCl0", "Cl0", "NaClO"),
+        ("AlO0H", "O0", "AlOOH"),
+        ("Na0Cl", "Na0", "NaOCl"),
+        ("Mg0", "Mg0", "MgO"),
+        ("Ni0", "Ni0", "NiO"),
+        ("Zn0", "Zn0", "ZnO"),
+        ("M0S2", "M0", "MoS2"),
+        ("C0", "C0", "Co or CO"),
+        ("Fe(OH)0", ")0", "Fe(OH)O"),
+        ("Ca₀O", "Ca0", "CaOO"),
+    ],
+)
+def test_an_amount_of_zero_is_refused_and_not_left_out(typed: str, zero: str, meant: str) -> None:
+    """``LiC0O2`` was answered as LiO2."""
+    with pytest.raises(FormulaError, match=re.escape(f"the amount 0 in {zero!r}: did you mean {meant}? If not, leave")):
+        parse_typed_formula(typed)
+
+
+@pytest.mark.parametrize(("typed", "same_as"), [("Ba0.0Sr1.0TiO3", "SrTiO3"), ("Sr1TiO3.0", "SrTiO3"), ("C60", "C")])
+def test_a_member_of_a_series_may_have_an_amount_of_zero(typed: str, same_as: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(same_as)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "way_out"),
+    [
+        ("LiCOO2", "LiCoO2", "LiC1OO2"),
+        ("NaCI", "NaCl", "NaC1I"),
+        ("AgCI", "AgCl", "AgC1I"),
+        ("HCI", "HCl", "HC1I"),
+        ("NH4CI", "NH4Cl", "NH4C1I"),
+        ("CuCI2", "CuCl2", "CuC1I2"),
+        ("FeCI3·6H2O", "FeCl3·6H2O", "FeC1I3·6H2O"),
+        ("TiCI4", "TiCl4", "TiC1I4"),
+        ("LiFePo4", "LiFePO4", "LiFePo4.0"),
+        ("Ca3(Po4)2", "Ca3(PO4)2", "Ca3(Po4.0)2"),
+    ],
+)
+def test_letters_of_another_case_are_refused_with_what_is_meant_and_a_way_out(
+    typed: str, meant: str, way_out: str
+) -> None:
+    """``NaCI`` was answered as a compound of sodium, carbon and iodine."""
+    with pytest.raises(FormulaError, match=re.escape(f"did you mean {meant}? If not, write {way_out}")):
+        parse_typed_formula(typed)
+    assert parse_typed_formula(way_out) == parse_formula(typed)
+    parse_typed_formula(meant)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *["CH3COOH", "HCOONa", "CH3COO2H", "FeOOH", "CaCO3"],
+        *["CI4", "C2I4", "CHI3", "CH3I", "HCI3", "H3CI", "YCI", "Y2CI2", "H6PbCI3N", "CIF3"],
+        *["Po", "PoO2", "PbPo"],
+    ],
+)
+def test_carbon_iodine_and_polonium_are_read_where_they_can_be(typed: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(typed)
+
+
 @pytest.mark.parametrize("typed", ["Fe(III)", "Fe(II)SO4", "Fe(III)2O3", "Cu(I)Cl", "FeIIIPO4", "Pb[IV]O2", "Fe(Ⅲ)Cl3"])
 def test_oxidation_states_are_not_read_as_iodine(typed: str) -> None:
     with pytest.raises(FormulaError, match="Roman numerals"):

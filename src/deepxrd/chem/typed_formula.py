@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from deepxrd.chem.alloys import is_alloy
-from deepxrd.chem.elements import ATOMIC_NUMBERS
+from deepxrd.chem.elements import ATOMIC_NUMBERS, ELECTRONEGATIVITY
 from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
 from deepxrd.chem.formula_sums import shown
 from deepxrd.chem.typed_slips import nothing_in, slip_in
@@ -20,6 +20,8 @@ _RARE = frozenset(s for s, z in ATOMIC_NUMBERS.items() if z in (2, 10, 18, 36, 5
 _MOST_LETTERS = 40
 _MOST_LETTERS_ALONE = 6  # HgCdTe; what is longer and has no number is a name, such as perovskite
 _FEWEST_IN_ALLOY = 3
+_CARBONATE = re.compile(r"(?<=[A-Z0-9(])CO(?=3(?![A-Z0-9.]))")  # not CO3O4
+_MISSING = frozenset({"nan", "None", "none", "null", "NULL", "<NA>"})  # NaN is sodium and nitrogen
 _NAME = re.compile(r"[A-Za-z][a-z]{3,}(?:[ -][a-z]+)*")
 
 
@@ -40,7 +42,10 @@ def parse_typed_formula(text: str) -> Formula:
     if isinstance(text, str) and (nothing := nothing_in(text)):
         msg = f"{shown(text)} {nothing}"
         raise FormulaError(msg)
-    meant = in_usual_case(text) if isinstance(text, str) else None
+    if isinstance(text, str) and text.strip() in _MISSING:
+        msg = f"{shown(text)} is a missing value of a table, and no formula: leave the row out, or write one"
+        raise FormulaError(msg)
+    meant = in_usual_case(text, of_metals=True) if isinstance(text, str) else None
     try:
         formula = parse_formula(text)
     except FormulaError as error:
@@ -93,8 +98,12 @@ def _as_alloy(formula: Formula) -> str | None:
     return written if parse_formula(written).is_mixed else None
 
 
-def in_usual_case(text: str) -> str | None:
+def in_usual_case(text: str, *, of_metals: bool = False) -> str | None:
     """The same letters as other elements, for a text all in capitals or all in small letters.
+
+    Args:
+        text: as a person typed it.
+        of_metals: whether capitals may be those of metals alone: too much for a text that says what it means, as KHF2.
 
     Returns:
         Such as ``SiO2`` for ``SIO2``; None if there is no other compound of a metal with an anion in it.
@@ -103,15 +112,18 @@ def in_usual_case(text: str) -> str | None:
     most = _MOST_LETTERS_ALONE if letters == text.strip() else _MOST_LETTERS
     if not 1 < len(letters) <= most or not (letters.isupper() or letters.islower()):
         return None
-    runs = {run: _fewest_symbols(run.upper()) for run in _RUN.findall(text)}
+    capitals = _CARBONATE.sub("C1O", _RUN.sub(lambda run: run.group().upper(), text))
+    runs = {run: _fewest_symbols(run) for run in _RUN.findall(capitals)}
     if any(symbols is None for symbols in runs.values()):
         return None
-    meant = _RUN.sub(lambda run: "".join(runs[run.group()] or ()), text)
-    elements = {symbol for symbols in runs.values() for symbol in symbols or ()}
-    two_letters = any(len(symbol) > 1 for symbol in elements)
-    if meant == text or len(elements) < 2 or not elements & _ANIONS or not two_letters:  # noqa: PLR2004 - a compound
+    meant = _RUN.sub(lambda run: "".join(runs[run.group()] or ()), capitals).replace("C1O", "CO").strip()
+    symbols = [symbol for run in _RUN.findall(capitals) for symbol in runs[run] or ()]
+    is_compound = len(set(symbols)) > 1 and any(len(symbol) > 1 for symbol in symbols)
+    if letters == text.strip() and letters.islower():  # brass and halite are words, nacl is none
+        is_compound &= symbols == sorted(symbols, key=ELECTRONEGATIVITY.__getitem__)
+    if meant == text.strip() or not is_compound:
         return None
-    return meant.strip()
+    return meant if _ANIONS & set(symbols) or (of_metals and letters.isupper()) else None
 
 
 def _fewest_symbols(run: str) -> list[str] | None:
@@ -129,8 +141,8 @@ def _fewest_symbols(run: str) -> list[str] | None:
 
 
 def _is_doubtful(read: set[str], meant: set[str]) -> bool:
-    """Whether what was read is surely not what was meant: no metal, nothing organic, no ammonium, no phosphite."""
+    """Whether what was read is surely not meant: no metal, nothing organic, no ammonium, phosphite or borate."""
     metals = read & _METALS
     if metals == {"U"} and "U" not in meant:  # CUO is no uranium
         metals = set()
-    return not metals and not ("H" in read and read & {"C", "N", "P"})
+    return not metals and not ("H" in read and read & {"B", "C", "N", "P"})

@@ -93,6 +93,17 @@ def test_the_ways_out_that_a_refusal_names_are_read(typed: str) -> None:
         ("SRTIO3", "SrTiO3"),
         ("NACL", "NaCl"),
         ("srtio3", "SrTiO3"),
+        ("nacl", "NaCl"),
+        ("GAAS", "GaAs"),
+        ("NITI", "NiTi"),
+        ("CACO3", "CaCO3"),
+        ("NA2CO3", "Na2CO3"),
+        ("CO3O4", "Co3O4"),
+        ("LICOO2", "LiCoO2"),
+        ("INSB", "InSb"),
+        ("NISI", "NiSi"),
+        ("COSI", "CoSi"),
+        ("COSB3", "CoSb3"),
     ],
 )
 def test_capitals_get_a_hint(typed: str, meant: str) -> None:
@@ -105,7 +116,11 @@ def test_the_way_out_of_capitals_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["CO2", "CO", "H2O", "HF", "BN", "UO2", "H2CO3", "KHCO3", "NH4NO3", "VN", "YPO4", "KOH"]
+    "typed",
+    [
+        *["CO2", "CO", "H2O", "HF", "BN", "UO2", "H2CO3", "KHCO3", "NH4NO3", "VN", "YPO4", "KOH"],
+        *["NO", "HCN", "PH3", "SI4", "KHF2", "KBF4", "HBO2", "BHO2", "B(HO)3", "BCN", "(NH4)2CO3"],
+    ],
 )
 def test_capitals_that_mean_what_they_say_are_read(typed: str) -> None:
     assert parse_typed_formula(typed) == parse_formula(typed)
@@ -115,6 +130,8 @@ def test_capitals_that_may_mean_something_else_are_read_with_a_hint() -> None:
     assert parse_typed_formula("KNBO3") == parse_formula("K1N1B1O3")
     assert hint("KNBO3") == "KNbO3"
     assert hint("SrTiO3") is None
+    assert hint("KHF2") is None
+    assert hint("(NH4)2CO3") is None
 
 
 @pytest.mark.parametrize(
@@ -326,11 +343,20 @@ def test_what_is_told_as_understood_can_be_typed_again(typed: str) -> None:
     assert parse_typed_formula(str(formula)) == formula
 
 
-@pytest.mark.parametrize("typed", ["quartz", "Quartz", "perovskite", "stainless steel"])
+@pytest.mark.parametrize(
+    "typed", ["quartz", "Quartz", "perovskite", "stainless steel", "halite", "brass", "rutile", "iron"]
+)
 def test_names_are_refused_as_such(typed: str) -> None:
     with pytest.raises(FormulaError, match="names are not read: write the formula") as caught:
         parse_typed_formula(typed)
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", ["nan", " nan", "None", "<NA>"])
+def test_a_missing_value_is_refused_as_such(typed: str) -> None:
+    """pandas writes ``nan``, for which NaN was suggested."""
+    with pytest.raises(FormulaError, match="is a missing value"):
+        parse_typed_formula(typed)
 
 
 _PIECES = st.sampled_from(

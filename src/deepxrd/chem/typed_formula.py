@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from deepxrd.chem.alloys import is_alloy
@@ -66,15 +67,30 @@ def parse_typed_formula(text: str) -> Formula:
     return formula
 
 
-def refuse_lone_text(formulas: object) -> None:
-    """Refuse a text where a list of formulas is needed: letter by letter, ``CO`` would be carbon and oxygen.
+def parse_each(
+    formulas: Iterable[str | Formula], check: Callable[[str], Formula] = parse_typed_formula
+) -> list[Formula]:
+    """Parse a list of formulas, of which some may be parsed already.
+
+    Args:
+        formulas: as a person typed them, or parsed.
+        check: parses one of them.
 
     Raises:
-        FormulaError: it is a text.
+        FormulaError: one cannot be parsed, or is no text; or a text is given in place of a list: letter by letter,
+            ``CO`` would be carbon and oxygen.
     """
-    if isinstance(formulas, str):
-        msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
+    if isinstance(formulas, str) or not isinstance(formulas, Iterable):
+        wanted = formulas if isinstance(formulas, str) else "SrTiO3"
+        msg = f"needed is a list of formulas, not {formulas!r}: give [{wanted!r}]"
         raise FormulaError(msg)
+    parsed = []
+    for place, formula in enumerate(formulas):
+        if not isinstance(formula, str | Formula):
+            msg = f"formula {place} is {formula!r}: give a text such as 'SrTiO3', or leave it out"
+            raise FormulaError(msg)
+        parsed.append(check(formula) if isinstance(formula, str) else formula)
+    return parsed
 
 
 def hint(text: str) -> str | None:

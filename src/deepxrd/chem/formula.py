@@ -37,8 +37,12 @@ _WANTED = {
     **dict.fromkeys("/⁄", _FRACTION),
     **dict.fromkeys("+-−–^", _CHARGE),
     **dict.fromkeys(_SUPERSCRIPTS, "leave charges and isotopes out: amounts are plain digits or subscripts"),
+    **dict.fromkeys("αβγδεζηθικλσχω", "leave Greek letters out, such as the prefix α-"),
+    ":": "write a dopant with its amount, as SrTi0.99Nb0.01O3",
+    "_": "write amounts without _, as SrTiO3",
 }
 """What to do about a sign that no formula has."""
+_STATE = re.compile(r"\((?:s|l|g|aq|cr|am)\)")
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
@@ -289,8 +293,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         match = _TOKEN.match(plain, position)
         if match is None or match["number"]:
             at = shown(plain[position:])
-            wanted = _WANTED.get(plain[position], "expected an element such as 'Ti' or a bracket")
-            msg = f"cannot read formula {shown(text)} at {at}: {wanted}"
+            msg = f"cannot read formula {shown(text)} at {at}: {_wanted(plain, position, in_bracket=len(stack) > 1)}"
             raise FormulaError(msg)
         position = match.end()
         if match["open"]:
@@ -310,6 +313,15 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         msg = f"formula {shown(text)} opens a bracket that is never closed"
         raise FormulaError(msg)
     return stack[0]
+
+
+def _wanted(plain: str, position: int, *, in_bracket: bool) -> str:
+    """What to do about a place where no element and no bracket stands."""
+    if in_bracket and plain[position] == ",":
+        return "give each element its amount, as (Mg0.9Fe0.1)2SiO4"
+    if in_bracket and _STATE.match(plain, position - 1):
+        return "leave the state out, such as (s)"
+    return _WANTED.get(plain[position], "expected an element such as 'Ti' or a bracket")
 
 
 def _known_element(symbol: str, text: str) -> str:

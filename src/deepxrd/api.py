@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepxrd.chem import Encoding, OneHotEncoding, parse_formula
+from deepxrd.chem import Encoding, OneHotEncoding
 from deepxrd.chem.encodings import encoded
-from deepxrd.chem.typed_formula import refuse_lone_text
+from deepxrd.chem.typed_formula import parse_each
 from deepxrd.errors import ConfigError, PatternError
 from deepxrd.xrd import XrdSettings
 from deepxrd.xrd import simulate as simulate_each
@@ -121,10 +121,9 @@ def encode(formulas: Sequence[str], encoding: Encoding | None = None) -> NDArray
         ``(len(formulas), 1, 84, 10)`` zeros and ones, or what another encoding gives.
 
     Raises:
-        FormulaError: one is no formula, or lies outside the encoding.
+        FormulaError: one is no formula, or surely another is meant, as by ``Al203``, or it lies outside the encoding.
     """
-    refuse_lone_text(formulas)
-    return encoded(encoding or OneHotEncoding(), [parse_formula(formula) for formula in formulas])
+    return encoded(encoding or OneHotEncoding(), parse_each(formulas))
 
 
 def simulate(structures: Sequence[Crystal | Structure], settings: XrdSettings | None = None) -> NDArray[np.float32]:

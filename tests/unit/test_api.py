@@ -40,6 +40,27 @@ def test_formulas_are_encoded() -> None:
         deepxrd.encode("NaCl")
 
 
+@pytest.mark.parametrize(
+    ("formulas", "said"),
+    [
+        (["Al203"], "write Al2O3"),
+        (["SIO2"], "did you mean SiO2"),
+        (["NaCl", None], "formula 1 is None"),
+        ([float("nan")], "formula 0 is nan"),
+        (None, "needed is a list of formulas, not None"),
+    ],
+)
+def test_what_is_no_formula_is_refused_as_on_the_command_line(formulas: Any, said: str) -> None:
+    with pytest.raises(FormulaError, match=said):
+        deepxrd.encode(formulas)
+
+
+@pytest.mark.parametrize("given", [None, 3])
+def test_what_is_no_list_of_structures_is_refused(given: Any) -> None:
+    with pytest.raises(PatternError, match=f"needed is a list of structures, not one {type(given).__name__}"):
+        deepxrd.simulate(given)
+
+
 @pytest.fixture
 def cubic() -> list[Structure]:
     sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]

@@ -27,6 +27,7 @@ OF_HYDRATES = frozenset({"H", "O"})
 _PER_CENT = 100
 _ROUNDED = 0.005  # of a sum of shares that were rounded
 _FEW_ATOMS = 12  # of an ordered compound that somebody wrote with decimals alone
+_MOST_DIGITS = 3  # that decimals are looked at for, as `_MAX_DENOMINATOR` says
 _APART = "write one formula at a time, each an argument or a row of its own; decimals have a point"
 _CHARGE = "leave charges, names and open amounts such as 1-x out, and write a sum with ·, as CuSO4·5H2O"
 _FRACTION = "write a fraction as a decimal, such as 0.6667 for 2/3"
@@ -36,8 +37,12 @@ _WANTED = {
     **dict.fromkeys("/⁄", _FRACTION),
     **dict.fromkeys("+-−–^", _CHARGE),
     **dict.fromkeys(_SUPERSCRIPTS, "leave charges and isotopes out: amounts are plain digits or subscripts"),
+    **dict.fromkeys("αβγδεζηθικλσχω", "leave Greek letters out, such as the prefix α-"),
+    ":": "write a dopant with its amount, as SrTi0.99Nb0.01O3",
+    "_": "write amounts without _, as SrTiO3",
 }
 """What to do about a sign that no formula has."""
+_STATE = re.compile(r"\((?:s|l|g|aq|cr|am)\)")
 _LETTERS = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_lowercase)]
 
 
@@ -108,15 +113,46 @@ def parse_formula(text: str) -> Formula:
     Raises:
         FormulaError: the text is no formula, names an unknown element, or can be read in two ways.
     """
-    return formula_from_amounts(_shares_of_alloy(parse_amounts(text)), text)
+    return formula_from_amounts(_of_shares(parse_amounts(text)), text)
 
 
-def _shares_of_alloy(amounts: dict[str, Fraction | int]) -> dict[str, Fraction | int]:
-    """Amounts of an alloy in at% as shares of atoms, Cu70Zn30 as Cu0.7Zn0.3; all others as they are."""
-    if sum(amounts.values()) != _PER_CENT or len(amounts) == 1:
+def _of_shares(amounts: dict[str, Fraction | int]) -> dict[str, Fraction | int]:
+    """What amounts that add up to 1 or 100 are shares of; all others as they are.
+
+    Those of an alloy in at% are shares of atoms, Cu70Zn30 is Cu0.7Zn0.3. Decimals of other elements are whole numbers
+    that were divided: Si33.3O66.7 is SiO2.
+    """
+    present = {symbol: amount for symbol, amount in amounts.items() if amount}
+    if len(present) == 1:
         return amounts
-    shares: dict[str, Fraction | int] = {symbol: Fraction(amount, _PER_CENT) for symbol, amount in amounts.items()}
-    return shares if is_alloy(shares) else amounts
+    rounded_by = _half_of_last_digit(present)
+    total, off = sum(present.values()), rounded_by * len(present)
+    whole = next((each for each in (1, _PER_CENT) if each - off <= total <= each + off), None)
+    if whole is None:
+        return amounts
+    shares: dict[str, Fraction | int] = {symbol: Fraction(amount, whole) for symbol, amount in present.items()}
+    if is_alloy(shares):
+        return shares if total == whole else amounts
+    return _few_atoms(shares, Fraction(rounded_by, whole)) or amounts if rounded_by else amounts
+
+
+def _half_of_last_digit(amounts: Mapping[str, Fraction | int]) -> Fraction | int:
+    """What decimals may be off by, from the longest of them; 0 of whole numbers."""
+    digits = 0
+    while any((amount * 10**digits).denominator > 1 for amount in amounts.values()) and digits < _MOST_DIGITS:
+        digits += 1  # thirds have no end: they were written with more digits than are kept
+    return Fraction(1, 2 * 10**digits) if digits else 0
+
+
+def _few_atoms(shares: Mapping[str, Fraction | int], rounded_by: Fraction | int) -> dict[str, Fraction | int] | None:
+    """The smallest whole numbers that agree with shares of 1; exact ones, if there are any so small."""
+    for off in (Fraction(0), rounded_by):
+        for n_atoms in range(len(shares), _FEW_ATOMS + 1):
+            counts: dict[str, Fraction | int] = {symbol: round(share * n_atoms) for symbol, share in shares.items()}
+            fit = all(n and abs(Fraction(n, n_atoms) - shares[symbol]) <= off for symbol, n in counts.items())
+            if fit and sum(counts.values()) == n_atoms:
+                return counts
+    return None
 
 
 def parse_amounts(text: str) -> dict[str, Fraction | int]:
@@ -257,8 +293,7 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         match = _TOKEN.match(plain, position)
         if match is None or match["number"]:
             at = shown(plain[position:])
-            wanted = _WANTED.get(plain[position], "expected an element such as 'Ti' or a bracket")
-            msg = f"cannot read formula {shown(text)} at {at}: {wanted}"
+            msg = f"cannot read formula {shown(text)} at {at}: {_wanted(plain, position, in_bracket=len(stack) > 1)}"
             raise FormulaError(msg)
         position = match.end()
         if match["open"]:
@@ -278,6 +313,15 @@ def _amounts(plain: str, text: str) -> dict[str, Fraction | int]:
         msg = f"formula {shown(text)} opens a bracket that is never closed"
         raise FormulaError(msg)
     return stack[0]
+
+
+def _wanted(plain: str, position: int, *, in_bracket: bool) -> str:
+    """What to do about a place where no element and no bracket stands."""
+    if in_bracket and plain[position] == ",":
+        return "give each element its amount, as (Mg0.9Fe0.1)2SiO4"
+    if in_bracket and _STATE.match(plain, position - 1):
+        return "leave the state out, such as (s)"
+    return _WANTED.get(plain[position], "expected an element such as 'Ti' or a bracket")
 
 
 def _known_element(symbol: str, text: str) -> str:

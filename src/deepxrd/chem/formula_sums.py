@@ -10,7 +10,7 @@ from itertools import pairwise
 from deepxrd.errors import FormulaError
 from deepxrd.io.limits import FORMULA_DIGITS
 
-_SIGNS = str.maketrans(dict.fromkeys("⋅∙•‧・∗*", "·") | {"⁄": "/"})
+_SIGNS = str.maketrans(dict.fromkeys("⋅∙•‧・∗*×", "·") | {"⁄": "/"})
 _SPACED_DOT = re.compile(r"\.\s+(?=[0-9A-Z(])")
 _SEPARATING_DOT = re.compile(r"\.(?=[a-z]?[A-Z(]|\d*\.\d+[A-Z(])")  # before a letter or a decimal: CaSO4.0.5H2O
 _OPEN_DOT = re.compile(r"(\d*)\.(\d+)(?=[A-Z(])")

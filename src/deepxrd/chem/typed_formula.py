@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from deepxrd.chem.alloys import is_alloy
+from deepxrd.chem.elements import ELECTRONEGATIVITY
 from deepxrd.chem.encoding import PAPER_ELEMENTS
 from deepxrd.chem.formula import Formula, parse_amounts, parse_formula
 from deepxrd.chem.formula_sums import SYMBOL, shown
-from deepxrd.chem.typed_slips import slip_in
+from deepxrd.chem.typed_slips import nothing_in, slip_in
 from deepxrd.errors import FormulaError
 
 _RUN = re.compile(r"[A-Za-z]+")
@@ -19,6 +21,8 @@ _USUAL = frozenset(PAPER_ELEMENTS)  # the other 34, such as He and No, are hardl
 _MOST_LETTERS = 40
 _MOST_LETTERS_ALONE = 6  # HgCdTe; what is longer and has no number is a name, such as perovskite
 _FEWEST_IN_ALLOY = 3
+_CARBONATE = re.compile(r"(?<=[A-Z0-9(])CO(?=3(?![A-Z0-9.]))")  # not CO3O4
+_MISSING = frozenset({"nan", "None", "none", "null", "NULL", "<NA>"})  # NaN is sodium and nitrogen
 _NAME = re.compile(r"[A-Za-z][a-z]{3,}(?:[ -][a-z]+)*")
 
 
@@ -36,7 +40,13 @@ def parse_typed_formula(text: str) -> Formula:
             f"{shown(text)} goes over several lines: write one formula; in a table, look for a quotation mark too many"
         )
         raise FormulaError(msg)
-    meant = in_usual_case(text) if isinstance(text, str) else None
+    if isinstance(text, str) and (nothing := nothing_in(text)):
+        msg = f"{shown(text)} {nothing}"
+        raise FormulaError(msg)
+    if isinstance(text, str) and text.strip() in _MISSING:
+        msg = f"{shown(text)} is a missing value of a table, and no formula: leave the row out, or write one"
+        raise FormulaError(msg)
+    meant = in_usual_case(text, of_metals=True) if isinstance(text, str) else None
     try:
         formula = parse_formula(text)
     except FormulaError as error:
@@ -57,15 +67,30 @@ def parse_typed_formula(text: str) -> Formula:
     return formula
 
 
-def refuse_lone_text(formulas: object) -> None:
-    """Refuse a text where a list of formulas is needed: letter by letter, ``CO`` would be carbon and oxygen.
+def parse_each(
+    formulas: Iterable[str | Formula], check: Callable[[str], Formula] = parse_typed_formula
+) -> list[Formula]:
+    """Parse a list of formulas, of which some may be parsed already.
+
+    Args:
+        formulas: as a person typed them, or parsed.
+        check: parses one of them.
 
     Raises:
-        FormulaError: it is a text.
+        FormulaError: one cannot be parsed, or is no text; or a text is given in place of a list: letter by letter,
+            ``CO`` would be carbon and oxygen.
     """
-    if isinstance(formulas, str):
-        msg = f"needed is a list of formulas, not {formulas!r}: give [{formulas!r}]"
+    if isinstance(formulas, str) or not isinstance(formulas, Iterable):
+        wanted = formulas if isinstance(formulas, str) else "SrTiO3"
+        msg = f"needed is a list of formulas, not {formulas!r}: give [{wanted!r}]"
         raise FormulaError(msg)
+    parsed = []
+    for place, formula in enumerate(formulas):
+        if not isinstance(formula, str | Formula):
+            msg = f"formula {place} is {formula!r}: give a text such as 'SrTiO3', or leave it out"
+            raise FormulaError(msg)
+        parsed.append(check(formula) if isinstance(formula, str) else formula)
+    return parsed
 
 
 def hint(text: str) -> str | None:
@@ -89,8 +114,12 @@ def _as_alloy(formula: Formula) -> str | None:
     return written if parse_formula(written).is_mixed else None
 
 
-def in_usual_case(text: str) -> str | None:
+def in_usual_case(text: str, *, of_metals: bool = False) -> str | None:
     """The same letters as other elements, for a text all in capitals or all in small letters.
+
+    Args:
+        text: as a person typed it.
+        of_metals: whether capitals may be those of metals alone: too much for a text that says what it means, as KHF2.
 
     Returns:
         Such as ``SiO2`` for ``SIO2``; None if there is no other compound of a metal with an anion in it.
@@ -99,15 +128,18 @@ def in_usual_case(text: str) -> str | None:
     most = _MOST_LETTERS_ALONE if letters == text.strip() else _MOST_LETTERS
     if not 1 < len(letters) <= most or not (letters.isupper() or letters.islower()):
         return None
-    runs = {run: _fewest_symbols(run.upper()) for run in _RUN.findall(text)}
+    capitals = _CARBONATE.sub("C1O", _RUN.sub(lambda run: run.group().upper(), text))
+    runs = {run: _fewest_symbols(run) for run in _RUN.findall(capitals)}
     if any(symbols is None for symbols in runs.values()):
         return None
-    meant = _RUN.sub(lambda run: "".join(runs[run.group()] or ()), text)
-    elements = {symbol for symbols in runs.values() for symbol in symbols or ()}
-    two_letters = any(len(symbol) > 1 for symbol in elements)
-    if meant == text or len(elements) < 2 or not elements & _ANIONS or not two_letters:  # noqa: PLR2004 - a compound
+    meant = _RUN.sub(lambda run: "".join(runs[run.group()] or ()), capitals).replace("C1O", "CO").strip()
+    symbols = [symbol for run in _RUN.findall(capitals) for symbol in runs[run] or ()]
+    is_compound = len(set(symbols)) > 1 and any(len(symbol) > 1 for symbol in symbols)
+    if letters == text.strip() and letters.islower():  # brass and halite are words, nacl is none
+        is_compound &= symbols == sorted(symbols, key=ELECTRONEGATIVITY.__getitem__)
+    if meant == text.strip() or not is_compound:
         return None
-    return meant.strip()
+    return meant if _ANIONS & set(symbols) or (of_metals and letters.isupper()) else None
 
 
 def _fewest_symbols(run: str) -> list[str] | None:
@@ -125,8 +157,8 @@ def _fewest_symbols(run: str) -> list[str] | None:
 
 
 def _is_doubtful(read: set[str], meant: set[str]) -> bool:
-    """Whether what was read is surely not what was meant: no metal, nothing organic, no ammonium, no phosphite."""
+    """Whether what was read is surely not meant: no metal, nothing organic, no ammonium, phosphite or borate."""
     metals = read & _METALS
     if metals == {"U"} and "U" not in meant:  # CUO is no uranium
         metals = set()
-    return not metals and not ("H" in read and read & {"C", "N", "P"})
+    return not metals and not ("H" in read and read & {"B", "C", "N", "P"})

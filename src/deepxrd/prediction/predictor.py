@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import Formula, parse_typed_formula
 from deepxrd.chem.encodings import encoded
-from deepxrd.chem.typed_formula import refuse_lone_text
+from deepxrd.chem.typed_formula import parse_each
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.devices import working_device
 from deepxrd.io.files import file_hash
@@ -161,8 +161,7 @@ class Predictor:
         Raises:
             FormulaError: one of them cannot be parsed or encoded; the message names it.
         """
-        refuse_lone_text(formulas)
-        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        parsed = parse_each(formulas, self.check)
         out = np.empty((len(parsed), self.xrd.n_points), dtype=np.float32)
         batch_size = batch_size or (64 if self._device.type == "cpu" else 1024)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
@@ -261,13 +260,12 @@ class CandidatePredictor:
         probabilities or the ends of intervals that hold the true value in 90 %.
 
         Raises:
-            FormulaError: one of them cannot be parsed, and the message names it; or a text is given in place of a list.
+            FormulaError: one of them cannot be parsed or is no text, and the message names it; or no list is given.
         """
         from deepxrd.models.candidates.answers import first_columns
         from deepxrd.models.candidates.symmetry import symmetry_columns
 
-        refuse_lone_text(formulas)
-        parsed = [self.check(formula) if isinstance(formula, str) else formula for formula in formulas]
+        parsed = parse_each(formulas, self.check)
         said = self._model.predict(parsed)
         further = first_columns(self._model.maker, said.candidates) | symmetry_columns(
             self._model.symmetry(said, parsed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -89,12 +89,12 @@ def as_crystals(structures: Sequence[Crystal | Structure]) -> list[Crystal]:
     """The same structures in our own form.
 
     Raises:
-        PatternError: one of them is no crystal, or a single one was given in place of a list.
+        PatternError: one of them is no crystal, or something else was given in place of a list.
     """
     # a structure of pymatgen's can only be there if pymatgen is; to import it takes a second
     core = sys.modules.get("pymatgen.core")
     foreign: tuple[type, ...] = (core.IStructure,) if core else ()
-    if isinstance(structures, (Crystal, str, *foreign)):
+    if isinstance(structures, (Crystal, str, *foreign)) or not isinstance(structures, Iterable):
         msg = f"needed is a list of structures, not one {type(structures).__name__}: give [structure]"
         raise PatternError(msg)
     crystals: list[Crystal] = []

@@ -278,3 +278,42 @@ def test_decimals_tell_a_solid_solution(text: str, *, mixed: bool) -> None:
     formula = parse_formula(text)
     assert formula.is_mixed is mixed
     assert formula == parse_formula(formula.reduced)
+
+
+@pytest.mark.parametrize(
+    ("text", "reduced"),
+    [
+        ("Si33.3O66.7", "SiO2"),
+        ("Ti33.3O66.7", "TiO2"),
+        ("Ti0.333O0.667", "TiO2"),
+        ("Ti0.33O0.67", "TiO2"),
+        ("Ti0.3333O0.6667", "TiO2"),
+        ("Al40.0O60.0", "Al2O3"),
+        ("Al40O60", "Al2O3"),
+        ("Fe0.4O0.6", "Fe2O3"),
+        ("Fe42.9O57.1", "Fe3O4"),
+        ("Ti0.3O0.7", "Ti3O7"),  # exact: not rounded any further
+        ("Sr20.0Ti20.0O60.0", "SrTiO3"),
+        ("Mg14.3Al28.6O57.1", "MgAl2O4"),
+        ("Ca0.333Ti0.333O0.333", "CaTiO"),
+    ],
+)
+def test_shares_of_what_is_no_alloy_are_whole_numbers_that_were_divided(text: str, reduced: str) -> None:
+    """``Si33.3O66.7`` was read as Si333O667, and answered as oxygen with a little silicon."""
+    formula = parse_formula(text)
+    assert formula == parse_formula(reduced)
+    assert not formula.is_mixed
+
+
+@pytest.mark.parametrize("text", ["Cu70Zn30", "Fe0.65Ni0.35", "Cu66.7Zn33.3", "Co0.333Cr0.333Ni0.334"])
+def test_alloys_stay_shares(text: str) -> None:
+    assert parse_formula(text).is_mixed
+
+
+@pytest.mark.parametrize(
+    ("text", "reduced"),
+    [("Ba0.33Sr0.67TiO3", "Ba33Sr67Ti100O300"), ("Al20.5O30.5", "Al41O61"), ("Fe43.21O56.79", "Fe4321O5679")],
+)
+def test_decimals_that_nothing_small_agrees_with_are_a_solid_solution(text: str, reduced: str) -> None:
+    assert parse_formula(text) == parse_formula(reduced)
+    assert parse_formula(text).is_mixed

@@ -23,6 +23,7 @@ from deepxrd.errors import FormulaError
         ("CuSO₄⋅5H₂O", "CuSO9H10"),
         ("CuSO4*5H2O", "CuSO9H10"),
         ("CuSO4 • 5 H2O", "CuSO9H10"),
+        ("CuSO4×5H2O", "CuSO9H10"),
         ("CuSO4 . 5H2O", "CuSO9H10"),
         ("MgO·Al2O3", "MgAl2O4"),
         ("2CaO.SiO2", "Ca2SiO4"),
@@ -93,6 +94,17 @@ def test_the_ways_out_that_a_refusal_names_are_read(typed: str) -> None:
         ("SRTIO3", "SrTiO3"),
         ("NACL", "NaCl"),
         ("srtio3", "SrTiO3"),
+        ("nacl", "NaCl"),
+        ("GAAS", "GaAs"),
+        ("NITI", "NiTi"),
+        ("CACO3", "CaCO3"),
+        ("NA2CO3", "Na2CO3"),
+        ("CO3O4", "Co3O4"),
+        ("LICOO2", "LiCoO2"),
+        ("INSB", "InSb"),
+        ("NISI", "NiSi"),
+        ("COSI", "CoSi"),
+        ("COSB3", "CoSb3"),
     ],
 )
 def test_capitals_get_a_hint(typed: str, meant: str) -> None:
@@ -105,7 +117,11 @@ def test_the_way_out_of_capitals_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["CO2", "CO", "H2O", "HF", "BN", "UO2", "H2CO3", "KHCO3", "NH4NO3", "VN", "YPO4", "KOH"]
+    "typed",
+    [
+        *["CO2", "CO", "H2O", "HF", "BN", "UO2", "H2CO3", "KHCO3", "NH4NO3", "VN", "YPO4", "KOH"],
+        *["NO", "HCN", "PH3", "SI4", "KHF2", "KBF4", "HBO2", "BHO2", "B(HO)3", "BCN", "(NH4)2CO3"],
+    ],
 )
 def test_capitals_that_mean_what_they_say_are_read(typed: str) -> None:
     assert parse_typed_formula(typed) == parse_formula(typed)
@@ -115,6 +131,8 @@ def test_capitals_that_may_mean_something_else_are_read_with_a_hint() -> None:
     assert parse_typed_formula("KNBO3") == parse_formula("K1N1B1O3")
     assert hint("KNBO3") == "KNbO3"
     assert hint("SrTiO3") is None
+    assert hint("KHF2") is None
+    assert hint("(NH4)2CO3") is None
 
 
 @pytest.mark.parametrize(
@@ -163,6 +181,12 @@ def test_a_dot_behind_an_oxyanion_joins(typed: str, sum_: str) -> None:
         ("SrTiO3; BaTiO3", "write one formula at a time"),
         ("Ca2+CO3", "leave charges"),
         ("SO₄²⁻", "leave charges"),
+        ("α-Al2O3", "leave Greek letters out, such as the prefix α-"),
+        ("NaCl(s)", "leave the state out"),
+        ("NaCl(aq)", "leave the state out"),
+        ("SrTiO3:Nb", "write a dopant with its amount"),
+        ("SrTiO_3", "write amounts without _"),
+        ("(Mg,Fe)2SiO4", "give each element its amount, as (Mg0.9Fe0.1)2SiO4"),
         ("YBa2Cu3O7-δ", "open amounts such as 1-x"),
         ("SrTiO3\nBaTiO3", "goes over several lines"),
         ("Si\r\nO2", "goes over several lines"),
@@ -222,6 +246,70 @@ def test_hydrates_with_the_digit_0_are_refused(sign: str) -> None:
     assert parse_typed_formula("CuSO4·H20.0") == parse_formula("CuSO4H20")
 
 
+@pytest.mark.parametrize(
+    ("typed", "zero", "meant"),
+    [
+        ("LiC0O2", "C0", "LiCoO2"),
+        ("NaCl0", "Cl0", "NaClO"),
+        ("AlO0H", "O0", "AlOOH"),
+        ("Na0Cl", "Na0", "NaOCl"),
+        ("Mg0", "Mg0", "MgO"),
+        ("Ni0", "Ni0", "NiO"),
+        ("Zn0", "Zn0", "ZnO"),
+        ("M0S2", "M0", "MoS2"),
+        ("C0", "C0", "Co or CO"),
+        ("Fe(OH)0", ")0", "Fe(OH)O"),
+        ("Ca₀O", "Ca0", "CaOO"),
+    ],
+)
+def test_an_amount_of_zero_is_refused_and_not_left_out(typed: str, zero: str, meant: str) -> None:
+    """``LiC0O2`` was answered as LiO2."""
+    with pytest.raises(FormulaError, match=re.escape(f"the amount 0 in {zero!r}: did you mean {meant}? If not, leave")):
+        parse_typed_formula(typed)
+
+
+@pytest.mark.parametrize(("typed", "same_as"), [("Ba0.0Sr1.0TiO3", "SrTiO3"), ("Sr1TiO3.0", "SrTiO3"), ("C60", "C")])
+def test_a_member_of_a_series_may_have_an_amount_of_zero(typed: str, same_as: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(same_as)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "way_out"),
+    [
+        ("LiCOO2", "LiCoO2", "LiC1OO2"),
+        ("NaCI", "NaCl", "NaC1I"),
+        ("AgCI", "AgCl", "AgC1I"),
+        ("HCI", "HCl", "HC1I"),
+        ("NH4CI", "NH4Cl", "NH4C1I"),
+        ("CuCI2", "CuCl2", "CuC1I2"),
+        ("FeCI3·6H2O", "FeCl3·6H2O", "FeC1I3·6H2O"),
+        ("TiCI4", "TiCl4", "TiC1I4"),
+        ("LiFePo4", "LiFePO4", "LiFePo4.0"),
+        ("Ca3(Po4)2", "Ca3(PO4)2", "Ca3(Po4.0)2"),
+    ],
+)
+def test_letters_of_another_case_are_refused_with_what_is_meant_and_a_way_out(
+    typed: str, meant: str, way_out: str
+) -> None:
+    """``NaCI`` was answered as a compound of sodium, carbon and iodine."""
+    with pytest.raises(FormulaError, match=re.escape(f"did you mean {meant}? If not, write {way_out}")):
+        parse_typed_formula(typed)
+    assert parse_typed_formula(way_out) == parse_formula(typed)
+    parse_typed_formula(meant)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *["CH3COOH", "HCOONa", "CH3COO2H", "FeOOH", "CaCO3"],
+        *["CI4", "C2I4", "CHI3", "CH3I", "HCI3", "H3CI", "YCI", "Y2CI2", "H6PbCI3N", "CIF3"],
+        *["Po", "PoO2", "PbPo"],
+    ],
+)
+def test_carbon_iodine_and_polonium_are_read_where_they_can_be(typed: str) -> None:
+    assert parse_typed_formula(typed) == parse_formula(typed)
+
+
 @pytest.mark.parametrize("typed", ["Fe(III)", "Fe(II)SO4", "Fe(III)2O3", "Cu(I)Cl", "FeIIIPO4", "Pb[IV]O2", "Fe(Ⅲ)Cl3"])
 def test_oxidation_states_are_not_read_as_iodine(typed: str) -> None:
     with pytest.raises(FormulaError, match="Roman numerals"):
@@ -262,11 +350,20 @@ def test_what_is_told_as_understood_can_be_typed_again(typed: str) -> None:
     assert parse_typed_formula(str(formula)) == formula
 
 
-@pytest.mark.parametrize("typed", ["quartz", "Quartz", "perovskite", "stainless steel"])
+@pytest.mark.parametrize(
+    "typed", ["quartz", "Quartz", "perovskite", "stainless steel", "halite", "brass", "rutile", "iron"]
+)
 def test_names_are_refused_as_such(typed: str) -> None:
     with pytest.raises(FormulaError, match="names are not read: write the formula") as caught:
         parse_typed_formula(typed)
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", ["nan", " nan", "None", "<NA>"])
+def test_a_missing_value_is_refused_as_such(typed: str) -> None:
+    """pandas writes ``nan``, for which NaN was suggested."""
+    with pytest.raises(FormulaError, match="is a missing value"):
+        parse_typed_formula(typed)
 
 
 _PIECES = st.sampled_from(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepxrd.chem import Formula, parse_formula
+from deepxrd.errors import FormulaError
 from deepxrd.models.predictions import Predictions
 from deepxrd.prediction.folder import predict_to_folder, prediction_text
 from deepxrd.prediction.predictor import CandidatePredictor
@@ -42,6 +43,12 @@ def test_shown_intensities_are_predicted_ones_and_none_is_made_up(shipped: Candi
         words = prediction_text(said, row, shipped.xrd, n=100).split("Å)\n")[-1].splitlines()
         assert sorted(float(line.split()[2]) for line in words) == pytest.approx(sorted(shown), abs=0.06)
     assert (tmp_path / "SrTiO3.png").stat().st_size > 10_000
+
+
+def test_a_formula_that_is_no_text_is_told_by_its_place(shipped: CandidatePredictor) -> None:
+    """``None`` gave an AttributeError."""
+    with pytest.raises(FormulaError, match="formula 1 is None: give a text"):
+        shipped.predict(["CeO2", None])  # type: ignore[list-item]
 
 
 class _Plain:

@@ -40,6 +40,7 @@ _ALIKE = 0.005  # of scores of one formula
 _AT_ONCE = 64
 _LEAST_PROBABILITY = 1e-3
 _BEGUN_WITH = (-0.3, 0.3)  # of the logarithm of March and Dollase's parameter, in cubic structures
+_LEAST_GAIN = 0.2  # part of the squared misfit that texture of a cubic structure must explain
 _PER_FORMULA = 4  # structures of one formula among those that are refined: some formulas have dozens that look alike
 
 
@@ -230,8 +231,9 @@ def textured(
 ) -> list[Fit]:
     """Fits at full resolution, each with the axis of texture that suits it best.
 
-    In a cubic structure cos² has the mean 1/3 over each orbit, so that at r = 1 no intensity has a slope by r: there
-    grains along the axis and across it are both begun with.
+    In a cubic structure cos² has the mean 1/3 over each orbit, so that at r = 1 no intensity has a slope by r, and a
+    refinement stays there. So grains along the axis and across it are begun with, too, and taken where that is clearly
+    better.
 
     Args:
         observed: the scan.
@@ -243,9 +245,11 @@ def textured(
     owner, axes, cosines, log_r = [], [], [], []
     for number, each in enumerate(candidates):
         phase = each.phase
-        for axis in texture_axes(phase.setting):
+        for place, axis in enumerate(texture_axes(phase.setting)):
             of_axis = texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis)
-            for begin in _BEGUN_WITH if crystal_family(phase.setting) == "cubic" else (0.0,):
+            is_cubic = crystal_family(phase.setting) == "cubic"
+            without = not is_cubic or place == 0  # at r = 1 all axes are alike
+            for begin in (*((0.0,) if without else ()), *(_BEGUN_WITH if is_cubic else ())):
                 owner.append(number)
                 axes.append(axis)
                 cosines.append(of_axis)
@@ -258,6 +262,7 @@ def textured(
     tried, cost = refine_each(
         observed, stack, prior.take(rows), start, stages=STAGES[1:2], beside=beside, fresh_scale=False
     )
+    cost = np.where(np.array(log_r) == 0, (1 - _LEAST_GAIN) * cost, cost)
     best = [int(np.flatnonzero(rows == i)[np.argmin(cost[rows == i])]) for i in range(len(candidates))]
     stack = Stack.of([each.reflections for each in candidates], [cosines[i] for i in best])
     refined, _ = refine_each(observed, stack, prior, tried[best], stages=STAGES[2:], beside=beside, fresh_scale=False)

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from deepxrd.analysis import figures
 from deepxrd.config.allowed import check_targets, names_in
+from deepxrd.config.own_error import own_errors
 from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
@@ -89,7 +90,7 @@ def fit_and_test(
     _refuse_resume_elsewhere(cfg.get("resume"), run_dir)
     refuse_reserved(cfg["trainer"])
     check_devices(cfg["trainer"])
-    with alone_in(run_dir, main=is_main_process()):
+    with own_errors(cfg), alone_in(run_dir, main=is_main_process()):
         return _fit_and_test(cfg, run_dir, overrides=overrides, announce=announce)
 
 

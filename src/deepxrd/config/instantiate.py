@@ -65,7 +65,8 @@ def class_of(node: Mapping[str, Any], expected: type[T]) -> type[T]:
     target = current_name(str(node.get("_target_")))
     found = located(target)
     if not (isinstance(found, type) and issubclass(found, expected)):
-        msg = f"{target!r} is no {expected.__name__}; set _target_ to the full name of one"
+        kind = "class" if expected is object else expected.__name__
+        msg = f"{target!r} is no {kind}; set _target_ to the full name of one"
         raise ConfigError(msg)
     return found
 

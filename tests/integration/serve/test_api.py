@@ -97,7 +97,7 @@ def test_what_was_typed_stays_beside_what_was_understood(server: LiveServer) -> 
         ({"formulas": ["NaCl"], "first_deg": "NaN"}, "first_deg"),
         ({"formulas": ["NaCl"], "checkpoint": "x"}, "checkpoint"),
         ({"formulas": [["NaCl"]]}, "string"),
-        (["NaCl"], "dictionary"),
+        (["NaCl"], "send a JSON object"),
     ],
 )
 def test_what_cannot_be_predicted_is_said_in_a_sentence(server: LiveServer, question: object, says: str) -> None:
@@ -258,3 +258,34 @@ def test_the_dockerfile_names_what_is_there() -> None:
     assert text.count("\nFROM ") == 2
     assert "\nUSER deepxrd\n" in text
     assert "torch==" in (EXAMPLES.parent / "constraints.txt").read_text()
+
+
+def test_a_request_that_cannot_be_read_is_refused_by_a_sentence(server: LiveServer) -> None:
+    def said(method: str, path: str, **body: object) -> tuple[int, str]:
+        answer = server.client.request(method, path, **body)
+        return answer.status_code, answer.json()["error"]
+
+    json_header = {"Content-Type": "application/json"}
+    assert said("POST", "/api/predict", content='{"formulas": [', headers=json_header) == (
+        422,
+        "the body is no JSON: Expecting value at character 14",
+    )
+    assert said("POST", "/api/predict", json={}) == (422, "the field 'formulas' is missing: give it; see /docs.html")
+    assert said("POST", "/api/predict", json=[1])[1].startswith("the body cannot be used: send a JSON object")
+    assert said("POST", "/api/predict")[1].startswith("the body is missing: send a JSON object")
+    asked = {"formulas": ["NaCl"]}
+    assert said("POST", "/api/predict", json={**asked, "widht": 1})[1].startswith("there is no field 'widht'")
+    assert said("POST", "/api/predict", json={**asked, "width_deg": 0}) == (
+        422,
+        "the field 'width_deg' cannot be used: input should be greater than 0",
+    )
+
+
+def test_an_address_says_which_method_it_takes(server: LiveServer) -> None:
+    answer = server.client.get("/api/predict")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json() == {"error": "GET is not for /api/predict: send POST"}
+    answer = server.client.post("/api/jobs/abc")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET")
+    answer = server.client.get("/api/nothing")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no /api/nothing: see /docs.html"})

@@ -207,6 +207,20 @@ def test_a_table_is_screened_sorted_filtered_and_had_as_files(server: LiveServer
     assert server.client.get(f"{files}/results.csv").status_code == 404
 
 
+def test_a_table_without_formulas_is_done_as_by_the_command(server: LiveServer) -> None:
+    job = server.client.post("/api/jobs", files={"file": ("empty.csv", "formula,what\n")}).json()
+    done = server.wait_for_job(job["id"])
+    assert (done["state"], done["n_rows"], done["message"]) == ("done", 0, "empty.csv holds no formulas")
+    assert server.client.post(f"/api/jobs/{job['id']}/rows", json={}).json()["rows"] == []
+
+
+def test_a_damaged_parquet_is_not_read_as_text(server: LiveServer) -> None:
+    job = server.client.post("/api/jobs", files={"file": ("bad.parquet", "formula\nx\n")}).json()
+    done = server.wait_for_job(job["id"])
+    assert done["state"] == "failed"
+    assert done["message"].startswith("bad.parquet cannot be read as a table: ")
+
+
 def test_a_screening_can_be_cancelled(server: LiveServer) -> None:
     table = "formula\n" + "".join(f"SrTi{n}O{n + 2}\n" for n in range(1, 400))
     job = server.client.post("/api/jobs", files={"file": ("long.csv", table)}).json()

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import EVALUATION, conf_dir, plain_values, refuse_misnamed, register, trust
 from deepxrd.config.own_class import drop_defaults_of_command
+from deepxrd.config.own_error import own_errors
 from deepxrd.errors import ConfigError
 
 register()
@@ -54,7 +55,8 @@ def _run(cfg: DictConfig, out: Path, *, choice: str | None) -> float | None:
         a, b = (Finished.open(plain[key], setting=key) for key in ("a", "b"))
         show(make.comparison_table(compare(a, b, out, n_resamples=plain["evaluate"]["n_resamples"])))
     else:
-        done = run_evaluation(plain, out, choice=choice, command=["deepxrd.evaluate", *sys.argv[1:]])
+        with own_errors(plain):
+            done = run_evaluation(plain, out, choice=choice, command=["deepxrd.evaluate", *sys.argv[1:]])
         models = {name: asdict(model) for name, model in done.models.items()}
         show(make.evaluation_table(models, data=done.metrics["data"]))
         if done.table2 is not None:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from deepxrd.cli.exit_codes import error_once, run_hydra
 from deepxrd.config import CardConfig, conf_dir, plain_values, refuse_misnamed, register
 from deepxrd.config.own_class import drop_defaults_of_command
+from deepxrd.config.own_error import own_errors
 
 register()
 
@@ -30,8 +31,9 @@ def prepare(cfg: DictConfig) -> None:
     options = CardConfig(**plain["card"]) if plain["card"] else None
     if options:
         refuse_unusable(options)
-    data = make_data(plain)
-    store = data.store
+    with own_errors(plain):
+        data = make_data(plain)
+        store = data.store
     if options:
         n_jobs = plain["build"]["n_jobs"]
         folder = write_data_card(store, data.split, name=plain["data"]["name"], options=options, n_jobs=n_jobs)

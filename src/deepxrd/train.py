@@ -45,6 +45,7 @@ def train(cfg: DictConfig) -> float:
     else:
         plain = plain_values(cfg, "train")
         refuse_misnamed(plain)
+    share.refuse_threads(plain["threads"])
     _refuse_unreadable(plain["source"])
     from deepxrd.analysis import tables  # these take seconds, so only when the settings are found to be good
     from deepxrd.training.run import fit_and_test, is_main_process
@@ -81,6 +82,7 @@ def _run_in_sweep(cfg: DictConfig, run_dir: Path, overrides: list[str]) -> float
         try:
             plain = plain_values(cfg, "train")
             refuse_misnamed(plain)
+            share.refuse_threads(plain["threads"])
             _refuse_unreadable(plain["source"])
         except (DeepXRDError, OmegaConfBaseException) as error:
             return refuse_one(run_dir, error, overrides=overrides)

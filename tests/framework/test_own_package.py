@@ -93,3 +93,12 @@ def test_a_run_of_own_parts_is_evaluated(deepxrd_in: Deepxrd, record: Record) ->
     scored = deepxrd_in("evaluate", "run=run", TRUST, "evaluate.dtw=null", "evaluate.cases=false")
     assert scored.returncode == 0, scored.stderr
     record(GROUP, "evaluation of a run of own parts, `trust=[…]`", works=scored.stdout.splitlines()[-1])
+
+
+def test_an_error_in_an_own_source_names_it(deepxrd_in: Deepxrd, tmp_path: Path) -> None:
+    file = tmp_path / "lab/mylab/sources.py"
+    file.write_text(file.read_text().replace("        for ", "        {}[self.edge_angstrom]\n        for ", 1))
+    refused = deepxrd_in("prepare", "--config-dir", "myconf", "source=mine", "data.name=cubes", "build.n_jobs=1")
+    assert refused.returncode == 2, refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "error: mylab.sources.Cubes raised KeyError: 3.9 (sources.py, line " in refused.stderr, refused.stderr

@@ -69,6 +69,35 @@ class PerSample(nn.Module):
         return (predicted - true).square().mean(dim=1)
 
 
+class Constant(nn.Module):
+    def forward(self, predicted: Tensor, true: Tensor) -> Tensor:  # noqa: ARG002
+        return torch.tensor(1.0)
+
+
+class Detached(Lazy):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).detach()
+
+
+class Tired(Lazy):
+    """Takes the samples that it is tried with, and none of a training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            raise KeyError(x.shape)
+        return super().forward(x)
+
+
+class Fussy(nn.Module):
+    """Raises in the hands of an own optimizer, which calls for the loss."""
+
+    def forward(self, predicted: Tensor, true: Tensor) -> Tensor:
+        if len(predicted) > 2:
+            msg = "too many\nof them"
+            raise RuntimeError(msg)
+        return (predicted - true).square().mean()
+
+
 class Wrong(deepxrd.Encoding):
     """No dataclass, so that its settings are not known."""
 
@@ -132,6 +161,54 @@ def test_a_network_of_another_shape_is_told_in_words(
     with pytest.raises(ConfigError, match=said) as refused:
         train(f"model._target_=parts.here.{model}")
     record(GROUP, task, refused=sentence(refused))
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "said"),
+    [
+        (["loss._target_=parts.here.Constant"], "a loss without a gradient", r"^Constant gives numbers without a grad"),
+        (
+            ["model._target_=parts.here.Detached"],
+            "a network without one",
+            r"^Detached gives numbers without a gradient",
+        ),
+        (
+            ["model._target_=parts.here.Tired"],
+            "a network that raises in a training",
+            r"^parts\.here\.Tired raised KeyError: torch.Size.* \(test_own_parts\.py, line \d+\): mend it there$",
+        ),
+        (
+            ["loss._target_=parts.here.Fussy", "optimizer=mine"],
+            "a loss that raises",
+            r"^parts\.here\.Fussy raised RuntimeError: too many \(test_own_parts\.py, line \d+\): mend it there$",
+        ),
+    ],
+)
+def test_an_error_in_an_own_part_names_it(
+    train: Train, record: Record, settings: list[str], task: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        train(*settings)
+    record(GROUP, task, refused=sentence(refused))
+
+
+def test_a_module_that_is_no_python_is_named(train: Train, outside: Path, record: Record) -> None:
+    (outside / "mylab/slip.py").write_text("class Net(:\n")
+    with pytest.raises(
+        ConfigError, match=r"^mylab\.slip\.Net: .* SyntaxError: .*\(slip\.py, line 1\): mend"
+    ) as refused:
+        train("model._target_=mylab.slip.Net")
+    record(GROUP, "a module with a slip in it", refused=sentence(refused))
+
+
+def test_an_error_of_the_program_keeps_its_traceback(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        msg = "ours"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("deepxrd.training.pattern_module.PatternModule._add_loss", broken)
+    with pytest.raises(RuntimeError, match=r"^ours$"):
+        train("optimizer=mine")
 
 
 def test_a_setting_that_a_network_does_not_take_is_named(train: Train, record: Record) -> None:

@@ -173,6 +173,21 @@ def test_one_composition_in_two_ways_does_not_overwrite_its_files(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("last_deg", "n"), [("2", 2), ("90", 0)])
+def test_patterns_without_a_line_in_range_are_told_of(
+    last_deg: str, n: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepxrd.cli.main import main
+
+    given = ["deepxrd", "predict", "NaCl", "--quality", "fast", "--range", "1", last_deg]
+    monkeypatch.setattr("sys.argv", [*given, "--out", str(tmp_path)])
+    main()
+    said = capsys.readouterr().out
+    for what in ("known phases", "candidates"):
+        line = f"    patterns of all {what} drawn are zero: no reflection within the range\n"
+        assert said.count(line) == n / 2
+
+
 @pytest.mark.parametrize(
     "given", [["--radiation", "MoKa"], ["--range", "5", "60"], ["--width", "0.2"], ["--width", "0"], ["--paper"]]
 )

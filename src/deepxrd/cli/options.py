@@ -67,7 +67,9 @@ def add_library_option(command: argparse.ArgumentParser) -> None:
 
 def add_view_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say how patterns of structures are drawn."""
-    command.add_argument("--radiation", help="of patterns of known phases: Cu, MoKa, 1.5406, 0.165A, 75keV, … (Cu)")
+    command.add_argument(
+        "--radiation", help="of patterns of known phases and candidates: Cu, MoKa, 1.5406, 0.165A, 75keV, … (Cu)"
+    )
     command.add_argument(
         "--range", type=float, nargs=2, metavar=("FROM", "TO"), help="2θ of these patterns, degrees (5 90)"
     )

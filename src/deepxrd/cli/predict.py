@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,11 +117,17 @@ def _prepare_for_workers(options: argparse.Namespace) -> None:
 def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: Path) -> None:
     """Known phases, candidates and patterns of a few formulas: printed, and written into a folder."""
     from deepxrd.chem.typed_formula import hint
-    from deepxrd.prediction.candidate_folder import candidates_in_words, refuse_one_name_for_two, write_candidates
+    from deepxrd.prediction.candidate_folder import (
+        SHOWN,
+        candidates_in_words,
+        refuse_one_name_for_two,
+        write_candidates,
+    )
     from deepxrd.prediction.folder import INDEX, called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
     from deepxrd.prediction.predictor import CandidatePredictor
+    from deepxrd.xrd import simulate
 
     parsed, settings = [predictor.check(text) for text in options.formulas], view_of(options)
     is_used = (out / INDEX).exists()
@@ -131,12 +138,15 @@ def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: 
         libraries = open_libraries(options.library)
         known = [known_phases(libraries, formula, settings) for formula in parsed]
         write_known(known, parsed, options.formulas, out)
-        said = [f"{text}\n{known_in_words(each)}" for text, each in zip(said, known, strict=True)]
+        for row, found in enumerate(known):
+            said[row] += f"\n{known_in_words(found)}{_zero('known phases', found.failures)}"
     predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
     if isinstance(predictor, CandidatePredictor):
         candidates = predictor.candidates(predictions)
         write_candidates(candidates, parsed, options.formulas, out, settings)
-        said = [f"{text}\n{candidates_in_words(each)}" for text, each in zip(said, candidates, strict=True)]
+        for row, mine in enumerate(candidates):
+            failures = simulate([each.unit.to_crystal() for each in mine[:SHOWN]], settings)[1]
+            said[row] += f"\n{candidates_in_words(mine)}{_zero('candidates', failures)}"
     for row, text in enumerate(options.formulas):
         print(f"{said[row]}\n{prediction_text(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for
         if meant := hint(text):
@@ -144,6 +154,15 @@ def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: 
     if is_used:
         print(f"the tables of an earlier prediction in {out} were replaced; its other files stay")  # noqa: T201
     print(f"results: {out}")  # noqa: T201 - what the user asks for
+
+
+def _zero(what: str, failures: Sequence[str | None]) -> str:
+    """A line that tells of patterns that are zero, and why, such as for want of a line in the range; empty without."""
+    why = [each for each in failures if each]
+    if not why:
+        return ""
+    of = f"all {what} drawn" if len(why) == len(failures) else f"{len(why)} of the {len(failures)} {what} drawn"
+    return f"\n    patterns of {of} are zero: {why[0]}"
 
 
 def _load_with_known(load: Load, libraries: tuple[Path, ...]) -> PatternPredictor:

@@ -34,6 +34,7 @@ _ANGLE = Real(*limits.TWO_THETA_DEG)
 _PROCESSES = Whole(1, 4096, also=(-1,))
 _SECONDS = Real(low=0, high=86_400)
 _NAME = Either(Text(), Whole(0, 2**63 - 1))
+_PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "bf16", "16", "32", "64")
 _ELEMENTS_OF_ONE = Either(Whole(1, 118), Listed(Whole(1, 118)), Null())
 
 XRD = Group(
@@ -208,7 +209,7 @@ TRAINER = Group(
         "devices": Either(Whole(1, 1024, also=(-1,)), Text(), Listed(Whole(0, 1023))),
         "num_nodes": Whole(1, 100_000),
         "strategy": Text(),
-        "precision": Either(Text(), Whole(16, 64)),
+        "precision": Either(Text(_PRECISIONS), Among((16, 32, 64))),
         "log_every_n_steps": Whole(0, 10**12),
         "accumulate_grad_batches": _COUNT,
         "check_val_every_n_epoch": Either(_COUNT, Null()),

@@ -10,6 +10,8 @@ from typing import Any
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from deepxrd.config.schema import conf_dir
+
 _UNKNOWN = re.compile(r"Could not override '([^']+)'\.")
 _THERE_ALREADY = re.compile(r"Could not append to config\. An item is already at '([^']+)'\.")
 _NOT_DELETED = re.compile(r"Could not delete (?:from config\. )?'([^']+)'")
@@ -31,7 +33,9 @@ def in_words(error: Exception) -> str:
     text, cause = str(error), error.__cause__
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        said, options = f"{group}={option}: there is no such choice", error.options or []
+        # of one in a list, as in logger=[csv,foo], Hydra does not tell what there is
+        options = error.options or sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
+        said = f"{group}={option}: there is no such choice"
         return said + (f"{_near(option, options)}; choose one of {_few(options)}" if options else "")
     if isinstance(error, OverrideParseException):
         return f"{error.override}: this cannot be read as a setting; {_GRAMMAR}"

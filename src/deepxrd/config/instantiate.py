@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from deepxrd.config.allowed import current_name
 from deepxrd.errors import ConfigError, DeepXRDError
+from deepxrd.io.own_code import own_names
+from deepxrd.io.words import in_a_line
 
 T = TypeVar("T")
 _FULL_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -61,14 +63,20 @@ def class_of(node: Mapping[str, Any], expected: type[T]) -> type[T]:
         msg = f"needed is the description of a {expected.__name__}, with a _target_, not {str(node)[:80]!r}"
         raise ConfigError(msg)
     target = current_name(str(node.get("_target_")))
-    found = _locate(target)
+    found = located(target)
     if not (isinstance(found, type) and issubclass(found, expected)):
-        msg = f"{target!r} is no {expected.__name__}; set _target_ to the full name of one"
+        kind = "class" if expected is object else expected.__name__
+        msg = f"{target!r} is no {kind}; set _target_ to the full name of one"
         raise ConfigError(msg)
     return found
 
 
-def _locate(target: str) -> object:
+def located(target: str) -> object:
+    """What a full name stands for.
+
+    Raises:
+        ConfigError: nothing, or its module cannot be imported.
+    """
     if not _FULL_NAME.fullmatch(target):
         msg = f"{target[:80]!r} is no full name of a class, such as deepxrd.losses.MSELoss"
         raise ConfigError(msg)
@@ -77,4 +85,9 @@ def _locate(target: str) -> object:
         return getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
         msg = f"cannot find {target!r}: {error}"
+        raise ConfigError(msg) from error
+    except Exception as error:
+        if not own_names([target]):
+            raise
+        msg = f"{target}: its module {module_name} cannot be imported, {in_a_line(error)}: mend it there"
         raise ConfigError(msg) from error

@@ -138,6 +138,8 @@ class Real:
     below: float = math.inf
 
     def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{self.low:g}"
         bounds = [
             (self.low, f"at least {self.low:g}"),
             (self.above, f"above {self.above:g}"),

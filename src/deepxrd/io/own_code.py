@@ -6,13 +6,18 @@ import ast
 import hashlib
 import importlib.util
 import sysconfig
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from deepxrd.io.code_hash import computed_by
 
 _NOT_EDITED = frozenset({"deepxrd", "torch", "pytorch_lightning", "lightning", "lightning_fabric", "torchmetrics"})
 """Packages whose classes are not hashed here: our own has its own hash, the others are nobody's experiment."""
+
+
+def own_names(names: Iterable[str]) -> list[str]:
+    """The full names of those classes that are not of deepxrd, torch or Lightning, sorted."""
+    return sorted({name for name in names if name.partition(".")[0] not in _NOT_EDITED})
 
 
 def own_code_hash(names: Collection[str]) -> str | None:
@@ -29,7 +34,7 @@ def own_code_hash(names: Collection[str]) -> str | None:
     Raises:
         FileNotFoundError: the source of a class is not in a file; the message names the class.
     """
-    own = sorted({name for name in names if name.partition(".")[0] not in _NOT_EDITED})
+    own = own_names(names)
     if not own:
         return None
     files: dict[str, Path] = {}

@@ -1,4 +1,4 @@
-"""Numbers with what they count, in plain English."""
+"""Numbers with what they count, and errors in a line, in plain English."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def counted(n: int, one: str, many: str = "") -> str:
         ('1 structure', '2,048 structures', '0 entries')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def in_a_line(error: BaseException) -> str:
+    """The class of an error and the first line of what it says."""
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])

@@ -78,6 +78,37 @@ def check_network(net: nn.Module, *, encoding: Encoding, n_points: int) -> None:
         raise ConfigError(msg)
 
 
+def check_gradient(net: nn.Module, loss: nn.Module, *, encoding: Encoding, n_points: int) -> None:
+    """Try whether a network can learn by a loss.
+
+    Args:
+        net: that `check_network` has found good; its state, and the random numbers after it, stay as they are.
+        loss: of two patterns.
+        encoding: of the formulas.
+        n_points: of the patterns.
+
+    Raises:
+        ConfigError: what one of the two gives does not depend on the network's weights.
+    """
+    training = net.training
+    net.eval()
+    true = torch.zeros(_TRIED, n_points)
+    true[:, ::50] = 100
+    try:
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            out = net(torch.zeros(_TRIED, *encoding.sample_shape))
+            found = {type(net).__name__: out, type(loss).__name__: loss(out, true)}
+    finally:
+        net.train(training)
+    for name, value in found.items():
+        if isinstance(value, Tensor) and not value.requires_grad:
+            msg = (
+                f"{name} gives numbers without a gradient, by which nothing can be learned: compute them by torch from "
+                "what it is given, without detach, item or numpy"
+            )
+            raise ConfigError(msg)
+
+
 def _place(error: Exception) -> str:
     """File and line of what went wrong, where possible outside of torch."""
     frames = traceback.extract_tb(error.__traceback__)

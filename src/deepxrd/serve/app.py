@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from deepxrd import __version__
 from deepxrd.errors import DeepXRDError
@@ -31,6 +32,7 @@ from deepxrd.serve.routes import router
 from deepxrd.serve.runner import Runner
 from deepxrd.serve.settings import ServeSettings
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 STATIC = Path(__file__).parent / "static"
 _LOG = logging.getLogger("deepxrd.serve")
 
@@ -47,6 +49,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         lifespan=_lifespan(settings),
     )
     app.include_router(router)
+    app.add_route("/api/{rest:path}", _not_there, METHODS, include_in_schema=False)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_exception_handler(DeepXRDError, _in_words)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -99,14 +102,39 @@ async def _in_words(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     """The first thing that is wrong with a request, in a sentence; what was sent is not sent back."""
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "invalid"}
-    where = " ".join(str(part) for part in first["loc"] if part != "body")
-    return JSONResponse({"error": f"{where}: {first['msg']}".removeprefix(": ")}, 422)
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    return JSONResponse({"error": _sentence(found[0]) if found else "the request cannot be used"}, 422)
+
+
+def _sentence(wrong: Mapping[str, Any]) -> str:
+    kind, said = wrong["type"], str(wrong["msg"])
+    place = " ".join(str(part) for part in wrong["loc"][1:])  # after where it is: body, query or path
+    if kind == "json_invalid":
+        return f"the body is no JSON: {wrong['ctx']['error']} at character {place}"
+    if not place:
+        return f"the body {'is missing' if kind == 'missing' else 'cannot be used'}: send a JSON object; see /docs.html"
+    if kind == "missing":
+        return f"the field {place!r} is missing: give it; see /docs.html"
+    if kind == "extra_forbidden":
+        return f"there is no field {place[:60]!r}: leave it out; see /docs.html"
+    return f"the field {place!r} cannot be used: {said[0].lower()}{said[1:]}"
 
 
 async def _http(_: Request, error: Exception) -> Response:
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return Response(json.dumps({"error": detail}), status, media_type="application/json")
+    if not isinstance(error, HTTPException):
+        return JSONResponse({"error": ""}, 500)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _not_there(request: Request) -> Response:
+    """An address below ``/api`` that no route takes: it may take another method."""
+    path, scope = request.url.path, request.scope
+    routes = [each for each in router.routes if isinstance(each, APIRoute) and each.matches(scope)[0] is Match.PARTIAL]
+    methods = sorted({method for each in routes for method in each.methods or ()})
+    if methods:
+        allowed = ", ".join(methods)
+        raise HTTPException(405, f"{request.method} is not for {path}: send {allowed}", {"Allow": allowed})
+    raise HTTPException(404, f"there is no {path[:80]}: see /docs.html")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

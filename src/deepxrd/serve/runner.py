@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from deepxrd.errors import DeepXRDError
-from deepxrd.prediction.screening_part import is_finished
 from deepxrd.serve.errors import CrowdedError
 from deepxrd.serve.jobs import OPEN, Job, JobStore, is_id, new_id
 from deepxrd.serve.pool import Pool
@@ -52,8 +51,8 @@ class Runner:
         folder = self._folder / job_id
         folder.mkdir()
         with upload.open("rb") as stream:
-            ending = ".parquet" if stream.read(4) == _PARQUET_MARK else ".csv"  # by the content, never by the name
-        shutil.copyfile(upload, folder / f"table{ending}")
+            is_parquet = stream.read(4) == _PARQUET_MARK or name.lower().endswith(".parquet")
+        shutil.copyfile(upload, folder / f"table{'.parquet' if is_parquet else '.csv'}")
         try:
             job = self.store.add(name, most_open=self._limits.jobs, job_id=job_id)
         except CrowdedError:
@@ -132,18 +131,19 @@ class Runner:
             "read_table", table, job.name, limits.rows, limit_s=limits.prediction_s, patient=True
         )
         self.store.update(job.id, n_rows=len(rows))
-        starts = range(0, len(rows), ROWS_PER_PART)
+        n_skipped = 0
+        starts = range(0, max(len(rows), 1), ROWS_PER_PART)  # of no rows there is a part, too: results without a row
         parts = [folder / "parts" / f"part-{number:05d}.parquet" for number in range(len(starts))]
         for start, part in zip(starts, parts, strict=True):
             some = rows[start : start + ROWS_PER_PART]
-            if not is_finished(part):
-                await self._pool.call("screen_part", some, part, limit_s=limits.part_s, patient=True)
+            n_skipped += await self._pool.call("screen_part", some, part, limit_s=limits.part_s, patient=True)
             if not self._is_open(job):
                 return
-            self.store.update(job.id, n_done=start + len(some))
-        _, n_skipped = await self._pool.call("join_parts", parts, folder, limit_s=limits.part_s, patient=True)
+            self.store.update(job.id, n_done=start + len(some), n_skipped=n_skipped)
+        await self._pool.call("join_parts", parts, folder, limit_s=limits.part_s, patient=True)
         if self._is_open(job) and (folder / PARQUET).is_file():
-            self.store.update(job.id, n_skipped=n_skipped, state="done")
+            said = "" if rows else f"{job.name} holds no formulas"  # in place of that it was resumed
+            self.store.update(job.id, state="done", message=said)
             for name in ("parts", "hashes"):
                 shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -17,7 +17,7 @@ from deepxrd.io import limits
 from deepxrd.io.files import atomic_path
 from deepxrd.io.formula_table import read_formulas
 from deepxrd.prediction.known import WithKnownPhases
-from deepxrd.prediction.screening_part import part_schema, write_part, write_skipped
+from deepxrd.prediction.screening_part import is_finished, part_schema, skipped_rows, write_part, write_skipped
 
 if TYPE_CHECKING:
     from deepxrd.serve.worker import Loaded
@@ -45,25 +45,23 @@ def read_table(loaded: Loaded, path: Path, shown_name: str, most_rows: int) -> l
     if len(rows) > most_rows:
         msg = f"{shown_name} has more than {most_rows:,} rows: split it, or screen it by the command deepxrd predict"
         raise SourceError(msg)
-    if not rows:
-        msg = f"{shown_name} holds no formulas"
-        raise SourceError(msg)
     return rows
 
 
 def screen_part(loaded: Loaded, rows: Sequence[tuple[int, str]], part: Path) -> int:
-    """Predict some rows, with the known phases of each; returns how many there were."""
-    predictor = WithKnownPhases(loaded.predictor, loaded.libraries)
-    return write_part(predictor, rows, part, part_schema(predictor))
+    """Predict some rows, with the known phases of each, unless an earlier server did; returns how many were skipped.
 
-
-def join_parts(loaded: Loaded, parts: Sequence[Path], folder: Path) -> tuple[int, int]:  # noqa: ARG001
-    """Join parts to one Parquet table, a CSV of it without patterns, and a list of the rows that were skipped.
-
-    Returns:
-        How many were predicted, and how many skipped.
+    Raises:
+        StoreError: the part is there, but was changed or cut off since.
     """
-    n_predicted = 0
+    if not is_finished(part):
+        predictor = WithKnownPhases(loaded.predictor, loaded.libraries)
+        write_part(predictor, rows, part, part_schema(predictor))
+    return sum(1 for _ in skipped_rows([part]))
+
+
+def join_parts(loaded: Loaded, parts: Sequence[Path], folder: Path) -> None:  # noqa: ARG001
+    """Join parts to one Parquet table, a CSV of it without patterns, and a list of the rows that were skipped."""
     schema = pq.read_schema(parts[0]).remove_metadata()
     with (
         atomic_path(folder / PARQUET) as parquet,
@@ -72,11 +70,10 @@ def join_parts(loaded: Loaded, parts: Sequence[Path], folder: Path) -> tuple[int
     ):
         for number, part in enumerate(parts):
             rows = pq.read_table(part)
-            n_predicted += len(rows)
             writer.write_table(rows.replace_schema_metadata(None))
             plain = rows.select(_plain(rows.schema)).to_pandas()
             plain.to_csv(table, mode="a", index=False, header=number == 0, float_format="%.6g")
-    return n_predicted, write_skipped(parts, folder / SKIPPED)
+    write_skipped(parts, folder / SKIPPED)
 
 
 def some_rows(loaded: Loaded, table: Path, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001

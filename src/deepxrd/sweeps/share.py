@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from deepxrd.errors import ConfigError
 from deepxrd.io.devices import n_cores
 from deepxrd.io.stopping import end_with
 
@@ -47,6 +48,24 @@ def end_with_the_command(launcher: str) -> None:
     command = os.environ.get(COMMAND)
     if launcher in (_TOGETHER[0], _ALL_AT_ONCE) and command:
         end_with(int(command))
+
+
+def refuse_threads(threads: int | None) -> None:
+    """Refuse more threads than cores, since they wait for each other at every step.
+
+    Only where a run is about to begin: the settings of a run that is done may be of a machine with more cores.
+
+    Args:
+        threads: of a run; None for an equal part of the cores.
+
+    Raises:
+        ConfigError: there are fewer cores.
+    """
+    there = n_cores()
+    if threads is not None and threads > there:
+        cores, way_out = ("1 core", "1") if there == 1 else (f"{there} cores", f"a whole number from 1 to {there}")
+        msg = f"threads={threads}: this process may use {cores}: give {way_out}, or null for all"
+        raise ConfigError(msg)
 
 
 def take_share(n_runs: int, threads: int | None) -> None:

@@ -12,8 +12,10 @@ from deepxrd.data.assemble import make_data
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.data.store import IDENTITY
 from deepxrd.errors import ConfigError
+from deepxrd.io.own_code import own_names
 from deepxrd.metrics import Metric
 from deepxrd.models.candidates import CandidateNet
+from deepxrd.models.contract import check_gradient
 from deepxrd.training.candidate_data import CandidateDataModule
 from deepxrd.training.candidate_module import CandidateModule
 from deepxrd.training.paper_module import DeepXRDModule
@@ -54,6 +56,8 @@ def make_module(cfg: dict[str, Any], datamodule: PatternDataModule) -> PatternMo
     }
     if not isinstance(datamodule, CandidateDataModule):
         plain = DeepXRDModule(net=cfg["model"], encoding=datamodule.data.encoding.to_dict(), **common)
+        if own_names(str(cfg[part]["_target_"]) for part in ("model", "loss")):
+            check_gradient(plain.net, plain.loss, encoding=plain.encoding, n_points=plain.xrd.n_points)
         plain.score_too(make_metrics(cfg))
         return plain
     examples, templates = datamodule.dataset("train").examples, datamodule.templates

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from deepxrd.analysis import figures
 from deepxrd.config.allowed import check_targets, names_in
+from deepxrd.config.own_error import own_errors
 from deepxrd.data import refuse_other_split, statement
 from deepxrd.data.datamodule import PatternDataModule
 from deepxrd.errors import CheckpointError, ConfigError, TrainingDivergedError
@@ -40,14 +41,14 @@ from deepxrd.runs.names import (
 )
 from deepxrd.training import assemble
 from deepxrd.training.checkpoints import check_resumable
-from deepxrd.training.devices import check_devices
+from deepxrd.training.early import check_early
 from deepxrd.training.epoch_lines import EpochLines
 from deepxrd.training.interrupted import alone_in, resumable
 from deepxrd.training.kept import check_best, scores_of_best
 from deepxrd.training.loggers import CURVES, close, log_test, make_loggers, refusals_of_loggers
 from deepxrd.training.pattern_module import PatternModule
 from deepxrd.training.quiet import quiet
-from deepxrd.training.trainer import make_trainer, refusals, refuse_reserved, train_seconds
+from deepxrd.training.trainer import make_trainer, refusals, train_seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +88,8 @@ def fit_and_test(
     """
     keep_freed_memory()
     _refuse_resume_elsewhere(cfg.get("resume"), run_dir)
-    refuse_reserved(cfg["trainer"])
-    check_devices(cfg["trainer"])
-    with alone_in(run_dir, main=is_main_process()):
+    check_early(cfg)
+    with own_errors(cfg), alone_in(run_dir, main=is_main_process()):
         return _fit_and_test(cfg, run_dir, overrides=overrides, announce=announce)
 
 

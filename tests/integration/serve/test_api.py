@@ -97,7 +97,7 @@ def test_what_was_typed_stays_beside_what_was_understood(server: LiveServer) -> 
         ({"formulas": ["NaCl"], "first_deg": "NaN"}, "first_deg"),
         ({"formulas": ["NaCl"], "checkpoint": "x"}, "checkpoint"),
         ({"formulas": [["NaCl"]]}, "string"),
-        (["NaCl"], "dictionary"),
+        (["NaCl"], "send a JSON object"),
     ],
 )
 def test_what_cannot_be_predicted_is_said_in_a_sentence(server: LiveServer, question: object, says: str) -> None:
@@ -207,6 +207,20 @@ def test_a_table_is_screened_sorted_filtered_and_had_as_files(server: LiveServer
     assert server.client.get(f"{files}/results.csv").status_code == 404
 
 
+def test_a_table_without_formulas_is_done_as_by_the_command(server: LiveServer) -> None:
+    job = server.client.post("/api/jobs", files={"file": ("empty.csv", "formula,what\n")}).json()
+    done = server.wait_for_job(job["id"])
+    assert (done["state"], done["n_rows"], done["message"]) == ("done", 0, "empty.csv holds no formulas")
+    assert server.client.post(f"/api/jobs/{job['id']}/rows", json={}).json()["rows"] == []
+
+
+def test_a_damaged_parquet_is_not_read_as_text(server: LiveServer) -> None:
+    job = server.client.post("/api/jobs", files={"file": ("bad.parquet", "formula\nx\n")}).json()
+    done = server.wait_for_job(job["id"])
+    assert done["state"] == "failed"
+    assert done["message"].startswith("bad.parquet cannot be read as a table: ")
+
+
 def test_a_screening_can_be_cancelled(server: LiveServer) -> None:
     table = "formula\n" + "".join(f"SrTi{n}O{n + 2}\n" for n in range(1, 400))
     job = server.client.post("/api/jobs", files={"file": ("long.csv", table)}).json()
@@ -258,3 +272,34 @@ def test_the_dockerfile_names_what_is_there() -> None:
     assert text.count("\nFROM ") == 2
     assert "\nUSER deepxrd\n" in text
     assert "torch==" in (EXAMPLES.parent / "constraints.txt").read_text()
+
+
+def test_a_request_that_cannot_be_read_is_refused_by_a_sentence(server: LiveServer) -> None:
+    def said(method: str, path: str, **body: object) -> tuple[int, str]:
+        answer = server.client.request(method, path, **body)
+        return answer.status_code, answer.json()["error"]
+
+    json_header = {"Content-Type": "application/json"}
+    assert said("POST", "/api/predict", content='{"formulas": [', headers=json_header) == (
+        422,
+        "the body is no JSON: Expecting value at character 14",
+    )
+    assert said("POST", "/api/predict", json={}) == (422, "the field 'formulas' is missing: give it; see /docs.html")
+    assert said("POST", "/api/predict", json=[1])[1].startswith("the body cannot be used: send a JSON object")
+    assert said("POST", "/api/predict")[1].startswith("the body is missing: send a JSON object")
+    asked = {"formulas": ["NaCl"]}
+    assert said("POST", "/api/predict", json={**asked, "widht": 1})[1].startswith("there is no field 'widht'")
+    assert said("POST", "/api/predict", json={**asked, "width_deg": 0}) == (
+        422,
+        "the field 'width_deg' cannot be used: input should be greater than 0",
+    )
+
+
+def test_an_address_says_which_method_it_takes(server: LiveServer) -> None:
+    answer = server.client.get("/api/predict")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json() == {"error": "GET is not for /api/predict: send POST"}
+    answer = server.client.post("/api/jobs/abc")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET")
+    answer = server.client.get("/api/nothing")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no /api/nothing: see /docs.html"})

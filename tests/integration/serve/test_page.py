@@ -110,10 +110,18 @@ def test_a_flat_pattern_is_explained_beside_its_structure(page: Page) -> None:
     expect(page.locator(".answer table >> nth=1")).to_contain_text("no pattern: no reflection within the range")
 
 
+def test_candidates_whose_elements_share_sites_are_marked(page: Page) -> None:
+    page.fill("#formulas", "Ba0.5Sr0.5TiO3")
+    page.click("#predict-form button.main")
+    expect(page.locator(".answer table >> nth=-1 >> tbody tr >> nth=0")).to_contain_text("elements share sites")
+
+
 def test_an_error_is_said_where_it_is_made(page: Page) -> None:
+    expect(page.locator(".answer")).to_contain_text("SrTiO3")
     page.fill("#formulas", "<img src=x onerror=alert(1)>")
     page.click("#predict-form button.main")
     expect(page.locator("#predict-status")).to_contain_text("<img")
+    expect(page.locator("#predict-result")).to_be_hidden()  # the earlier answer is of another formula
     assert page.locator("#predict img").count() == 0
     assert_readable(page)
     page.evaluate("window.harmless = true")  # the page is still the same one

@@ -44,7 +44,7 @@ MINUS_ONE_OR_MORE = {
     *("optimizer.momentum", "scheduler.patience", "scheduler.warm_up", "scheduler.least"),
     *("xrd.sigma_deg", "xrd.sigma_inv_angstrom"),
 }
-WORDS = {"trainer.devices", "trainer.precision", "xrd.radiation", "data.name"}
+WORDS = {"trainer.devices", "xrd.radiation", "data.name"}
 HUGE = {
     *("optimizer.lr", "optimizer.weight_decay", "scheduler.max_lr", "trainer.gradient_clip_val", "loss.peak_weight"),
     *("loss.choice_weight", "loss.temperature"),

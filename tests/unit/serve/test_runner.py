@@ -74,6 +74,32 @@ def test_an_error_of_disk_or_table_does_not_end_all_jobs(
     assert str(error) in caplog.text
 
 
+def test_rows_that_are_skipped_are_counted_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    runner = Runner(tmp_path, Pool(1, print, (), most_waiting=1), Limits())
+    (tmp_path / "table.csv").write_text("formula\n")
+    job = runner.submit(tmp_path / "table.csv", "table.csv")
+    runner.store.update(job.id, state="running")
+    runner.store.begin_again()  # as after a server that ended
+    assert "resumed" in runner.store.get(job.id).message
+
+    async def done(_: Pool, task: str, *arguments: Any, **__: Any) -> Any:
+        if task == "read_table":
+            return [(line, "SrTiO3") for line in range(runner_module.ROWS_PER_PART + 1)]
+        if task == "screen_part":
+            now = runner.store.get(job.id)
+            seen.append((now.n_done, now.n_skipped))
+            return 1
+        (arguments[1] / runner_module.PARQUET).touch()
+        return None
+
+    monkeypatch.setattr(Pool, "call", done)
+    asyncio.run(runner._step())
+    assert seen == [(0, 0), (runner_module.ROWS_PER_PART, 1)]
+    ended = runner.store.get(job.id)
+    assert (ended.state, ended.n_skipped, ended.message) == ("done", 2, "")
+
+
 def test_workers_are_ended_whatever_became_of_the_screenings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[bool] = []
 

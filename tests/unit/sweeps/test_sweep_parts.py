@@ -316,6 +316,14 @@ def test_a_run_keeps_to_its_share_of_cores_and_gpu_memory(monkeypatch: pytest.Mo
     assert memory[-1:] == [0.25]
 
 
+def test_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "n_cores", lambda: 8)
+    for threads in (None, 1, 8):
+        share.refuse_threads(threads)
+    with pytest.raises(ConfigError, match=r"^threads=9: this process may use 8 cores: give a whole number from 1 to 8"):
+        share.refuse_threads(9)
+
+
 def test_no_more_runs_than_places_at_the_same_time(tmp_path: Path) -> None:
     child = (
         "import sys, time\nfrom pathlib import Path\nfrom deepxrd.sweeps.share import place\n"

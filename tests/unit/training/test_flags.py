@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.connector import _PRECISION_INPUT
 
 import deepxrd
-from deepxrd.config import null_groups_left_out
+from deepxrd.config import check, null_groups_left_out
 from deepxrd.errors import CheckpointError, ConfigError
 from deepxrd.io.sealed import seal
 from deepxrd.training.callbacks import StepSeed
 from deepxrd.training.checkpoints import SealedCheckpointIO
+from deepxrd.training.early import check_early
 from deepxrd.training.run import fit_and_test
 from task_table import Record
 
@@ -107,7 +109,14 @@ def test_callbacks_and_loggers_are_left_out_by_null(composed: Compose, tmp_path:
         ("+trainer.overfit_batches=1", "give a source of few"),
         ("+trainer.barebones=true", "a run needs its callbacks"),
         ("+trainer.profiler=nonsense", "Lightning refuses the trainer's settings"),
-        ("callbacks.early_stopping.monitor=val/nonsense", "`val/nonsense` which is not available"),
+        ("+trainer.nonsense=1", r"^there is no setting trainer\.nonsense: Lightning's trainer takes accelerator, "),
+        ("trainer.accelerator=nonsense", r"^trainer\.accelerator='nonsense': here there are auto, cpu"),
+        ("trainer.strategy=nonsense", r"^trainer\.strategy='nonsense': Lightning has auto, ddp"),
+        (
+            "callbacks.early_stopping.monitor=val/nonsense",
+            r"monitor='val/nonsense': the scores of a training are val/l",
+        ),
+        ("+scheduler.monitor=nonsense", r"^scheduler\.monitor='nonsense': the scores of a training are val/loss, "),
     ],
 )
 def test_what_cannot_be_is_refused_by_a_sentence(
@@ -116,6 +125,32 @@ def test_what_cannot_be_is_refused_by_a_sentence(
     with pytest.raises(ConfigError, match=message) as error:
         fit_and_test(composed(setting), tmp_path / "run")
     record("Lightning's own flags", f"`{setting}`", refused=str(error.value))
+
+
+def test_what_lightning_refuses_is_told_before_data_are_built(composed: Compose, tmp_path: Path) -> None:
+    cfg = composed("+trainer.nonsense=1", f"paths.data_dir={tmp_path / 'data'}")
+    with pytest.raises(ConfigError):
+        fit_and_test(cfg, tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_gpu_that_is_not_there_is_told(composed: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^trainer\.accelerator='gpu': here there are auto, cpu"):
+        fit_and_test(composed("trainer.accelerator=gpu"), tmp_path / "run")
+
+
+def test_the_precisions_are_lightnings(composed: Compose) -> None:
+    names = {str(name) for kind in _PRECISION_INPUT.__args__ for name in kind.__args__}
+    for precision in sorted(name for name in names if "engine" not in name):  # which is a package of its own
+        check(composed(f"trainer.precision={precision}"), "train")
+    with pytest.raises(ConfigError, match=r"^trainer\.precision='foo': give one of auto, 32-true, .*, 32, 64"):
+        check(composed("trainer.precision=foo"), "train")
+
+
+def test_a_score_that_only_an_own_callback_logs_may_be_followed(composed: Compose) -> None:
+    cfg = composed("callbacks.early_stopping.monitor=weight_norm")
+    check_early({**cfg, "callbacks": {**cfg["callbacks"], "own": {"_target_": "mylab.callbacks.WeightNorm"}}})
 
 
 def test_a_training_without_a_validation_is_told(composed: Compose, tmp_path: Path) -> None:

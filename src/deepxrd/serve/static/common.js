@@ -35,8 +35,8 @@ export async function ask(path, options = {}) {
 export const askJson = (path, body) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Run something while its button waits; say what happens, for how long, and what went wrong. */
-export async function working(button, status, said, run) {
+/** Run something while its button waits; say what happens, for how long, and what went wrong, without an earlier result. */
+export async function working(button, status, said, run, result = null) {
   const begun = Date.now();
   const seconds = make("span", { "aria-hidden": "true" });
   const count = setInterval(() => { seconds.textContent = ` ${Math.round((Date.now() - begun) / 1000)} s`; }, 1000);
@@ -50,6 +50,7 @@ export async function working(button, status, said, run) {
   } catch (error) {
     status.classList.add("bad");
     status.textContent = error.message;
+    if (result) result.hidden = true;
   } finally {
     clearInterval(count);
     status.classList.remove("busy");

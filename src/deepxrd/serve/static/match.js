@@ -223,7 +223,7 @@ export function startMatch({ elements, examples }) {
   byId("no-elements").addEventListener("click", () => choose([]));
   byId("match-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    working(event.target.querySelector("button.main"), byId("match-status"), "Matching … this may take a minute", match);
+    working(event.target.querySelector("button.main"), byId("match-status"), "Matching … this may take a minute", match, byId("match-result"));
   });
   byId("match-log").addEventListener("change", drawFit);
   byId("match-png").addEventListener("click", () => savePicture("match-plot", "match"));

@@ -145,7 +145,7 @@ function phase(each) {
 function template(each) {
   const { origin } = each;
   const [, formula, id] = origin.match(/^sites of (.*) \((.*)\)$/) ?? [null, origin, ""];
-  return make("span", {}, chemical(formula), make("span", { class: "soft" }, id), flat(each));
+  return make("span", {}, chemical(formula), make("span", { class: "soft" }, id), each.shared_sites ? make("span", { class: "soft" }, "elements share sites") : null, flat(each));
 }
 
 /** Lengths, with the uncertainty of the last digits of a predicted one in brackets; angles below. */
@@ -193,7 +193,7 @@ export function startPredict() {
   }
   byId("predict-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    working(event.target.querySelector("button.main"), byId("predict-status"), "Predicting …", predict);
+    working(event.target.querySelector("button.main"), byId("predict-status"), "Predicting …", predict, byId("predict-result"));
   });
   byId("stacked").addEventListener("change", redraw);
   byId("predict-png").addEventListener("click", () => savePicture("predict-plot", typed().join("_")));

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepxrd.chem import ATOMIC_NUMBERS, Formula
 from deepxrd.chem.element_distance import element_distances
-from deepxrd.chem.formula import OF_HYDRATES
+from deepxrd.chem.shares import OF_HYDRATES
 from deepxrd.models.candidates.targets import SHARING, Slot, Targets, main_of, targets_of
 from deepxrd.models.candidates.templates import WIDTH, Templates
 

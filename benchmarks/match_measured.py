@@ -215,7 +215,7 @@ def _plain(found: MatchResult) -> dict[str, Any]:
         ],
         "ranking": [
             [str(each.fit.phase.formula), each.fit.phase.space_group, each.fit.phase.material_id, round(each.score, 4)]
-            for each in found.ranking[:12]
+            for each in found.ranking[:8]
         ],
     }
 

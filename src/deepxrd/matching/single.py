@@ -137,9 +137,10 @@ def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
 
 
 def _complexity(candidate: Candidate) -> tuple[float, ...]:
-    """What simple structures have less of: free strains, sites moved to a higher symmetry, atoms in the cell."""
+    """What simple structures have less of: free strains, sites moved to a higher symmetry, lack of it, atoms."""
     phase = candidate.phase
-    return len(candidate.reflections.slopes), phase.moved_angstrom, len(phase.crystal.atomic_numbers)
+    n_strains, n_atoms = len(candidate.reflections.slopes), len(phase.crystal.atomic_numbers)
+    return n_strains, phase.moved_angstrom, -phase.setting, n_atoms
 
 
 def looked_at(

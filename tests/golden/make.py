@@ -5,8 +5,8 @@
 
 The numbers of the training in the repository are those of commit 51bed85, before the modules were moved. Those of
 predictions and of the screening are of 3f345ab, since when candidates are made from all known structures; made from
-those learned from alone, they were the same as before. Those of the matching are of 91338b4, which refines four
-structures of a formula. Make numbers anew only for a change that is meant, and say in the commit which (``--only
+those learned from alone, they were the same as before. Those of the matching are of ff4d7dc, which weighs unusual
+cells in every ranking. Make numbers anew only for a change that is meant, and say in the commit which (``--only
 matched`` keeps the others).
 """
 

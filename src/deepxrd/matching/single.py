@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepxrd.chem import Formula
-from deepxrd.library.space_groups import crystal_family
+from deepxrd.library.space_groups import crystal_family, space_group
 from deepxrd.matching.candidate import Candidate, symmetrised
 from deepxrd.matching.model import STRAIN, TEXTURE, calculated, grid_of
 from deepxrd.matching.observed import COARSE_STEP, FINE_STEP, Observed
@@ -137,10 +137,12 @@ def simplest(scored: Sequence[tuple[Fit, float]]) -> Fit:
 
 
 def _complexity(candidate: Candidate) -> tuple[float, ...]:
-    """What simple structures have less of: free strains, sites moved to a higher symmetry, lack of it, atoms."""
-    phase = candidate.phase
-    n_strains, n_atoms = len(candidate.reflections.slopes), len(phase.crystal.atomic_numbers)
-    return n_strains, phase.moved_angstrom, -phase.setting, n_atoms
+    """What simple structures have less of: free strains, sites moved to a higher symmetry, lack of it, atoms.
+
+    By the order of the point group, since quartz and its mirror image are alike.
+    """
+    phase, order = candidate.phase, space_group(candidate.phase.setting).operations.n_point
+    return len(candidate.reflections.slopes), phase.moved_angstrom, -order, len(phase.crystal.atomic_numbers)
 
 
 def looked_at(

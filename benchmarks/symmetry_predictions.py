@@ -139,7 +139,7 @@ def _edges_given(model: CandidateModel, found: Candidates, said: Symmetry, known
     that volume, or, without the number of atoms, not a number.
     """
     templates, first = model.maker.templates, found.found.member[:, 0]
-    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
+    group = found.groups(templates)
     n_atoms = np.where(found.mask, np.append(templates.n_atoms[first], 0)[found.place], 0)
     edges = np.exp(np.concatenate([found.cells.mean[:, :3], np.zeros((1, 3))])[found.place])
     volume = np.exp(np.append(log_volume(found.cells.mean), 0.0)[found.place])

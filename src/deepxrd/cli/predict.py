@@ -117,17 +117,11 @@ def _prepare_for_workers(options: argparse.Namespace) -> None:
 def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: Path) -> None:
     """Known phases, candidates and patterns of a few formulas: printed, and written into a folder."""
     from deepxrd.chem.typed_formula import hint
-    from deepxrd.prediction.candidate_folder import (
-        SHOWN,
-        candidates_in_words,
-        refuse_one_name_for_two,
-        write_candidates,
-    )
+    from deepxrd.prediction.candidate_folder import candidates_in_words, refuse_one_name_for_two, write_candidates
     from deepxrd.prediction.folder import INDEX, called, predict_to_folder, prediction_text
     from deepxrd.prediction.known import known_phases, open_libraries
     from deepxrd.prediction.known_folder import known_in_words, write_known
     from deepxrd.prediction.predictor import CandidatePredictor
-    from deepxrd.xrd import simulate
 
     parsed, settings = [predictor.check(text) for text in options.formulas], view_of(options)
     is_used = (out / INDEX).exists()
@@ -143,9 +137,8 @@ def _predict_few(predictor: PatternPredictor, options: argparse.Namespace, out: 
     predictions = predict_to_folder(predictor, parsed, out, typed=options.formulas)
     if isinstance(predictor, CandidatePredictor):
         candidates = predictor.candidates(predictions)
-        write_candidates(candidates, parsed, options.formulas, out, settings)
-        for row, mine in enumerate(candidates):
-            failures = simulate([each.unit.to_crystal() for each in mine[:SHOWN]], settings)[1]
+        why = write_candidates(candidates, parsed, options.formulas, out, settings)
+        for row, (mine, failures) in enumerate(zip(candidates, why, strict=True)):
             said[row] += f"\n{candidates_in_words(mine)}{_zero('candidates', failures)}"
     for row, text in enumerate(options.formulas):
         print(f"{said[row]}\n{prediction_text(predictions, row, predictor.xrd)}")  # noqa: T201 - what is asked for

@@ -40,31 +40,25 @@ def line_misfit(observed: Observed, mixture: Mixture) -> float:
     return (heights_misfit(scan, made, least) + heights_misfit(made, scan, least)) / 2
 
 
-def unexplained_lines_deg(observed: Observed, mixture: Mixture) -> Floats:
+def unexplained_lines_deg(observed: Observed, mixture: Mixture) -> tuple[Floats, Floats]:
     """Angles 2θ of lines of the scan where next to nothing was calculated, degrees, the strongest first.
 
     Args:
         observed: the scan.
         mixture: what explains it.
+
+    Returns:
+        Those that nothing explains; and those that stand where the strong lines of the scan would be in W Lα1, which
+        comes from the filament of a tube.
     """
     scan, made, least = _both(observed, mixture)
     places = find_peaks(scan, height=least, distance=_NEAR + 1, prominence=least / 2)[0]
     alone = places[maximum_filter1d(made, 2 * _NEAR + 1)[places] < _NEXT_TO_NOTHING * scan[places]]
-    return np.asarray(observed.two_theta_deg[alone[np.argsort(-scan[alone])]])
-
-
-def are_of_tungsten(observed: Observed, two_theta_deg: Floats) -> NDArray[np.bool_]:
-    """Whether lines stand where the strong lines of a scan would be in W Lα1, which comes from the filament of a tube.
-
-    Args:
-        observed: the scan.
-        two_theta_deg: of the lines, ``(n,)``.
-    """
-    view = observed.view(_SIGMA, FINE_STEP)
-    scan = np.where(view.inside, view.pattern, 0.0)
+    alone = alone[np.argsort(-scan[alone])]
     strong = observed.x[find_peaks(scan, height=_STRONG, prominence=_STRONG / 2)[0]]
-    there = 2 * np.sin(np.radians(np.asarray(two_theta_deg)) / 2) / TUNGSTEN_LA_ANGSTROM
-    return np.asarray((np.abs(there[:, None] - strong) < _NEAR * FINE_STEP).any(axis=1))
+    in_tungsten = observed.x[alone] * observed.wavelength_angstrom / TUNGSTEN_LA_ANGSTROM
+    tungsten = (np.abs(in_tungsten[:, None] - strong) < _NEAR * FINE_STEP).any(axis=1)
+    return observed.two_theta_deg[alone[~tungsten]], observed.two_theta_deg[alone[tungsten]]
 
 
 def heights_misfit(pattern: Floats, other: Floats, least: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from deepxrd.chem import Formula
 from deepxrd.matching.candidate import candidates_for
 from deepxrd.matching.confidence import CONFIDENT, NO_AGREEMENT, Agreement, Probabilities, probabilities
-from deepxrd.matching.lines import are_of_tungsten, line_misfit, number_of_lines, unexplained_lines_deg
+from deepxrd.matching.lines import line_misfit, number_of_lines, unexplained_lines_deg
 from deepxrd.matching.mixture import MOST_PHASES, Mixture, explain, polished, settled
 from deepxrd.matching.model import grid_of
 from deepxrd.matching.observed import FINE_STEP, Observed
@@ -102,9 +102,8 @@ class MatchResult:
     def _lines_of_none(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         if self.mixture is None:
             return (), ()
-        lines = unexplained_lines_deg(self.observed, self.mixture)
-        tungsten = are_of_tungsten(self.observed, lines)
-        return tuple(lines[~tungsten].tolist()), tuple(lines[tungsten].tolist())
+        unexplained, tungsten = unexplained_lines_deg(self.observed, self.mixture)
+        return tuple(unexplained.tolist()), tuple(tungsten.tolist())
 
 
 def match_scan(observed: Observed, phases: Sequence[PhaseToTry], *, most_phases: int = MOST_PHASES) -> MatchResult:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deepxrd.io.bounded import read_json
-from deepxrd.io.files import atomic_path, safe_name, write_json, write_text
+from deepxrd.io.csv_table import write_csv
+from deepxrd.io.files import safe_name, write_json, write_text
 from deepxrd.library.space_groups import symbol
 from deepxrd.matching.cells import Floats, refined_cell, refined_crystal
 from deepxrd.matching.confidence import CONFIDENT
@@ -44,10 +44,7 @@ def write_match(result: MatchResult, folder: Path, *, title: str) -> None:
     from deepxrd.analysis.figures import save_figure
     from deepxrd.matching.figure import fit_figure
 
-    with atomic_path(folder / RANKING) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(_HEADER)
-        writer.writerows([place, *_row(each)] for place, each in enumerate(result.ranking, 1))
+    write_csv(folder / RANKING, _HEADER, ([place, *_row(each)] for place, each in enumerate(result.ranking, 1)))
     names = [f"{cif_name(each.fit.phase)}.cif" for each in result.phases]
     _remove_earlier(folder, names)
     for each, name in zip(result.phases, names, strict=True):

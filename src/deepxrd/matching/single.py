@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from deepxrd.matching.screen import COARSE_SIGMA, correlation, screen, screen_be
 from deepxrd.matching.texture import texture_axes, texture_cosines
 
 Floats = NDArray[np.float64]
+Axis = tuple[int, int, int]
+"""Of texture: h, k, l of the conventional cell."""
 Beside = Callable[[Grid, float], Floats]
 """Counts that other phases make on a grid at a blur, ``(n,)``."""
 
@@ -61,7 +64,7 @@ class Fit:
     coarse: float
     fine: float
     cosines: Floats | None = None
-    axis: tuple[int, int, int] | None = None
+    axis: Axis | None = None
 
     @property
     def phase(self) -> PhaseToTry:
@@ -248,15 +251,15 @@ def textured(
     owner, axes, cosines, log_r = [], [], [], []
     for number, each in enumerate(candidates):
         phase = each.phase
-        for place, axis in enumerate(texture_axes(phase.setting)):
-            of_axis = texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis)
-            is_cubic = crystal_family(phase.setting) == "cubic"
-            without = not is_cubic or place == 0  # at r = 1 all axes are alike
-            for begin in (*((0.0,) if without else ()), *(_BEGUN_WITH if is_cubic else ())):
-                owner.append(number)
-                axes.append(axis)
-                cosines.append(of_axis)
-                log_r.append(begin)
+        of_axis = {
+            axis: texture_cosines(phase.crystal, phase.setting, each.reflections.hkl, axis)
+            for axis in texture_axes(phase.setting)
+        }
+        for axis, begin in _begun_with(list(of_axis), is_cubic=crystal_family(phase.setting) == "cubic"):
+            owner.append(number)
+            axes.append(axis)
+            cosines.append(of_axis[axis])
+            log_r.append(begin)
     rows = np.array(owner)
     prior = prior.with_texture()
     stack = Stack.of([candidates[i].reflections for i in owner], cosines)
@@ -272,12 +275,19 @@ def textured(
     return judged(observed, candidates, stack, refined, [(axes[i], cosines[i]) for i in best])
 
 
+def _begun_with(axes: Sequence[Axis], *, is_cubic: bool) -> list[tuple[Axis, float]]:
+    """Axes of texture, each with the logarithms of r that its refinement begins with; at r = 1 cubic ones are alike."""
+    if is_cubic:
+        return [(axes[0], 0.0), *product(axes, _BEGUN_WITH)]
+    return [(axis, 0.0) for axis in axes]
+
+
 def judged(
     observed: Observed,
     candidates: Sequence[Candidate],
     stack: Stack,
     parameters: Floats,
-    texture: Sequence[tuple[tuple[int, int, int], Floats]] | None = None,
+    texture: Sequence[tuple[Axis, Floats]] | None = None,
 ) -> list[Fit]:
     """Refined structures with their similarities.
 

@@ -48,7 +48,7 @@ def write_candidates(
     typed: Sequence[str],
     folder: Path,
     xrd: XrdSettings,
-) -> None:
+) -> list[list[str | None]]:
     """Write `TABLE`; for the first `SHOWN` candidates of each formula a figure, and a pattern and a CIF each.
 
     Args:
@@ -57,6 +57,9 @@ def write_candidates(
         typed: what was typed.
         folder: where to.
         xrd: settings of the patterns.
+
+    Returns:
+        Of each formula, why each pattern that is drawn is zero, such as for want of a line in the range; else None.
     """
     from deepxrd.analysis import figures
 
@@ -66,11 +69,13 @@ def write_candidates(
         for rank, each in enumerate(mine, start=1)
     )
     write_csv(folder / TABLE, _HEADER, rows)
+    why: list[list[str | None]] = []
     for mine, formula in zip(candidates, formulas, strict=True):
         shown = mine[:SHOWN]
+        patterns, failures = simulate([each.unit.to_crystal() for each in shown], xrd)
+        why.append(failures)
         if not shown:
             continue
-        patterns, _ = simulate([each.unit.to_crystal() for each in shown], xrd)
         for rank, (each, pattern) in enumerate(zip(shown, patterns, strict=True), start=1):
             write_pattern(folder / f"{_file(formula, rank)}.csv", xrd.two_theta_deg, {"intensity": pattern})
             comment = f"PREDICTED, not measured: {candidate_label(each)}"
@@ -80,6 +85,7 @@ def write_candidates(
         title = f"{formula}: predicted candidates (none of them: {none:.0%})"
         figure = figures.stacked_patterns(title, [candidate_label(each) for each in shown], patterns, xrd)
         figures.save_figure(figure, folder / f"{file_name(formula)}_candidates.png")
+    return why
 
 
 def candidates_in_words(candidates: Sequence[Candidate]) -> str:

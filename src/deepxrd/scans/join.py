@@ -273,12 +273,16 @@ def _scan(parts: list[Stretch], *, name: str, radiation: Wavelengths | None, giv
             ranges.append(ScanRange(begin + first, begin + last, step, part.block.seconds_per_step))
             _merge_last(ranges, two_theta)
         begin += len(part.counts)
-    block = next((part.block for part in parts if part.block.wavelengths), parts[0].block)
-    wavelengths = radiation or block.wavelengths
-    source = f"given as {given}" if radiation else block.wavelengths_source
+    block = parts[0].block
+    stated, where = next(
+        ((each.block.wavelengths, each.block.wavelengths_source) for each in parts if each.block.wavelengths),
+        (None, ""),
+    )
+    wavelengths = radiation or stated
+    source = f"given as {given}" if radiation else where
     facts = [Fact("axis", block.kind.value, block.axis_source)]
-    if radiation and block.wavelengths and abs(radiation.mean_angstrom - block.wavelengths.mean_angstrom) > 1e-3:  # noqa: PLR2004
-        said = f"the file says {block.wavelengths} ({block.wavelengths_source})"
+    if radiation and stated and abs(radiation.mean_angstrom - stated.mean_angstrom) > 1e-3:  # noqa: PLR2004
+        said = f"the file says {stated} ({where})"
         facts.append(Fact("wavelength", f"{radiation}, where {said}", source))
     elif wavelengths:
         facts.append(Fact("wavelength", str(wavelengths), source))

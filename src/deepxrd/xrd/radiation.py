@@ -85,9 +85,7 @@ class Wavelengths:
     @property
     def anode(self) -> str | None:
         """The anode whose Kα1 the first line is, as files round it; else None."""
-        off = {anode: abs(self.kalpha1_angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka1"]) for anode in ANODES}
-        nearest = min(off, key=off.__getitem__)
-        return nearest if off[nearest] < _SAME_KALPHA1 else None
+        return _anode_with("Ka1", self.kalpha1_angstrom, within=_SAME_KALPHA1)
 
     def __str__(self) -> str:
         """In words, such as ``CuKa (Kα1 1.54056 Å, Kα2 1.54439 Å at 0.5)``."""
@@ -108,10 +106,13 @@ def tube(name: str) -> Wavelengths:
 
 def from_angstrom(angstrom: float) -> Wavelengths:
     """A wavelength in Å as lines: the mean Kα of a tube, as 1.5418 Å is, stands for its doublet."""
-    for anode in ANODES:
-        if abs(angstrom - WAVELENGTHS_ANGSTROM[f"{anode}Ka"]) < _SAME_LINE:
-            return tube(f"{anode}Ka")
-    return Wavelengths(angstrom)
+    anode = _anode_with("Ka", angstrom, within=_SAME_LINE)
+    return Wavelengths(angstrom) if anode is None else tube(f"{anode}Ka")
+
+
+def _anode_with(line: str, angstrom: float, *, within: float) -> str | None:
+    """The anode whose line a wavelength is, up to how far files round it; None if it is none's."""
+    return next((each for each in ANODES if abs(angstrom - WAVELENGTHS_ANGSTROM[f"{each}{line}"]) < within), None)
 
 
 def parse_radiation(text: str) -> Wavelengths:

@@ -101,6 +101,15 @@ class Candidates:
         """Where there are candidates, ``(n, k)``."""
         return self.place >= 0
 
+    def groups(self, templates: Templates) -> NDArray[np.int64]:
+        """Space group of each candidate, ``(n, k)``; 0 where there is none.
+
+        Args:
+            templates: that they were made from.
+        """
+        of_each = templates.space_group[self.found.member[:, 0]]
+        return np.asarray(np.append(of_each, 0)[self.place])  # the place -1 is the last
+
     @property
     def shared(self) -> NDArray[np.bool_]:
         """Where elements share sites, sites stay empty, or the stoichiometry is a near one, ``(n, k)``."""

@@ -70,10 +70,17 @@ class GroupEvidence:
         if parts[0] is None or parts[1] is None or found.share is None or found.probability is None:
             msg = "these candidates have no probabilities yet: take those of a model's predictions"
             raise TypeError(msg)
-        first = found.found.member[:, 0]
-        group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
         distance = np.append(found.found.distance[:, 0], np.inf)[found.place].astype(np.float64)
-        return cls(group, found.odds, found.share, found.probability, parts[0], parts[1], found.shared, distance)
+        return cls(
+            found.groups(templates),
+            found.odds,
+            found.share,
+            found.probability,
+            parts[0],
+            parts[1],
+            found.shared,
+            distance,
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:

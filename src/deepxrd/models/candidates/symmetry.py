@@ -76,7 +76,7 @@ def symmetry(templates: Templates, found: Candidates, formulas: Sequence[Formula
     if found.volume_deviation is None or found.probability is None or groups is None or systems is None:
         msg = "these candidates have no deviations yet: take those of a model's predictions"
         raise TypeError(msg)
-    group = np.where(found.mask, np.append(templates.space_group[first], 0)[found.place], 0)
+    group = found.groups(templates)
     best = np.argsort(-groups, axis=1, kind="stable")[:, :N_SPACE_GROUPS]
     likely = np.take_along_axis(groups, best, axis=1)
     numbers = np.where(likely > 0, best + 1, 0)
